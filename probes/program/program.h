@@ -1,0 +1,68 @@
+// A capture program: what runs at a hit. Its instruction set is eBPF (RFC 9669)
+// in a narrow profile, so that one program has several executors (translated to
+// x86-64 inside the target; in the kernel behind a uprobe; the interpreter here,
+// which is the oracle of both).
+//
+// Profile:
+//  - ALU and ALU64, JMP and JMP32 classes; LDX/STX/ST MEM of 1, 2, 4, 8 bytes
+//    (v3; no sign-extending loads, no atomics); LD_IMM64 with src 0.
+//  - forward jumps only; at most kMaxInstructions slots; at most 256 bytes of stack below r10.
+//  - r1 on entry: the context (runtime::HitContext); only its SavedRegisters,
+//    and with needs_xmm its xmm array, may be loaded, 8 bytes aligned at a time.
+//  - stores go to the program's stack and to the reserved record's body only.
+//  - calls: the Helpers below and nothing else.
+//  - r0 at exit is an Outcome.
+// Division by zero gives 0 and modulo by zero the dividend, as RFC 9669 says.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace nohalt::program {
+
+// One 64-bit instruction slot, laid out as RFC 9669 section 3 says.
+struct Instruction {
+  std::uint8_t opcode = 0;
+  std::uint8_t dst : 4 = 0;
+  std::uint8_t src : 4 = 0;
+  std::int16_t offset = 0;
+  std::int32_t imm = 0;
+
+  friend bool operator==(const Instruction&, const Instruction&) = default;
+};
+static_assert(sizeof(Instruction) == 8);
+
+inline constexpr std::size_t kMaxInstructions = 4096;
+
+// The functions a program may call. r1..r5 are arguments and clobbered; r0 is
+// the result. `to` must point into the program's stack or the record's body with
+// room for `size` (or `max`), both of which must be constants known to the
+// verifier; `from` is any number: it is an address in the target, never
+// dereferenced by the program itself.
+enum class Helper : std::int32_t {
+  kTakeToken = 1,   // ()                        1: go on; 0: suppressed, so exit
+  kReserve = 2,     // ()                        the record's body (record_size bytes), or 0
+  kCommit = 3,      // (body)
+  kAbandon = 4,     // (body)
+  kReadFrame = 5,   // (to, size, from)          0, or negative: unreadable. `from` is likely on this stack
+  kReadStatic = 6,  // (to, size, from)          0, or negative. `from` is in the executable's own data
+  kReadUser = 7,    // (to, size, from)          0, or negative. anywhere; one system call
+  kReadBytes = 8,   // (to, max, from, length)   min(length, max) bytes read, or negative
+  kReadString = 9,  // (to, max, from)           length read, without the NUL; max: truncated; negative: unreadable
+};
+
+enum class Outcome : std::uint64_t {
+  kNoMatch = 0,               // the condition was false
+  kCommitted = 1,
+  kSuppressed = 2,            // by the rate or the lease
+  kDropped = 3,               // no free slot
+  kConditionUnavailable = 4,  // a value of the condition could not be had
+};
+
+struct Program {
+  std::vector<Instruction> code;
+  std::uint32_t record_size = 0;  // bytes of the record's body
+  bool needs_xmm = false;
+};
+
+}  // namespace nohalt::program
