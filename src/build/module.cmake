@@ -41,7 +41,9 @@ set(NOHALT_LAYER_program 3)
 
 function(nohalt_modules)
   foreach(folder IN LISTS ARGN)
-    add_subdirectory(${PROJECT_SOURCE_DIR}/${folder} ${PROJECT_BINARY_DIR}/modules/${folder})
+    if(EXISTS ${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt)
+      add_subdirectory(${PROJECT_SOURCE_DIR}/${folder} ${PROJECT_BINARY_DIR}/modules/${folder})
+    endif()
   endforeach()
 endfunction()
 
