@@ -1,0 +1,117 @@
+// One ELF file and its DWARF, read through libdw: lines, functions, scopes,
+// variables and types at link addresses. Touches no process.
+//
+// Ownership: everything handed out by pointer (Type) or by id lives as long as
+// the DebugInfo. Threading: one thread at a time.
+// Errors: no-debug-info (names the file and build id to supply), not-elf,
+// wrong-architecture, build-id-mismatch, malformed-dwarf.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "probes/symbols/location.h"
+#include "probes/symbols/types.h"
+#include "src/base/address.h"
+#include "src/base/result.h"
+
+namespace nohalt::symbols {
+
+struct OpenOptions {
+  std::vector<std::string> debug_dirs;  // searched for separate debug files, by build id and debuglink
+};
+
+// One place in the machine code that stands for a source line or the first line
+// of a function's body.
+struct LineSite {
+  LinkAddress pc;            // a statement's first address
+  std::string file;          // as the line table names it, normalised, with its directory
+  std::uint32_t line = 0;
+  std::string function;      // the function whose code this is, qualified
+  std::string inlined_into;  // non-empty: this is an inlined copy inside that function
+  LinkRange function_range;  // the contiguous piece of the out-of-line function that holds pc
+  LinkRange statement;       // the run of addresses that the line table gives to this row
+};
+
+// What a LOCATION on the command line came to.
+struct ResolvedPlace {
+  std::vector<LineSite> sites;  // every copy; never empty
+};
+
+enum class VariableKind { kArgument, kLocal, kGlobal };
+
+struct Variable {
+  std::string name;
+  const Type* type = nullptr;
+  VariableKind kind = VariableKind::kLocal;
+  Location location;
+  std::string declared_file;
+  std::uint32_t declared_line = 0;
+  std::uint32_t scope_depth = 0;  // 0: function's outermost block; deeper shadow shallower
+  bool is_artificial = false;     // `this`
+  // Where it is optimised out here: lines of the same function where it is available.
+  std::vector<std::uint32_t> available_lines;
+};
+
+// A function with machine code, for whole-program statistics and decoding.
+struct FunctionRange {
+  std::string name;
+  LinkRange range;
+};
+
+// A statement row of the line table (is_stmt, not end_sequence, line != 0).
+struct StatementRow {
+  LinkAddress pc;
+  std::string file;
+  std::uint32_t line = 0;
+};
+
+class DebugInfo {
+ public:
+  // `path` may be /proc/PID/exe or /proc/PID/map_files/...; `name` is what
+  // messages call it.
+  [[nodiscard]] static Result<std::unique_ptr<DebugInfo>> open(const std::string& path,
+                                                               const std::string& name,
+                                                               const OpenOptions& options);
+  virtual ~DebugInfo() = default;
+
+  [[nodiscard]] virtual const std::string& build_id() const = 0;  // lower-case hex; may be empty
+  [[nodiscard]] virtual bool is_position_independent() const = 0;
+  // Loadable segments' address ranges: executable ones and writable ones.
+  [[nodiscard]] virtual std::vector<LinkRange> executable_segments() const = 0;
+  [[nodiscard]] virtual std::vector<LinkRange> writable_segments() const = 0;
+  // Bytes of a loadable segment as the file holds them.
+  [[nodiscard]] virtual Result<std::vector<std::uint8_t>> read_bytes(LinkAddress at,
+                                                                     std::uint64_t size) const = 0;
+
+  // `file.c:142`, `dir/file.c:142`, `function`, `Class::method`. Errors:
+  // no-such-file, ambiguous-file (hint lists candidates), no-code-on-line (hint:
+  // nearest lines that have code), no-such-function (hint: near names),
+  // malformed-location.
+  [[nodiscard]] virtual Result<ResolvedPlace> resolve(std::string_view location) const = 0;
+
+  // Everything visible at pc, innermost scope first, shadowed names left in
+  // (the first of a name is the one that counts); arguments and locals only.
+  [[nodiscard]] virtual Result<std::vector<Variable>> variables_at(LinkAddress pc) const = 0;
+  // A global, static or thread-local by name as seen from pc's unit.
+  [[nodiscard]] virtual Result<std::optional<Variable>> find_global(std::string_view name,
+                                                                    LinkAddress pc) const = 0;
+  // A type by its name as C or C++ spells it ("struct foo", "foo", "unsigned int"), for casts.
+  [[nodiscard]] virtual const Type* find_type(std::string_view name, LinkAddress pc) const = 0;
+
+  // Places that control can enter without a direct branch: landing pads in the
+  // LSDA of the function at pc. Absent: the tables could not be read.
+  [[nodiscard]] virtual std::optional<std::vector<LinkAddress>> landing_pads(
+      LinkRange function) const = 0;
+
+  [[nodiscard]] virtual std::vector<FunctionRange> functions() const = 0;
+  [[nodiscard]] virtual std::vector<StatementRow> statements() const = 0;
+  // The function, and file:line, at an address (innermost inlined function).
+  [[nodiscard]] virtual std::optional<LineSite> describe(LinkAddress pc) const = 0;
+};
+
+}  // namespace nohalt::symbols
