@@ -1,0 +1,72 @@
+// What the command line asks for, one plain struct a command. The parser in
+// src/cli fills them, the session carries them out. Every unit has been read
+// and every form checked; nothing has been looked at on the machine.
+//
+// Threading: plain values.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "probes/spec/probe_spec.h"
+
+namespace nohalt::session {
+
+enum class Format { kText, kJson };
+
+enum class EngineChoice { kAuto, kInline, kKernel };
+
+// Taken by every command, before or after its name.
+struct CommonOptions {
+  Format format = Format::kText;
+  std::string output_file;              // -o; empty: stdout
+  std::string policy_file;              // --policy or NOHALT_POLICY; empty: not named
+  std::string audit_file;               // --audit or NOHALT_AUDIT; empty: the usual place
+  std::vector<std::string> debug_dirs;  // --debug-dir, in the order given
+};
+
+struct LogCommand {
+  CommonOptions common;
+  pid_t pid = 0;
+  std::vector<spec::ProbeSpec> probes;  // one, or those of -f FILE: all are armed or none
+  EngineChoice engine = EngineChoice::kAuto;
+  std::string reason;  // --reason
+  std::string ticket;  // --ticket
+};
+
+struct PlanCommand {
+  CommonOptions common;
+  pid_t pid = 0;
+  // One for each LOCATION (or those of -f FILE). The message may be empty; --if
+  // and --capture are on every one of them.
+  std::vector<spec::ProbeSpec> probes;
+  EngineChoice engine = EngineChoice::kAuto;
+};
+
+struct PsCommand {
+  CommonOptions common;
+  pid_t pid = 0;  // 0: every process
+};
+
+struct SweepCommand {
+  CommonOptions common;
+  pid_t pid = 0;  // 0: every process
+};
+
+struct ListCommand {
+  CommonOptions common;
+  pid_t pid = 0;  // 0: every process
+};
+
+struct RmCommand {
+  CommonOptions common;
+  std::string id;  // as `list` shows it
+};
+
+struct DoctorCommand {
+  CommonOptions common;
+};
+
+}  // namespace nohalt::session
