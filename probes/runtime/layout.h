@@ -6,10 +6,14 @@
 // One run maps one memfd (kControlName) into the target and into itself:
 //   [ControlPage, one page][ProbeControl x kMaxProbes][slots of probe 0][slots of probe 1]...
 // and one private anonymous GatePage, marked MADV_WIPEONFORK, so that a forked
-// child finds it zero and its probes dormant.
+// child finds it zero and its probes dormant. The memfd is sealed against
+// shrinking (a mapping of it can then not raise SIGBUS) and its pages are
+// allocated before a probe is armed.
 //
-// Everything here can be written by the target: the tool copies once, then
-// validates, and proves nothing from it (see docs/architecture.md).
+// Everything there can be written by the target: the tool copies once, then
+// validates, and proves nothing from it. What a hit must be able to rely on
+// (where it may write, and what it may read without asking) is not there but in
+// SiteConstants, which lie beside the code and, like it, are never writable.
 #pragma once
 
 #include <stddef.h>
@@ -19,16 +23,22 @@ namespace nohalt::runtime {
 
 inline constexpr uint64_t kControlMagic = 0x0174'6c61'686f'6eULL;  // "nohalt" and version 1
 inline constexpr uint32_t kLayoutVersion = 1;
-inline constexpr uint32_t kMaxProbes = 60;   // sites of one run in one target
+inline constexpr uint32_t kMaxProbes = 60;  // sites of one run in one target
 inline constexpr uint32_t kCacheLine = 64;
 inline constexpr uint32_t kMaxProgramStack = 256;
 inline constexpr uint32_t kMaxRecordBody = 60 * 1024;
-inline constexpr char kControlName[] = "nohalt-control";  // memfd names, as /proc/PID/maps shows them
+inline constexpr uint32_t kMaxStaticRanges = 8;
+inline constexpr uint32_t kMaxHitStack =
+    768;  // bytes a hit takes of the target's stack, red zone excluded
+inline constexpr uint32_t kMaxFrameBytes = 64 * 1024;
+inline constexpr char kControlName[] =
+    "nohalt-control";  // memfd names, as /proc/PID/maps shows them
 inline constexpr char kCodeName[] = "nohalt-code";
 inline constexpr char kPageName[] = "nohalt-page";
 
 // General registers in the order of the kernel's struct pt_regs. `rip` is the
 // probed address (not the trampoline's), `rsp` its value at the probed address.
+// orig_rax, cs and ss are not set; `eflags` holds the arithmetic flags only.
 struct SavedRegisters {
   uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
   uint64_t rax, rcx, rdx, rsi, rdi, orig_rax, rip, cs, eflags, rsp, ss;
@@ -44,9 +54,9 @@ struct ControlPage {
   int32_t target_pid;
   uint64_t tool_start_time;
   uint64_t target_start_time;
-  uint64_t region_size;    // of the whole memfd, bytes
-  uint64_t gate_address;   // where the GatePage is in the target
-  uint64_t code_address;   // where kCodeName is mapped
+  uint64_t region_size;   // of the whole memfd, bytes
+  uint64_t gate_address;  // where the GatePage is in the target
+  uint64_t code_address;  // where kCodeName is mapped
   uint64_t code_size;
   // Past this time stamp every probe of the run is dormant. The tool moves it
   // forward while it lives (by no more than 1.5 s), never beyond the lease.
@@ -64,48 +74,60 @@ struct GatePage {
 };
 
 enum class ProbeState : uint32_t {
-  kOff = 0,            // not armed, or removed
+  kOff = 0,  // not armed, or removed
   kOn = 1,
   kSwitchedOffCpu = 2,  // by the runtime: the CPU budget was spent
   kSwitchedOffBytes = 3,
+  kLapsed = 4,  // by the runtime: the tool did not renew in time. The tool alone turns it on again
 };
 
-// One armed site of a probe. Fields on one cache line are written by one side.
+// One armed site of a probe. Every hit that passes the gates ends in exactly one
+// of `unmatched`, `suppressed` and `next_seq`, so that no more than one counter
+// is written a hit; see hits() and matched().
 struct ProbeControl {
-  // Written by the tool.
-  volatile uint32_t state;  // ProbeState; the runtime only ever turns it off
-  uint32_t site;            // index of this block
-  uint32_t slot_count;      // power of two
-  uint32_t slot_size;       // bytes, header included, multiple of kCacheLine
-  uint64_t slots_offset;    // from the start of the control region
+  // Written by the tool. The runtime only ever turns `state` off.
+  volatile uint32_t state;     // ProbeState
+  uint32_t site;               // index of this block
+  uint32_t slot_count;         // power of two
+  uint32_t slot_size;          // bytes, header included, multiple of kCacheLine
+  uint64_t slots_offset;       // from the start of the control region
   uint64_t cpu_ticks_budget;   // before this probe is switched off
   uint64_t cpu_outlier_ticks;  // a hit dearer than this was preempted: not charged
-  uint32_t tid_offset;         // of the thread id from fs:0; 0: unknown
-  uint32_t reserved0;
-  // Refilled by the tool each tenth of a second, taken by hits. None left: the
-  // hit is suppressed without reading a clock.
-  alignas(kCacheLine) volatile int64_t tokens;
-  volatile uint64_t cpu_ticks_used;  // cleared by the tool each second
-  alignas(kCacheLine) volatile uint64_t hits;
-  alignas(kCacheLine) volatile uint64_t matched;  // condition true (or none)
-  volatile uint64_t suppressed;  // matched, but over the rate or past the lease
-  volatile uint64_t dropped;     // matched and admitted, but no free slot
-  volatile uint64_t next_seq;    // per probe; admitted hits
-  volatile uint64_t condition_unavailable;
-  volatile uint64_t cost_ticks_total;  // of timed hits, outliers left out
+  uint64_t reserved0[3];
+  // The rate gate. A hit is admitted while next_seq is below seq_limit, and takes
+  // the number: the tool grants by moving the limit, so that what was granted is
+  // never exceeded, whatever the number of threads, and no clock is read once
+  // it is used up.
+  alignas(kCacheLine) volatile uint64_t next_seq;   // hits admitted
+  volatile uint64_t seq_limit;                      // written by the tool
+  alignas(kCacheLine) volatile uint64_t unmatched;  // condition false or unavailable
+  volatile uint64_t suppressed;                     // matched, but over the rate or past the lease
+  volatile uint64_t dropped;                        // matched and admitted, but no free slot
+  volatile uint64_t condition_unavailable;          // counted in `unmatched` too
+  volatile uint64_t abandoned;                      // admitted, then given up by the program
+  // Cost, in TSC ticks.
+  alignas(kCacheLine) volatile uint64_t cpu_ticks_used;  // cleared by the tool each second
+  volatile uint64_t cost_ticks_total;  // of timed admitted hits, outliers left out
   volatile uint64_t cost_ticks_worst;
   volatile uint64_t cost_samples;
+  volatile uint64_t quick_cost_ticks;  // running estimate for a hit that is not admitted
+  volatile uint64_t outliers;
+
+  [[nodiscard]] uint64_t matched() const { return next_seq + suppressed; }
+  [[nodiscard]] uint64_t hits() const { return unmatched + matched(); }
 };
 static_assert(sizeof(ProbeControl) == 256);
 static_assert(kMaxProbes * sizeof(ProbeControl) + 4096 <= 5 * 4096);
+inline constexpr uint64_t kProbesStart = 4096;     // first ProbeControl's offset in the region
 inline constexpr uint64_t kSlotsStart = 5 * 4096;  // first slot's offset in the region
 
 enum class SlotState : uint32_t { kFree = 0, kBusy = 1, kReady = 2 };
 
 // What the runtime writes before the body of a record. A writer moves a slot
-// from kFree to kBusy by compare-and-swap, and to kReady with release order.
-// The reader moves kReady to kFree, and kBusy to kFree only once the owner is
-// known to be gone.
+// from free to kBusy by compare-and-swap of the first eight bytes (all zero when
+// free), so that a busy slot always names its owner, and to kReady with release
+// order. The reader moves kReady to free, and kBusy to free only once the owner
+// is known to be gone.
 struct RecordHeader {
   volatile uint32_t state;  // SlotState
   uint32_t owner_tid;       // as the target's own pid namespace numbers it; 0: unknown
@@ -113,40 +135,68 @@ struct RecordHeader {
   uint32_t body_size;
   uint64_t generation;
   uint64_t seq;
-  uint64_t tsc;             // when the rate gate passed
-  uint64_t suppressed;      // cumulative, at the time of the hit
+  uint64_t tsc;         // when the rate gate passed
+  uint64_t suppressed;  // cumulative, at the time of the hit
   uint64_t dropped;
   uint64_t reserved;
 };
 static_assert(sizeof(RecordHeader) == kCacheLine);
+
+struct StaticRange {
+  uint64_t begin, end;
+};
+
+// What is fixed when a site is armed; laid down beside its trampoline, r-x.
+// Addresses are the target's.
+struct SiteConstants {
+  ProbeControl* probe;
+  ControlPage* control;
+  uint8_t* slots;      // slot 0
+  uint64_t slot_mask;  // slot count - 1
+  uint64_t generation;
+  uint32_t slot_size;
+  uint32_t body_size;  // what a record of this site holds, at most slot_size - sizeof(RecordHeader)
+  uint32_t site;
+  uint32_t tid_offset;  // of the thread id from fs:0; 0: unknown
+  int32_t own_pid;      // as the target's own pid namespace numbers it
+  // Bytes above rsp that call frame information proves to belong to the frame;
+  // 0: nothing beyond the page of rsp is taken for granted. At most kMaxFrameBytes.
+  uint32_t frame_bytes;
+  // Memory of modules that cannot be unmapped; loaded without asking.
+  StaticRange static_ranges[kMaxStaticRanges];
+};
 
 // What a trampoline lays on the target's stack for a hit: the eBPF context
 // (register r1 of the capture program points at its start). The xmm array is
 // there only where the program reads it.
 struct HitContext {
   SavedRegisters regs;
-  ProbeControl* probe;
-  ControlPage* control;
+  const SiteConstants* site;
+  uint64_t tsc_entry;  // when the hit began, where it was chosen to be timed whole; else 0
   uint64_t tsc_begin;  // set by take_token
   uint64_t seq;        // set by take_token
-  uint64_t reserved[7];
+  uint64_t slow;       // not 0: a system call was made on the way
+  uint64_t reserved[6];
   uint64_t xmm[16][2];
 };
 static_assert(offsetof(HitContext, xmm) == 256);
 
-// Order of the entry points in the table at the start of the runtime's code.
+// The entry points of the runtime's code (see runtime_blob.h for their offsets).
 // Calling convention: System V, general registers only; every one of them is
 // async-signal-safe, takes no lock and calls nothing outside the runtime.
+// Where a read fails, `to` is left zeroed, and no byte behind the end of a
+// string is left in it.
 enum class RuntimeEntry : uint32_t {
-  kTakeToken = 0,   // uint64_t (HitContext*)                         1: go on
-  kReserve,         // void*    (HitContext*)                         body or null
-  kCommit,          // void     (HitContext*, void* body)
-  kAbandon,         // void     (HitContext*, void* body)             slot is free again
-  kReadFrame,       // int64_t  (HitContext*, void* to, uint64_t size, uint64_t from)
-  kReadStatic,      // int64_t  (HitContext*, void* to, uint64_t size, uint64_t from)
-  kReadUser,        // int64_t  (HitContext*, void* to, uint64_t size, uint64_t from)
-  kReadBytes,       // int64_t  (HitContext*, void* to, uint64_t max, uint64_t from, uint64_t length)
-  kReadString,      // int64_t  (HitContext*, void* to, uint64_t max, uint64_t from)
+  kTakeToken = 0,  // uint64_t (HitContext*)                         1: go on
+  kReserve,        // void*    (HitContext*)                         body or null
+  kCommit,         // void     (HitContext*, void* body)
+  kAbandon,        // void     (HitContext*, void* body)             slot is free again
+  kReadFrame,      // int64_t  (HitContext*, void* to, uint64_t size, uint64_t from)
+  kReadStatic,     // int64_t  (HitContext*, void* to, uint64_t size, uint64_t from)
+  kReadUser,       // int64_t  (HitContext*, void* to, uint64_t size, uint64_t from)
+  kReadBytes,      // int64_t  (HitContext*, void* to, uint64_t max, uint64_t from, uint64_t length)
+  kReadString,     // int64_t  (HitContext*, void* to, uint64_t max, uint64_t from)
+  kFinish,  // void     (HitContext*, uint64_t outcome)       for the trampoline, not for programs
   kCount,
 };
 
