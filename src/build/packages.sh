@@ -14,7 +14,7 @@ packages_of() {
       echo "dpkg-dev make patch ca-certificates" ;;
     tests)
       echo "libgtest-dev libbenchmark-dev ccache python3 gdb binutils procps
-            util-linux gcc-multilib" ;;
+            util-linux" ;;
     bench)  # the peers that nohalt is measured beside
       echo "lldb-19 clang-19 bpftrace lttng-tools liblttng-ust-dev libbenchmark-dev" ;;
     *)
