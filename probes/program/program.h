@@ -12,6 +12,12 @@
 //  - stores go to the program's stack and to the reserved record's body only.
 //  - calls: the Helpers below and nothing else.
 //  - r0 at exit is an Outcome.
+//  - no pointer is stored, compared (but the record with zero) or reckoned with
+//    (but for adding and subtracting known constants); the record is not read.
+//  - take_token at most once; reserve at most once, and only where the token was
+//    compared with zero and granted; the record is used only where it was
+//    compared with zero, and committed or abandoned before exit.
+//  - every instruction can be reached.
 // Division by zero gives 0 and modulo by zero the dividend, as RFC 9669 says.
 #pragma once
 
@@ -38,21 +44,26 @@ inline constexpr std::size_t kMaxInstructions = 4096;
 // the result. `to` must point into the program's stack or the record's body with
 // room for `size` (or `max`), both of which must be constants known to the
 // verifier; `from` is any number: it is an address in the target, never
-// dereferenced by the program itself.
+// dereferenced by the program itself. A read_frame, read_static or read_user
+// that fails leaves `to` filled with zeros; read_bytes and read_string define
+// only as many bytes as they return.
 enum class Helper : std::int32_t {
-  kTakeToken = 1,   // ()                        1: go on; 0: suppressed, so exit
-  kReserve = 2,     // ()                        the record's body (record_size bytes), or 0
-  kCommit = 3,      // (body)
-  kAbandon = 4,     // (body)
-  kReadFrame = 5,   // (to, size, from)          0, or negative: unreadable. `from` is likely on this stack
-  kReadStatic = 6,  // (to, size, from)          0, or negative. `from` is in the executable's own data
+  kTakeToken = 1,  // ()                        1: go on; 0: suppressed, so exit
+  kReserve = 2,    // ()                        the record's body (record_size bytes), or 0
+  kCommit = 3,     // (body)
+  kAbandon = 4,    // (body)
+  kReadFrame =
+      5,  // (to, size, from)          0, or negative: unreadable. `from` is likely on this stack
+  kReadStatic =
+      6,  // (to, size, from)          0, or negative. `from` is in the executable's own data
   kReadUser = 7,    // (to, size, from)          0, or negative. anywhere; one system call
   kReadBytes = 8,   // (to, max, from, length)   min(length, max) bytes read, or negative
-  kReadString = 9,  // (to, max, from)           length read, without the NUL; max: truncated; negative: unreadable
+  kReadString = 9,  // (to, max, from)           length read, without the NUL; max: truncated;
+                    // negative: unreadable
 };
 
 enum class Outcome : std::uint64_t {
-  kNoMatch = 0,               // the condition was false
+  kNoMatch = 0,  // the condition was false
   kCommitted = 1,
   kSuppressed = 2,            // by the rate or the lease
   kDropped = 3,               // no free slot
