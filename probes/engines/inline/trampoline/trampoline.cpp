@@ -1,0 +1,284 @@
+// How a hit gets in and out without a trace.
+//
+// Stack, from the red zone down: original flags, rax and rdi (24 bytes), then the
+// HitContext, aligned to 16, then what the body takes. Everything is stored above
+// rsp at all times, so a signal handler may run at any instruction.
+//
+// Flags. pushfq and popfq cost as much as the rest of saving and restoring, so
+// the arithmetic flags, which are all that this code, the body and the runtime
+// can change (all are general-register code without std, cld, popf, sti or stac),
+// go through lahf (SF ZF AF PF CF) and seto (OF), and come back through
+// `add al, 127` (which overflows exactly where al was 1) and sahf (which leaves
+// OF). DF, AC, TF, NT and the rest are never touched. Sources: Intel SDM volume
+// 2, LAHF, SAHF, SETcc, ADD.
+//
+// Gates. The process-wide gate and the probe's state are asked when only rax, rdi
+// and the flags are saved, so that a dormant probe costs two loads. What a hit
+// costs is accounted by the runtime (see probes/runtime/injected/gate.cpp): here
+// one hit in about 256 that end early is chosen to be timed as a whole, by the
+// low bytes of the three counters in exactly one of which every hit ends.
+#include "probes/engines/inline/trampoline/trampoline.h"
+
+#include <asmjit/asmjit.h>
+
+#include <cstring>
+#include <string>
+
+#include "probes/runtime/runtime_blob.h"
+
+namespace nohalt::inline_engine {
+
+namespace {
+
+using namespace asmjit::x86;  // register and memory operand names only
+using runtime::HitContext;
+using runtime::ProbeControl;
+using runtime::ProbeState;
+using runtime::SavedRegisters;
+using runtime::SiteConstants;
+
+constexpr int kRedZone = 128;
+constexpr int kSavedFlags = 0;  // slots of the frame above the HitContext
+constexpr int kSavedRax = 8;
+constexpr int kSavedRdi = 16;
+constexpr int kFrame = 24;
+constexpr int kContextAlign = 16;
+constexpr int kReturnAddress = 8;
+
+struct SavedRegister {
+  Gp reg;
+  std::size_t offset;
+};
+
+// All but rax, rdi and rsp, which are saved before there is a HitContext.
+const SavedRegister kSaved[] = {
+    {r15, offsetof(SavedRegisters, r15)}, {r14, offsetof(SavedRegisters, r14)},
+    {r13, offsetof(SavedRegisters, r13)}, {r12, offsetof(SavedRegisters, r12)},
+    {rbp, offsetof(SavedRegisters, rbp)}, {rbx, offsetof(SavedRegisters, rbx)},
+    {r11, offsetof(SavedRegisters, r11)}, {r10, offsetof(SavedRegisters, r10)},
+    {r9, offsetof(SavedRegisters, r9)},   {r8, offsetof(SavedRegisters, r8)},
+    {rcx, offsetof(SavedRegisters, rcx)}, {rdx, offsetof(SavedRegisters, rdx)},
+    {rsi, offsetof(SavedRegisters, rsi)},
+};
+
+Mem at(const Gp& base, std::size_t offset) { return qword_ptr(base, static_cast<int>(offset)); }
+
+class Builder {
+ public:
+  explicit Builder(const TrampolineSpec& spec) : spec_(spec) {
+    code_.init(asmjit::Environment::host(), spec.position.value);
+    code_.setErrorHandler(&failures_);
+    code_.attach(&a_);
+    body_ = a_.newLabel();
+    constants_ = a_.newLabel();
+    quick_out_ = a_.newLabel();
+    time_hit_ = a_.newLabel();
+    timed_ = a_.newLabel();
+  }
+
+  Result<Trampoline> build() {
+    save_and_ask_gates();
+    save_registers();
+    choose_timing();
+    run_body();
+    restore();
+    NOHALT_CHECK(displace());
+    place_timing();
+    NOHALT_CHECK(place_body());
+    place_constants();
+    return finish();
+  }
+
+ private:
+  [[nodiscard]] int context_size() const {
+    return static_cast<int>(offsetof(HitContext, xmm)) + static_cast<int>(spec_.xmm_count) * 16;
+  }
+  [[nodiscard]] RuntimeAddress here() const { return spec_.position + a_.offset(); }
+
+  void save_and_ask_gates() {
+    a_.lea(rsp, ptr(rsp, -kRedZone - kFrame));
+    a_.mov(at(rsp, kSavedRax), rax);
+    a_.lahf(ah);
+    a_.seto(al);
+    a_.mov(at(rsp, kSavedFlags), rax);
+    a_.mov(rax, asmjit::imm(spec_.gate.value));
+    a_.cmp(dword_ptr(rax, offsetof(runtime::GatePage, open)), asmjit::imm(1));
+    a_.jne(quick_out_);
+    a_.mov(rax, asmjit::imm(reinterpret_cast<std::uint64_t>(spec_.constants.probe)));
+    a_.cmp(dword_ptr(rax, offsetof(ProbeControl, state)),
+           asmjit::imm(static_cast<std::uint32_t>(ProbeState::kOn)));
+    a_.jne(quick_out_);
+  }
+
+  void save_registers() {
+    a_.mov(at(rsp, kSavedRdi), rdi);
+    a_.mov(rdi, rsp);
+    a_.lea(rsp, ptr(rsp, -context_size()));
+    a_.and_(rsp, asmjit::imm(-kContextAlign));
+    for (const auto& [reg, offset] : kSaved) a_.mov(at(rsp, offset), reg);
+    a_.mov(r12, rax);  // the probe
+    a_.mov(rcx, at(rdi, kSavedRax));
+    a_.mov(rdx, at(rdi, kSavedRdi));
+    a_.mov(rax, at(rdi, kSavedFlags));
+    a_.lea(rdi, ptr(rdi, kRedZone + kFrame));
+    a_.mov(at(rsp, offsetof(SavedRegisters, rax)), rcx);
+    a_.mov(at(rsp, offsetof(SavedRegisters, rdi)), rdx);
+    a_.mov(at(rsp, offsetof(SavedRegisters, rsp)), rdi);
+    place_flags();
+    a_.mov(rax, asmjit::imm(spec_.site.value));
+    a_.mov(at(rsp, offsetof(SavedRegisters, rip)), rax);
+    for (std::uint32_t i = 0; i < spec_.xmm_count; ++i)
+      a_.movups(xmmword_ptr(rsp, static_cast<int>(offsetof(HitContext, xmm) + i * 16)), xmm(i));
+  }
+
+  // From ah and al (see above) to the image of the flags register: CF is bit 0
+  // of ah, OF is bit 11.
+  void place_flags() {
+    a_.movzx(ecx, al);
+    a_.movzx(eax, ah);
+    a_.shl(ecx, asmjit::imm(11));
+    a_.or_(eax, ecx);
+    a_.mov(at(rsp, offsetof(SavedRegisters, eflags)), rax);
+  }
+
+  void choose_timing() {
+    a_.lea(rbx, ptr(constants_));
+    a_.mov(at(rsp, offsetof(HitContext, site)), rbx);
+    a_.movzx(ecx, byte_ptr(r12, offsetof(ProbeControl, unmatched)));
+    a_.add(cl, byte_ptr(r12, offsetof(ProbeControl, suppressed)));
+    a_.xor_(eax, eax);
+    a_.mov(at(rsp, offsetof(HitContext, slow)), rax);
+    a_.add(cl, byte_ptr(r12, offsetof(ProbeControl, next_seq)));
+    a_.jz(time_hit_);
+    a_.bind(timed_);
+    a_.mov(at(rsp, offsetof(HitContext, tsc_entry)), rax);
+  }
+
+  void place_timing() {
+    a_.bind(time_hit_);
+    a_.rdtsc();
+    a_.shl(rdx, asmjit::imm(32));
+    a_.or_(rax, rdx);
+    a_.jmp(timed_);
+  }
+
+  void run_body() {
+    a_.mov(rdi, rsp);
+    a_.call(body_);
+    a_.mov(rdi, rsp);
+    a_.mov(rsi, rax);
+    a_.mov(rax, asmjit::imm(spec_.finish.value));
+    a_.call(rax);
+  }
+
+  void restore() {
+    for (const auto& [reg, offset] : kSaved) a_.mov(reg, at(rsp, offset));
+    a_.mov(rdi, at(rsp, offsetof(SavedRegisters, rdi)));
+    a_.mov(rsp, at(rsp, offsetof(SavedRegisters, rsp)));
+    a_.lea(rsp, ptr(rsp, -kRedZone - kFrame));
+    a_.bind(quick_out_);
+    a_.mov(rax, at(rsp, kSavedFlags));
+    a_.add(al, asmjit::imm(127));
+    a_.sahf(ah);
+    a_.mov(rax, at(rsp, kSavedRax));
+    a_.lea(rsp, ptr(rsp, kRedZone + kFrame));
+  }
+
+  Status displace() {
+    result_.displaced_offset = static_cast<std::uint32_t>(a_.offset());
+    NOHALT_TRY(const CodeBytes displaced, spec_.displaced(here()));
+    a_.embed(displaced.data(), displaced.size());
+    result_.jump_back_offset = static_cast<std::uint32_t>(a_.offset());
+    constexpr std::int64_t kJumpSize = 5;
+    const std::int64_t distance =
+        static_cast<std::int64_t>(spec_.resume.value - here().value) - kJumpSize;
+    if (distance != static_cast<std::int32_t>(distance))
+      return fail(ErrorCode::kRefused, "trampoline-range",
+                  "The trampoline is too far from the place it goes back to.",
+                  "Try another line: no memory within 2 GiB of this one is free.");
+    const auto relative = static_cast<std::int32_t>(distance);
+    std::uint8_t jump[kJumpSize] = {0xe9};
+    std::memcpy(jump + 1, &relative, sizeof relative);
+    a_.embed(jump, sizeof jump);
+    return {};
+  }
+
+  Status place_body() {
+    a_.align(asmjit::AlignMode::kCode, 16);
+    a_.bind(body_);
+    NOHALT_TRY(const CodeBytes body, spec_.body(here()));
+    a_.embed(body.data(), body.size());
+    return {};
+  }
+
+  void place_constants() {
+    a_.align(asmjit::AlignMode::kZero, runtime::kCacheLine);
+    a_.bind(constants_);
+    a_.embed(&spec_.constants, sizeof spec_.constants);
+  }
+
+  Result<Trampoline> finish() {
+    code_.flatten();
+    if (code_.resolveUnresolvedLinks() != asmjit::kErrorOk || code_.hasUnresolvedLinks() ||
+        failed())
+      return fail(ErrorCode::kInternal, "trampoline-assembly", "A trampoline cannot be assembled.");
+    const asmjit::CodeBuffer& buffer = code_.textSection()->buffer();
+    result_.bytes.resize(buffer.size());
+    std::memcpy(result_.bytes.data(), buffer.data(), buffer.size());
+    result_.stack_bytes = hit_stack();
+    return std::move(result_);
+  }
+
+ public:
+  [[nodiscard]] std::uint32_t hit_stack() const {
+    return static_cast<std::uint32_t>(kFrame + context_size() + kContextAlign - 1 +
+                                      2 * kReturnAddress) +
+           spec_.body_stack + runtime::kRuntimeStack;
+  }
+
+ private:
+  // asmjit reports the first refused instruction only to a handler.
+  class Failures : public asmjit::ErrorHandler {
+   public:
+    void handleError(asmjit::Error, const char*, asmjit::BaseEmitter*) override { any = true; }
+    bool any = false;
+  };
+  [[nodiscard]] bool failed() const { return failures_.any; }
+
+  const TrampolineSpec& spec_;
+  asmjit::CodeHolder code_;
+  Failures failures_;
+  Assembler a_;
+  asmjit::Label body_;
+  asmjit::Label constants_;
+  asmjit::Label quick_out_;
+  asmjit::Label time_hit_;
+  asmjit::Label timed_;
+  Trampoline result_;
+};
+
+Status check(const TrampolineSpec& spec, std::uint32_t stack) {
+  const SiteConstants& site = spec.constants;
+  const bool sane = spec.xmm_count <= 16 &&
+                    site.frame_bytes <= runtime::kMaxFrameBytes &&
+                    (site.slot_mask & (site.slot_mask + 1)) == 0 &&
+                    site.slot_size % runtime::kCacheLine == 0 &&
+                    site.body_size + sizeof(runtime::RecordHeader) <= site.slot_size;
+  if (!sane)
+    return fail(ErrorCode::kInternal, "trampoline-spec", "A trampoline's constants contradict.");
+  if (stack > runtime::kMaxHitStack)
+    return fail(ErrorCode::kRefused, "hit-stack",
+                "A hit would take " + std::to_string(stack) + " bytes of the target's stack.",
+                "Capture fewer values at once.");
+  return {};
+}
+
+}  // namespace
+
+Result<Trampoline> build_trampoline(const TrampolineSpec& spec) {
+  Builder builder(spec);
+  NOHALT_CHECK(check(spec, builder.hit_stack()));
+  return builder.build();
+}
+
+}  // namespace nohalt::inline_engine

@@ -1,0 +1,60 @@
+// The code a patched site jumps to: it saves the thread's registers, asks the
+// gates, runs the capture program's machine code, restores every register, runs
+// the displaced instruction and goes back.
+//
+// The bytes are for one address, contain their own constants (SiteConstants) and
+// are never written again: they are mapped r-x.
+// Threading: plain functions on plain values.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "probes/runtime/layout.h"
+#include "src/base/address.h"
+#include "src/base/result.h"
+
+namespace nohalt::inline_engine {
+
+using CodeBytes = std::vector<std::byte>;
+
+// Makes code for the address it is given.
+using CodeAt = std::function<Result<CodeBytes>(RuntimeAddress)>;
+
+struct TrampolineSpec {
+  RuntimeAddress position;  // where the bytes will be; also the entry
+  RuntimeAddress site;      // the probed address, as the capture program sees rip
+  RuntimeAddress gate;      // the GatePage in the target
+  RuntimeAddress finish;    // RuntimeEntry::kFinish in the target
+  runtime::SiteConstants constants;
+  // The capture program as x86-64: a function of HitContext* (rdi) that returns
+  // its Outcome in rax. It may change every general register but rsp, and flags;
+  // it finds rsp as the System V ABI says (16 bytes aligned before the call).
+  CodeAt body;
+  // Stack the body takes below its return address, without what runtime entries
+  // take when it calls them.
+  std::uint32_t body_stack = runtime::kMaxProgramStack;
+  std::uint32_t xmm_count = 0;  // how many of xmm0.. are saved for the body: 0 to 16
+  // The displaced instruction(s), which run with all registers as at the site.
+  CodeAt displaced;
+  RuntimeAddress resume;  // where to go on after them
+};
+
+struct Trampoline {
+  CodeBytes bytes;
+  std::uint32_t displaced_offset =
+      0;  // in bytes; a pc from here to jump_back_offset runs displaced code
+  std::uint32_t jump_back_offset = 0;
+  std::uint32_t stack_bytes = 0;  // worst case below the red zone, at most kMaxHitStack
+};
+
+// Refuses with "hit-stack" where a hit would take more than kMaxHitStack, and
+// with "trampoline-range" where `resume` is out of a jump's reach.
+[[nodiscard]] Result<Trampoline> build_trampoline(const TrampolineSpec& spec);
+
+// What a trampoline takes at most, besides its body: for whoever lays them out.
+inline constexpr std::size_t kTrampolineOverhead = 768;
+
+}  // namespace nohalt::inline_engine

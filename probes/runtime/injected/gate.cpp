@@ -1,0 +1,99 @@
+// The gates and the accounts: who is admitted, and what hits cost.
+//
+// Reading the clock costs about as much as the rest of a hit, so not every hit
+// is timed:
+//  - An admitted hit has read the clock once for the lease. The second reading
+//    is made for the first 64, for each that made a system call (where it does
+//    not show, and where costs differ most), and for one in 16 of the rest,
+//    which is charged 16-fold.
+//  - A hit that is not admitted is charged at a running estimate, 256 of them at
+//    a time: the thread whose increment of the counter crosses the boundary
+//    charges for all, so none is missed and none charged twice whatever the
+//    interleaving. The trampoline times about one such hit in 256 whole
+//    (tsc_entry); those feed the estimate, clamped so that one preemption cannot
+//    bend it.
+// The clock read at each boundary also finds a lapsed lease where no hit ever
+// asks for admission.
+#include "probes/runtime/injected/internal.h"
+
+namespace nohalt::runtime {
+
+namespace {
+
+constexpr uint64_t kQuickBatch = 256;
+constexpr uint64_t kFirstEstimate = 150;  // ticks, until one was measured
+constexpr int kMaxTries = 256;            // against other threads; only ever met under a storm
+
+void lapse_if_due(const SiteConstants& site, uint64_t now) {
+  if (now >= load(site.control->lease_deadline_tsc)) turn_off(*site.probe, ProbeState::kLapsed);
+}
+
+uint64_t suppress(const SiteConstants& site) {
+  charge_quick(site, add(site.probe->suppressed, 1));
+  return 0;
+}
+
+void learn_quick_cost(const HitContext& hit) {
+  ProbeControl& probe = *hit.site->probe;
+  uint64_t estimate = load(probe.quick_cost_ticks);
+  if (estimate == 0 || estimate > probe.cpu_outlier_ticks) estimate = kFirstEstimate;
+  uint64_t cost = read_clock() - hit.tsc_entry;
+  if (cost > 4 * estimate) cost = 4 * estimate;
+  const uint64_t next = (estimate * 7 + cost + 7) / 8;
+  __atomic_store_n(&probe.quick_cost_ticks, next, __ATOMIC_RELAXED);
+}
+
+}  // namespace
+
+void charge(const SiteConstants& site, uint64_t ticks) {
+  ProbeControl& probe = *site.probe;
+  ControlPage& control = *site.control;
+  if (add(probe.cpu_ticks_used, ticks) + ticks > probe.cpu_ticks_budget)
+    turn_off(probe, ProbeState::kSwitchedOffCpu);
+  if (add(control.cpu_ticks_used, ticks) + ticks <= control.cpu_ticks_budget) return;
+  auto* probes = reinterpret_cast<ProbeControl*>(reinterpret_cast<Byte*>(&control) + kProbesStart);
+  for (uint32_t i = 0; i < kMaxProbes; ++i) turn_off(probes[i], ProbeState::kSwitchedOffCpu);
+}
+
+void charge_quick(const SiteConstants& site, uint64_t earlier) {
+  if (__builtin_expect((earlier + 1) % kQuickBatch != 0, 1)) return;
+  lapse_if_due(site, read_clock());
+  uint64_t estimate = load(site.probe->quick_cost_ticks);
+  if (estimate == 0 || estimate > site.probe->cpu_outlier_ticks) estimate = kFirstEstimate;
+  charge(site, estimate * kQuickBatch);
+}
+
+NOHALT_RUNTIME_ENTRY uint64_t nohalt_take_token(HitContext* hit) {
+  const SiteConstants& site = *hit->site;
+  ProbeControl& probe = *site.probe;
+  uint64_t seq = load(probe.next_seq);
+  if (seq >= load(probe.seq_limit)) return suppress(site);
+  const uint64_t now = read_clock();
+  if (__builtin_expect(now >= load(site.control->lease_deadline_tsc), 0)) {
+    turn_off(probe, ProbeState::kLapsed);
+    return suppress(site);
+  }
+  for (int tries = 0; tries < kMaxTries; ++tries) {
+    if (__atomic_compare_exchange_n(&probe.next_seq, &seq, seq + 1, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED)) {
+      hit->tsc_begin = now;
+      hit->seq = seq;
+      return 1;
+    }
+    if (seq >= load(probe.seq_limit)) break;
+  }
+  return suppress(site);
+}
+
+NOHALT_RUNTIME_ENTRY void nohalt_finish(HitContext* hit, uint64_t outcome) {
+  constexpr uint64_t kNoMatch = 0;               // program::Outcome
+  constexpr uint64_t kConditionUnavailable = 4;  // program::Outcome
+  const SiteConstants& site = *hit->site;
+  if (outcome == kNoMatch || outcome == kConditionUnavailable) {
+    if (outcome == kConditionUnavailable) add(site.probe->condition_unavailable, 1);
+    charge_quick(site, add(site.probe->unmatched, 1));
+  }
+  if (__builtin_expect(hit->tsc_entry != 0, 0)) learn_quick_cost(*hit);
+}
+
+}  // namespace nohalt::runtime

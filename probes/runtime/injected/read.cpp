@@ -1,0 +1,183 @@
+// Reading the target's memory without ever faulting. A plain load is made only
+// where the address is proven mapped: the thread's own stack around rsp, and data
+// of modules that cannot go away. All else goes through process_vm_readv on the
+// process itself, in which the kernel does the walking and an unmapped, unaligned,
+// wild or kernel address is an error and not a signal. A process may always read
+// itself that way: access is checked only against another address space, so a
+// vforked child, which shares it, may too.
+//
+// The kernel copies page by page but promises partial results only at the borders
+// of the caller's ranges, so where a partial result matters (strings) the range
+// is split at page borders.
+#include "probes/runtime/injected/internal.h"
+
+namespace nohalt::runtime {
+
+namespace {
+
+constexpr uint64_t kPage = 4096;
+constexpr uint64_t kAddressEnd = uint64_t{1} << 56;  // above all user addresses, with 5 levels too
+constexpr uint64_t kOneCall = kPage;                 // what a string read asks for at a time
+
+struct Range {
+  uint64_t base;
+  uint64_t size;
+};
+
+void zero(Byte* to, uint64_t size) {
+  uint64_t i = 0;
+  for (; i + 8 <= size; i += 8) *reinterpret_cast<Word*>(to + i) = 0;
+  for (; i < size; ++i) to[i] = 0;
+}
+
+void copy(Byte* to, uint64_t from, uint64_t size) {
+  const auto* source = reinterpret_cast<const Byte*>(from);
+  uint64_t i = 0;
+  for (; i + 8 <= size; i += 8)
+    *reinterpret_cast<Word*>(to + i) = *reinterpret_cast<const Word*>(source + i);
+  for (; i < size; ++i) to[i] = source[i];
+}
+
+bool is_user_range(uint64_t from, uint64_t size) {
+  return from != 0 && size <= kAddressEnd && from < kAddressEnd - size;
+}
+
+// process_vm_readv(own pid, {to, total}, ranges): bytes read, or negative. The
+// call changes rcx and r11, which the trampoline has saved; it knows no errno.
+int64_t read_ranges(HitContext& hit, Byte* to, const Range* ranges, uint64_t count,
+                    uint64_t total) {
+  const Range local{reinterpret_cast<uint64_t>(to), total};
+  hit.slow = 1;
+  int64_t result = 310;  // __NR_process_vm_readv
+  register const Range* remote asm("r10") = ranges;
+  register uint64_t remote_count asm("r8") = count;
+  register uint64_t flags asm("r9") = 0;
+  asm volatile("syscall"
+               : "+a"(result)
+               : "D"(int64_t{hit.site->own_pid}), "S"(&local), "d"(uint64_t{1}), "r"(remote),
+                 "r"(remote_count), "r"(flags)
+               : "rcx", "r11", "memory");
+  return result;
+}
+
+uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+// How many of the `size` bytes at `from` may be loaded plainly because they lie
+// in the thread's stack: from the red zone to the end of the page that rsp is
+// in, or of the frame.
+uint64_t on_stack(const HitContext& hit, uint64_t from, uint64_t size) {
+  const uint64_t rsp = hit.regs.rsp;
+  const uint64_t page_end = ((rsp - 1) | (kPage - 1)) + 1;
+  const uint64_t frame_end = rsp + hit.site->frame_bytes;
+  const uint64_t end = page_end > frame_end ? page_end : frame_end;
+  if (from < rsp - 128 || from >= end) return 0;
+  return smaller(size, end - from);
+}
+
+// The same for data of modules that cannot be unmapped.
+uint64_t in_static_data(const HitContext& hit, uint64_t from, uint64_t size) {
+  for (const StaticRange& range : hit.site->static_ranges) {
+    if (range.end == 0) break;
+    if (from >= range.begin && from < range.end) return smaller(size, range.end - from);
+  }
+  return 0;
+}
+
+int64_t read_all(HitContext& hit, Byte* to, uint64_t size, uint64_t from) {
+  if (size == 0) return 0;
+  if (is_user_range(from, size)) {
+    const Range range{from, size};
+    if (read_ranges(hit, to, &range, 1, size) == static_cast<int64_t>(size)) return 0;
+  }
+  zero(to, size);
+  return kEfault;
+}
+
+// Some of the `size` (at most a page) bytes at `from`, never more: how many, or
+// not positive.
+int64_t read_some(HitContext& hit, Byte* to, uint64_t size, uint64_t from) {
+  uint64_t plain = on_stack(hit, from, size);
+  if (plain == 0) plain = in_static_data(hit, from, size);
+  if (plain != 0) {
+    copy(to, from, plain);
+    return static_cast<int64_t>(plain);
+  }
+  if (!is_user_range(from, size)) return kEfault;
+  const uint64_t first = smaller(size, kPage - from % kPage);
+  const Range ranges[2] = {{from, first}, {from + first, size - first}};
+  return read_ranges(hit, to, ranges, first == size ? 1 : 2, size);
+}
+
+// Index of the first NUL in [begin, end), or end. Eight bytes at a time: the
+// borrow of a subtraction reaches a byte's top bit only where it was zero (or
+// above one that was), so the first such bit is right.
+uint64_t find_nul(const Byte* text, uint64_t begin, uint64_t end) {
+  constexpr uint64_t kLow = 0x0101010101010101;
+  constexpr uint64_t kHigh = 0x8080808080808080;
+  uint64_t i = begin;
+  for (; i + 8 <= end; i += 8) {
+    const uint64_t word = *reinterpret_cast<const Word*>(text + i);
+    const uint64_t zeros = (word - kLow) & ~word & kHigh;
+    if (zeros != 0) return i + static_cast<uint64_t>(__builtin_ctzll(zeros)) / 8;
+  }
+  while (i < end && text[i] != 0) ++i;
+  return i;
+}
+
+}  // namespace
+
+NOHALT_RUNTIME_ENTRY int64_t nohalt_read_user(HitContext* hit, void* to, uint64_t size,
+                                              uint64_t from) {
+  auto* bytes = static_cast<Byte*>(to);
+  if (on_stack(*hit, from, size) != size && in_static_data(*hit, from, size) != size)
+    return read_all(*hit, bytes, size, from);
+  copy(bytes, from, size);
+  return 0;
+}
+
+NOHALT_RUNTIME_ENTRY int64_t nohalt_read_frame(HitContext* hit, void* to, uint64_t size,
+                                               uint64_t from) {
+  auto* bytes = static_cast<Byte*>(to);
+  if (on_stack(*hit, from, size) != size) return read_all(*hit, bytes, size, from);
+  copy(bytes, from, size);
+  return 0;
+}
+
+NOHALT_RUNTIME_ENTRY int64_t nohalt_read_static(HitContext* hit, void* to, uint64_t size,
+                                                uint64_t from) {
+  auto* bytes = static_cast<Byte*>(to);
+  if (in_static_data(*hit, from, size) != size) return read_all(*hit, bytes, size, from);
+  copy(bytes, from, size);
+  return 0;
+}
+
+NOHALT_RUNTIME_ENTRY int64_t nohalt_read_bytes(HitContext* hit, void* to, uint64_t max,
+                                               uint64_t from, uint64_t length) {
+  const uint64_t size = smaller(max, length);
+  const int64_t result = nohalt_read_user(hit, to, size, from);
+  zero(static_cast<Byte*>(to) + size, max - size);
+  return result < 0 ? result : static_cast<int64_t>(size);
+}
+
+NOHALT_RUNTIME_ENTRY int64_t nohalt_read_string(HitContext* hit, void* to, uint64_t max,
+                                                uint64_t from) {
+  auto* bytes = static_cast<Byte*>(to);
+  uint64_t got = 0;
+  while (got < max) {
+    const int64_t count = read_some(*hit, bytes + got, smaller(max - got, kOneCall), from + got);
+    if (count <= 0) {
+      zero(bytes, max);
+      return kEfault;
+    }
+    const uint64_t end = got + static_cast<uint64_t>(count);
+    const uint64_t length = find_nul(bytes, got, end);
+    if (length != end) {
+      zero(bytes + length, max - length);
+      return static_cast<int64_t>(length);
+    }
+    got = end;
+  }
+  return static_cast<int64_t>(max);
+}
+
+}  // namespace nohalt::runtime

@@ -1,0 +1,90 @@
+// Slots: where a record is written. A slot is taken by one compare-and-swap from
+// all-zero to {busy, owner}, so that whoever finds it busy knows by whom. The
+// search starts where the sequence number points, which spreads threads over the
+// ring, and gives up after a few tries: the thread never waits for the reader.
+#include "probes/runtime/injected/internal.h"
+
+namespace nohalt::runtime {
+
+namespace {
+
+constexpr uint64_t kMaxSlotTries = 8;
+// Saving and restoring around what the two clock readings enclose, in ticks.
+constexpr uint64_t kUntimedTicks = 40;
+
+using Owner __attribute__((may_alias)) = uint64_t;  // {state, owner_tid} as one word
+
+void note_worst(ProbeControl& probe, uint64_t cost) {
+  uint64_t worst = load(probe.cost_ticks_worst);
+  for (int tries = 0; tries < 4 && cost > worst; ++tries) {
+    if (__atomic_compare_exchange_n(&probe.cost_ticks_worst, &worst, cost, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED))
+      return;
+  }
+}
+
+void account(const HitContext& hit, uint64_t weight) {
+  ProbeControl& probe = *hit.site->probe;
+  const uint64_t begin = hit.tsc_entry != 0 ? hit.tsc_entry : hit.tsc_begin;
+  uint64_t cost = read_clock() - begin + kUntimedTicks;
+  note_worst(probe, cost);
+  if (cost > probe.cpu_outlier_ticks) {
+    // Preempted or asleep for the most part. Charged at the bound all the same:
+    // a probe whose every hit were dear would else never meet its budget.
+    add(probe.outliers, 1);
+    cost = probe.cpu_outlier_ticks;
+  } else {
+    add(probe.cost_ticks_total, cost);
+    add(probe.cost_samples, 1);
+  }
+  charge(*hit.site, cost * weight);
+}
+
+void account_if_chosen(const HitContext& hit) {
+  if (hit.slow != 0 || hit.seq < 64) {
+    account(hit, 1);
+  } else if (hit.seq % 16 == 0) {
+    account(hit, 16);
+  }
+}
+
+}  // namespace
+
+NOHALT_RUNTIME_ENTRY void* nohalt_reserve(HitContext* hit) {
+  const SiteConstants& site = *hit->site;
+  const uint64_t busy =
+      uint64_t{thread_number(site)} << 32 | static_cast<uint32_t>(SlotState::kBusy);
+  for (uint64_t i = 0; i < kMaxSlotTries; ++i) {
+    Byte* slot = site.slots + ((hit->seq + i) & site.slot_mask) * site.slot_size;
+    uint64_t free = 0;
+    if (__atomic_compare_exchange_n(reinterpret_cast<Owner*>(slot), &free, busy, false,
+                                    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+      return slot + sizeof(RecordHeader);
+  }
+  add(site.probe->dropped, 1);
+  return nullptr;
+}
+
+NOHALT_RUNTIME_ENTRY void nohalt_commit(HitContext* hit, void* body) {
+  const SiteConstants& site = *hit->site;
+  auto* header = reinterpret_cast<RecordHeader*>(static_cast<Byte*>(body) - sizeof(RecordHeader));
+  header->site = site.site;
+  header->body_size = site.body_size;
+  header->generation = site.generation;
+  header->seq = hit->seq;
+  header->tsc = hit->tsc_begin;
+  header->suppressed = load(site.probe->suppressed);
+  header->dropped = load(site.probe->dropped);
+  header->reserved = 0;
+  __atomic_store_n(&header->state, static_cast<uint32_t>(SlotState::kReady), __ATOMIC_RELEASE);
+  account_if_chosen(*hit);
+}
+
+NOHALT_RUNTIME_ENTRY void nohalt_abandon(HitContext* hit, void* body) {
+  Byte* slot = static_cast<Byte*>(body) - sizeof(RecordHeader);
+  __atomic_store_n(reinterpret_cast<Owner*>(slot), 0, __ATOMIC_RELEASE);
+  add(hit->site->probe->abandoned, 1);
+  account_if_chosen(*hit);
+}
+
+}  // namespace nohalt::runtime
