@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -15,18 +16,25 @@ namespace {
 constexpr std::size_t kLargestFile = 64UL << 20;
 }
 
-Result<std::string> read_file(const std::string& path) {
+Result<std::string> read_file_start(const std::string& path, std::size_t limit) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return fail_errno("open", path, errno);
   std::string content;
   std::array<char, 16384> buffer;
-  while (content.size() <= kLargestFile) {
-    const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
+  while (content.size() < limit) {
+    const std::size_t wanted = std::min(buffer.size(), limit - content.size());
+    const ssize_t n = ::read(fd.get(), buffer.data(), wanted);
     if (n == 0) return content;
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail_errno("read", path, errno);
     content.append(buffer.data(), static_cast<std::size_t>(n));
   }
+  return content;
+}
+
+Result<std::string> read_file(const std::string& path) {
+  NOHALT_TRY(std::string content, read_file_start(path, kLargestFile + 1));
+  if (content.size() <= kLargestFile) return content;
   return fail(ErrorCode::kInternal, "file-too-large", path + " is larger than 64 MiB.");
 }
 
