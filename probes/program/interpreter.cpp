@@ -304,15 +304,12 @@ Broken Interpreter::call_read(const HelperSignature& helper) {
   if (const Broken broken = writable(to, to.bits, size, bytes)) return broken;
   const std::int64_t result =
       environment_.read(helper.helper, bytes, arguments[3].bits, arguments[4].bits);
-  std::uint64_t defined = 0;
-  if (helper.fills) {
-    defined = size;
-    if (result < 0) std::ranges::fill(bytes, std::byte{0});
-  } else if (result > 0) {
-    defined = std::min(size, static_cast<std::uint64_t>(result));
-  }
+  std::uint64_t got = result < 0 ? 0 : size;
+  if (helper.helper == Helper::kReadBytes || helper.helper == Helper::kReadString)
+    got = result < 0 ? 0 : std::min(size, static_cast<std::uint64_t>(result));
+  std::ranges::fill(bytes.subspan(got), std::byte{0});
   if (to.region == Region::kStack)
-    std::fill_n(stack_written_.begin() + static_cast<std::ptrdiff_t>(to.bits), defined, true);
+    std::fill_n(stack_written_.begin() + static_cast<std::ptrdiff_t>(to.bits), size, true);
   Cost& cost = execution_.cost;
   cost.bytes_read += static_cast<std::uint32_t>(size);
   const bool proven = helper.helper == Helper::kReadFrame || helper.helper == Helper::kReadStatic;

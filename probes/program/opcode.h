@@ -134,19 +134,18 @@ struct HelperSignature {
   bool writes_memory;  // r1 is `to`, r2 a constant size, r3 `from`
   bool takes_length;   // r4 is a length
   bool takes_body;     // r1 is the record's body
-  bool fills;          // all of `to` is defined afterwards, whatever the result
 };
 
 inline constexpr HelperSignature kHelpers[] = {
-    {Helper::kTakeToken, "take_token", false, false, false, false},
-    {Helper::kReserve, "reserve", false, false, false, false},
-    {Helper::kCommit, "commit", false, false, true, false},
-    {Helper::kAbandon, "abandon", false, false, true, false},
-    {Helper::kReadFrame, "read_frame", true, false, false, true},
-    {Helper::kReadStatic, "read_static", true, false, false, true},
-    {Helper::kReadUser, "read_user", true, false, false, true},
-    {Helper::kReadBytes, "read_bytes", true, true, false, false},
-    {Helper::kReadString, "read_string", true, false, false, false},
+    {Helper::kTakeToken, "take_token", false, false, false},
+    {Helper::kReserve, "reserve", false, false, false},
+    {Helper::kCommit, "commit", false, false, true},
+    {Helper::kAbandon, "abandon", false, false, true},
+    {Helper::kReadFrame, "read_frame", true, false, false},
+    {Helper::kReadStatic, "read_static", true, false, false},
+    {Helper::kReadUser, "read_user", true, false, false},
+    {Helper::kReadBytes, "read_bytes", true, true, false},
+    {Helper::kReadString, "read_string", true, false, false},
 };
 
 // Null for a number that is no helper's.

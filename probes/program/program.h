@@ -44,22 +44,18 @@ inline constexpr std::size_t kMaxInstructions = 4096;
 // the result. `to` must point into the program's stack or the record's body with
 // room for `size` (or `max`), both of which must be constants known to the
 // verifier; `from` is any number: it is an address in the target, never
-// dereferenced by the program itself. A read_frame, read_static or read_user
-// that fails leaves `to` filled with zeros; read_bytes and read_string define
-// only as many bytes as they return.
+// dereferenced by the program itself. A negative result means unreadable.
+// Whatever the result, all of `to` is defined: zeros where nothing was read.
 enum class Helper : std::int32_t {
-  kTakeToken = 1,  // ()                        1: go on; 0: suppressed, so exit
-  kReserve = 2,    // ()                        the record's body (record_size bytes), or 0
-  kCommit = 3,     // (body)
-  kAbandon = 4,    // (body)
-  kReadFrame =
-      5,  // (to, size, from)          0, or negative: unreadable. `from` is likely on this stack
-  kReadStatic =
-      6,  // (to, size, from)          0, or negative. `from` is in the executable's own data
-  kReadUser = 7,    // (to, size, from)          0, or negative. anywhere; one system call
-  kReadBytes = 8,   // (to, max, from, length)   min(length, max) bytes read, or negative
-  kReadString = 9,  // (to, max, from)           length read, without the NUL; max: truncated;
-                    // negative: unreadable
+  kTakeToken = 1,   // ()                       1: go on; 0: suppressed, so exit
+  kReserve = 2,     // ()                       the record's body (record_size bytes), or 0
+  kCommit = 3,      // (body)
+  kAbandon = 4,     // (body)
+  kReadFrame = 5,   // (to, size, from)         0. `from` is likely on this stack
+  kReadStatic = 6,  // (to, size, from)         0. `from` is in the executable's own data
+  kReadUser = 7,    // (to, size, from)         0. anywhere; one system call
+  kReadBytes = 8,   // (to, max, from, length)  min(length, max) bytes read
+  kReadString = 9,  // (to, max, from)          length read, without the NUL; max: truncated
 };
 
 enum class Outcome : std::uint64_t {

@@ -47,7 +47,7 @@ class Verifier {
   Broken call_protocol(Helper helper);
   Broken call_read(const HelperSignature& helper);
   Broken exit() const;
-  Broken write(const RegisterState& base, std::int64_t offset, std::uint64_t size, bool defines);
+  Broken write(const RegisterState& base, std::int64_t offset, std::uint64_t size);
   Broken flow(const Instruction& i, std::size_t at);
   Broken reach(std::size_t target, const ProgramState& state);
 
@@ -194,12 +194,11 @@ Broken Verifier::store(const Instruction& i) {
     if (reg(i.src).kind == Kind::kUnusable) return Rule::kRegisterUninitialised;
     if (reg(i.src).is_pointer()) return Rule::kPointerStored;
   }
-  return write(reg(i.dst), std::int64_t{reg(i.dst).offset} + i.offset, access_size_of(i), true);
+  return write(reg(i.dst), std::int64_t{reg(i.dst).offset} + i.offset, access_size_of(i));
 }
 
-// Bounds of a write of `size` bytes; `defines`: all of them have a value then.
-Broken Verifier::write(const RegisterState& base, std::int64_t offset, std::uint64_t size,
-                       bool defines) {
+// Bounds of a write of `size` bytes, all of which have a value then.
+Broken Verifier::write(const RegisterState& base, std::int64_t offset, std::uint64_t size) {
   const auto length = static_cast<std::int64_t>(size);
   switch (base.kind) {
     case Kind::kUnusable:
@@ -217,7 +216,7 @@ Broken Verifier::write(const RegisterState& base, std::int64_t offset, std::uint
     case Kind::kStack:
       if (offset < -kStackLimit || offset + length > 0) return Rule::kStackOutOfBounds;
       result_.stack_bytes = std::max(result_.stack_bytes, static_cast<std::uint32_t>(-offset));
-      for (std::int64_t byte = offset; defines && byte < offset + length; ++byte)
+      for (std::int64_t byte = offset; byte < offset + length; ++byte)
         state_.stack_written.set(static_cast<std::size_t>(-1 - byte));
       break;
   }
@@ -286,7 +285,7 @@ Broken Verifier::call_read(const HelperSignature& helper) {
   if (helper.takes_length && reg(4).is_pointer()) return Rule::kPointerAsNumber;
   if (to.kind == Kind::kScalar || to.kind == Kind::kContext) return Rule::kHelperDestination;
   if (!size || *size == 0 || *size > runtime::kMaxRecordBody) return Rule::kHelperSize;
-  if (const Broken broken = write(to, to.offset, *size, helper.fills)) return broken;
+  if (const Broken broken = write(to, to.offset, *size)) return broken;
   Cost& cost = state_.cost;
   cost.bytes_read += static_cast<std::uint32_t>(*size);
   const bool proven = helper.helper == Helper::kReadFrame || helper.helper == Helper::kReadStatic;
