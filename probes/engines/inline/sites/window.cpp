@@ -1,0 +1,140 @@
+// The order of choice: one instruction of five bytes or more, a punned jump, an
+// eviction, several instructions under a stop.
+
+#include "probes/engines/inline/sites/window.h"
+
+#include <algorithm>
+
+namespace nohalt::inline_sites {
+namespace {
+
+using WindowResult = std::expected<Window, SiteRefusal>;
+
+bool meets_other_probe(const ProbeBytes& mine, std::span<const ProbeBytes> others) {
+  return std::any_of(others.begin(), others.end(), [&](const ProbeBytes& other) {
+    return mine.changed.overlaps(other.relied) || mine.relied.overlaps(other.changed);
+  });
+}
+
+bool on_one_page(LinkAddress address, std::uint64_t length) {
+  return page_floor(address.value) == page_floor(address.value + length - 1);
+}
+
+std::optional<SiteRefusal> check_instruction(const FunctionCode& code,
+                                             const PlacedInstruction& placed,
+                                             const TargetTraits& target) {
+  if (const auto refusal = why_not_displaceable(placed.instruction, target)) return refusal;
+  if (code.branches_into({placed.address + 1, placed.end()})) return SiteRefusal::kOverlappingCode;
+  const LinkRange range{placed.address, placed.end()};
+  for (const LinkRange& sequence : target.restartable_sequences) {
+    if (sequence.overlaps(range)) return SiteRefusal::kRestartableSequence;
+  }
+  return std::nullopt;
+}
+
+// Plain and punned jumps over the one instruction.
+WindowResult one_instruction(const FunctionCode& code, const PlacedInstruction& placed,
+                             const SiteContext& context) {
+  const Instruction& instruction = placed.instruction;
+  auto forms =
+      jump_forms(code.bytes_from(placed.address), instruction.length, placed.address.value);
+  if (forms.empty()) return std::unexpected(SiteRefusal::kCrossesPage);
+  std::erase_if(forms, [&](const JumpForm& form) {
+    const ProbeBytes mine{{placed.address, placed.address + form.changed()},
+                          {placed.address, placed.address + form.length()}};
+    return meets_other_probe(mine, context.other_probes);
+  });
+  if (forms.empty()) return std::unexpected(SiteRefusal::kOtherProbe);
+  if (context.placeable) {
+    std::erase_if(forms,
+                  [&](const JumpForm& form) { return !context.placeable(form, placed.address); });
+  }
+  if (forms.empty()) return std::unexpected(SiteRefusal::kNoTrampolineRoom);
+  Window window;
+  window.kind = instruction.length >= kJumpLength ? WindowKind::kJump : WindowKind::kPunnedJump;
+  window.address = placed.address;
+  for (const JumpForm& form : forms) {
+    window.changed = std::max(window.changed, form.changed());
+    window.relied = std::max(window.relied, form.length());
+  }
+  window.displaced = {instruction};
+  window.forms = std::move(forms);
+  return window;
+}
+
+// The instructions from `first` on that a five-byte jump covers.
+std::expected<std::vector<Instruction>, SiteRefusal> covered(const FunctionCode& code,
+                                                             const PlacedInstruction& first,
+                                                             const TargetTraits& target) {
+  std::vector<Instruction> displaced;
+  const PlacedInstruction* placed = &first;
+  while (true) {
+    if (const auto refusal = check_instruction(code, *placed, target)) {
+      return std::unexpected(*refusal);
+    }
+    displaced.push_back(placed->instruction);
+    if (placed->end() - first.address >= kJumpLength) return displaced;
+    const Flow flow = placed->instruction.flow;
+    if (flow == Flow::kCall || flow == Flow::kIndirectCall) {
+      return std::unexpected(SiteRefusal::kCallNotLast);
+    }
+    const PlacedInstruction* next = code.at(placed->end());
+    if (!placed->instruction.falls_through() || next == nullptr) {
+      return std::unexpected(SiteRefusal::kFunctionTooShort);
+    }
+    placed = next;
+  }
+}
+
+WindowResult several_instructions(const FunctionCode& code, const PlacedInstruction& first,
+                                  const SiteContext& context) {
+  if (!code.complete()) return std::unexpected(SiteRefusal::kFunctionUndecodable);
+  if (code.has_unknown_indirect_jump()) return std::unexpected(SiteRefusal::kUnknownIndirectJump);
+  auto displaced = covered(code, first, context.target);
+  if (!displaced) return std::unexpected(displaced.error());
+  if (!on_one_page(first.address, kJumpLength)) return std::unexpected(SiteRefusal::kCrossesPage);
+  Window window;
+  window.kind = WindowKind::kSeveral;
+  window.address = first.address;
+  window.changed = window.relied = kJumpLength;
+  window.needs_stop = true;
+  window.displaced = std::move(*displaced);
+  window.forms = jump_forms(code.bytes_from(first.address), kJumpLength, first.address.value);
+  const ProbeBytes mine = window.probe_bytes();
+  if (code.branches_into({first.address + 1, mine.changed.end})) {
+    return std::unexpected(SiteRefusal::kBranchIntoWindow);
+  }
+  if (meets_other_probe(mine, context.other_probes)) {
+    return std::unexpected(SiteRefusal::kOtherProbe);
+  }
+  return window;
+}
+
+}  // namespace
+
+LinkAddress Window::resume() const {
+  LinkAddress at = address;
+  for (const Instruction& instruction : displaced) at = at + instruction.length;
+  return at;
+}
+
+std::expected<Window, SiteRefusal> choose_window(const FunctionCode& code, LinkAddress pc,
+                                                 const SiteContext& context) {
+  if (context.target.managed_stack) return std::unexpected(SiteRefusal::kManagedStack);
+  const PlacedInstruction* placed = code.at(pc);
+  if (placed == nullptr) {
+    const bool unreadable = code.range().contains(pc) && !decode(code.bytes_from(pc));
+    return std::unexpected(unreadable ? SiteRefusal::kUnknownOpcode : SiteRefusal::kMisaligned);
+  }
+  if (const auto refusal = check_instruction(code, *placed, context.target)) {
+    return std::unexpected(*refusal);
+  }
+  auto one = one_instruction(code, *placed, context);
+  if (one) return one;
+  const auto several = several_instructions(code, *placed, context);
+  if (!several) return one;
+  if (!context.target.allow_stop) return std::unexpected(SiteRefusal::kNeedsStop);
+  return several;
+}
+
+}  // namespace nohalt::inline_sites
