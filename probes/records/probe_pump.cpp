@@ -1,0 +1,196 @@
+#include "probes/records/probe_pump.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+namespace nohalt::records {
+
+namespace {
+
+using runtime::ProbeControl;
+using runtime::ProbeState;
+
+constexpr double kHeartbeatSeconds = 1.5;
+constexpr double kGrantAhead = 0.1;            // of a window
+constexpr std::uint64_t kSeenNumbers = 65536;  // a record may be this late, in numbers
+constexpr double kOutlierSeconds = 200e-6;     // dearer than any hit; shorter than a time slice
+
+std::uint64_t read(const volatile std::uint64_t& word) {
+  return __atomic_load_n(&word, __ATOMIC_RELAXED);
+}
+
+void write(volatile std::uint64_t& word, std::uint64_t value) {
+  __atomic_store_n(&word, value, __ATOMIC_RELAXED);
+}
+
+void set_state(ProbeControl& probe, ProbeState state) {
+  __atomic_store_n(&probe.state, static_cast<std::uint32_t>(state), __ATOMIC_RELEASE);
+}
+
+ProbeState state_of(const ProbeControl& probe) {
+  return static_cast<ProbeState>(__atomic_load_n(&probe.state, __ATOMIC_RELAXED));
+}
+
+std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
+  return a > ~std::uint64_t{0} - b ? ~std::uint64_t{0} : a + b;
+}
+
+}  // namespace
+
+ProbePump::ProbePump(const ControlRegion& region, const TscClock& clock, PumpLimits limits)
+    : region_(region), clock_(clock), limits_(std::move(limits)), second_(clock.ticks(1)) {
+  const auto& sites = region_.layout().sites;
+  limits_.sites.resize(sites.size());
+  for (std::size_t i = 0; i < sites.size(); ++i) {
+    SitePumpLimits site = limits_.sites[i];
+    const std::uint64_t body = std::max(sites[i].body_size, 1U);
+    if (site.bytes_per_second != kNoTotal)
+      site.hits_per_second =
+          std::min(site.hits_per_second, std::max<std::uint64_t>(site.bytes_per_second / body, 1));
+    sites_.push_back(Site{.limits = site, .seen = std::vector<bool>(kSeenNumbers)});
+  }
+}
+
+ProbePump::~ProbePump() { stop(); }
+
+void ProbePump::start(Ticks now) {
+  started_ = now;
+  lease_end_ = saturating_add(now, clock_.ticks(limits_.lease_seconds));
+  cpu_window_ = now;
+  running_ = true;
+  const auto budget =
+      static_cast<std::uint64_t>(static_cast<double>(second_) * limits_.cpu_fraction);
+  region_.control().cpu_ticks_budget = budget;
+  renew(now);
+  for (std::size_t i = 0; i < sites_.size(); ++i) {
+    ProbeControl& probe = region_.probe(i);
+    probe.cpu_ticks_budget = budget;
+    probe.cpu_outlier_ticks = clock_.ticks(kOutlierSeconds);
+    sites_[i].window_start = now;
+    refill(i, now);
+    set_state(probe, ProbeState::kOn);
+  }
+}
+
+void ProbePump::tick(Ticks now) {
+  if (!running_) return;
+  renew(now);
+  if (now - cpu_window_ >= second_) {
+    cpu_window_ = now;
+    write(region_.control().cpu_ticks_used, 0);
+    for (std::size_t i = 0; i < sites_.size(); ++i) write(region_.probe(i).cpu_ticks_used, 0);
+  }
+  for (std::size_t i = 0; i < sites_.size(); ++i) {
+    refill(i, now);
+    ProbeControl& probe = region_.probe(i);
+    if (!lease_over(now) && state_of(probe) == ProbeState::kLapsed)
+      set_state(probe, ProbeState::kOn);
+  }
+}
+
+void ProbePump::stop() {
+  if (!std::exchange(running_, false)) return;
+  write(region_.control().lease_deadline_tsc, 0);
+  for (std::size_t i = 0; i < sites_.size(); ++i) {
+    write(region_.probe(i).seq_limit, 0);
+    // What switched a probe off stays to be read.
+    if (state_of(region_.probe(i)) != ProbeState::kSwitchedOffCpu)
+      set_state(region_.probe(i), ProbeState::kOff);
+  }
+}
+
+void ProbePump::renew(Ticks now) {
+  deadline_ = std::max(deadline_,
+                       std::min(saturating_add(now, clock_.ticks(kHeartbeatSeconds)), lease_end_));
+  write(region_.control().lease_deadline_tsc, deadline_);
+}
+
+std::uint64_t ProbePump::believable_next_seq(std::size_t index) {
+  Site& site = sites_[index];
+  const std::uint64_t next = read(region_.probe(index).next_seq);
+  if (next < site.reached || next > site.highest_limit) ++stats_.tampered;
+  site.reached = std::clamp(next, site.reached, std::max(site.reached, site.highest_limit));
+  return site.reached;
+}
+
+void ProbePump::refill(std::size_t index, Ticks now) {
+  Site& site = sites_[index];
+  const std::uint64_t reached = believable_next_seq(index);
+  if (now - site.window_start >= second_) {
+    site.window_start = now;
+    site.window_base = reached;
+  }
+  const double share = std::min(1.0, kGrantAhead + static_cast<double>(now - site.window_start) /
+                                                       static_cast<double>(second_));
+  const auto hits = site.limits.hits_per_second;
+  const auto grant = std::clamp(static_cast<std::uint64_t>(share * static_cast<double>(hits)),
+                                std::min<std::uint64_t>(hits, 1), hits);
+  // A hit that found no slot used up a number without handing in a record.
+  const std::uint64_t lost = std::min(read(region_.probe(index).dropped), reached);
+  const std::uint64_t limit = std::min(saturating_add(site.window_base, grant),
+                                       saturating_add(site.limits.total_hits, lost));
+  site.highest_limit = std::max(site.highest_limit, limit);
+  write(region_.probe(index).seq_limit, limit);
+}
+
+bool ProbePump::mark_seen(Site& site, std::uint64_t seq) {
+  if (seq + kSeenNumbers < site.seen_below) return false;
+  if (seq < site.seen_below && site.seen[seq % kSeenNumbers]) return false;
+  const std::uint64_t gap = seq >= site.seen_below ? seq - site.seen_below : 0;
+  if (gap >= kSeenNumbers) {
+    site.seen.assign(kSeenNumbers, false);
+  } else {
+    for (; site.seen_below < seq; ++site.seen_below)
+      site.seen[site.seen_below % kSeenNumbers] = false;
+  }
+  site.seen_below = std::max(site.seen_below, seq + 1);
+  site.seen[seq % kSeenNumbers] = true;
+  return true;
+}
+
+bool ProbePump::accept(const RingRecord& record, Ticks now) {
+  Site& site = sites_[record.site];
+  if (record.tsc < started_ || record.tsc > now || record.tsc >= deadline_) {
+    ++stats_.outside_lease;
+    return false;
+  }
+  if (record.seq >= site.highest_limit || site.accepted >= site.limits.total_hits) {
+    ++stats_.beyond_grant;
+    return false;
+  }
+  if (!mark_seen(site, record.seq)) {
+    ++stats_.repeated;
+    return false;
+  }
+  ++site.accepted;
+  ++stats_.accepted;
+  return true;
+}
+
+bool ProbePump::finished() const {
+  for (std::size_t i = 0; i < sites_.size(); ++i) {
+    const ProbeState state = state_of(region_.probe(i));
+    const bool off = state != ProbeState::kOn && state != ProbeState::kLapsed;
+    if (!off && sites_[i].accepted < sites_[i].limits.total_hits) return false;
+  }
+  return true;
+}
+
+ProbeCounters ProbePump::counters(std::size_t site) const {
+  const ProbeControl& probe = region_.probe(site);
+  ProbeCounters counters;
+  const std::uint64_t samples = read(probe.cost_samples);
+  counters.hits = probe.hits();
+  counters.matched = probe.matched();
+  counters.suppressed = read(probe.suppressed);
+  counters.dropped = read(probe.dropped);
+  counters.condition_unavailable = read(probe.condition_unavailable);
+  if (samples != 0)
+    counters.mean_cost_ns = clock_.ns(read(probe.cost_ticks_total)) / static_cast<double>(samples);
+  counters.worst_cost_ns = clock_.ns(read(probe.cost_ticks_worst));
+  counters.state = state_of(probe);
+  return counters;
+}
+
+}  // namespace nohalt::records
