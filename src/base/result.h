@@ -53,13 +53,13 @@ using Status = Result<void>;
 //   NOHALT_TRY(auto maps, read_maps(pid));
 #define NOHALT_CONCAT_INNER(a, b) a##b
 #define NOHALT_CONCAT(a, b) NOHALT_CONCAT_INNER(a, b)
-#define NOHALT_TRY(declaration, expression)                                         \
-  auto NOHALT_CONCAT(nohalt_result_, __LINE__) = (expression);                      \
-  if (!NOHALT_CONCAT(nohalt_result_, __LINE__))                                     \
+#define NOHALT_TRY(declaration, expression)                                             \
+  auto NOHALT_CONCAT(nohalt_result_, __LINE__) = (expression);                          \
+  if (!NOHALT_CONCAT(nohalt_result_, __LINE__))                                         \
     return std::unexpected(std::move(NOHALT_CONCAT(nohalt_result_, __LINE__)).error()); \
   declaration = std::move(*NOHALT_CONCAT(nohalt_result_, __LINE__))
-#define NOHALT_CHECK(expression)                                                    \
-  do {                                                                              \
-    if (auto nohalt_status = (expression); !nohalt_status)                          \
-      return std::unexpected(std::move(nohalt_status).error());                     \
+#define NOHALT_CHECK(expression)                                \
+  do {                                                          \
+    if (auto nohalt_status = (expression); !nohalt_status)      \
+      return std::unexpected(std::move(nohalt_status).error()); \
   } while (false)

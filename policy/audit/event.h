@@ -1,0 +1,64 @@
+// One thing that happened, as the audit trail keeps it: who, what, under which
+// rule, why, and what was left behind. Fields that do not apply stay empty and
+// are left out of the line.
+//
+// Threading: plain values.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/access/caller.h"
+#include "policy/access/grant.h"
+#include "policy/limits/lowering.h"
+
+namespace nohalt::policy {
+
+enum class EventKind {
+  kRequested,      // someone asked; nothing has been read yet
+  kDenied,         // and may not, or it was refused as unsafe: `denial` says why
+  kArmed,          // written before the first byte of the target is changed
+  kHitSummary,     // what a run recorded, at its end or in between
+  kDisarmed,       // taken off by the run itself
+  kExpired,        // the lease ended it
+  kOrphanRemoved,  // taken off by a later run, after its own was killed
+};
+
+[[nodiscard]] std::string_view event_name(EventKind kind);
+
+struct Event {
+  EventKind kind = EventKind::kRequested;
+  std::string run;  // ties the events of one run together; as `nohalt list` shows it
+  Caller who;
+
+  // What. Of `target`, what is not known stays empty.
+  std::optional<TargetFacts> target;
+  std::vector<std::uint64_t> addresses;  // of the patched places, in the target
+  std::string program_hash;
+  std::vector<std::string> locations;
+  std::vector<std::string> messages;  // the templates
+  std::vector<std::string> conditions;
+
+  // Under which rule.
+  std::string rule;
+  std::string policy_hash;
+  std::vector<AskedLimits> asked;
+  std::vector<Limits> granted;
+  std::map<std::string, std::uint64_t> redactions;  // by rule, how often
+
+  // Why.
+  std::string reason;
+  std::string ticket;
+  std::string denial;  // the stable token of the error, such as not-your-process
+
+  // What left the target.
+  std::optional<std::uint64_t> records;
+  std::optional<std::uint64_t> bytes;
+  std::string output_digest;             // OutputDigest::hex
+  std::vector<std::string> left_behind;  // what could not be removed
+};
+
+}  // namespace nohalt::policy

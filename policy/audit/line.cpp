@@ -1,0 +1,159 @@
+// nlohmann::json keeps keys sorted by their bytes, which for our ASCII keys is
+// RFC 8785's order, and escapes strings as section 3.2.2.2 asks. Numbers are
+// whole and within 2^53, or they are written as text, so that the number rules
+// of section 3.2.2.3 have nothing to decide.
+#include "policy/audit/line.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "policy/redaction/values.h"
+#include "src/base/escape.h"
+#include "src/base/time_text.h"
+
+namespace nohalt::policy {
+
+namespace {
+
+using nlohmann::json;
+using Counts = std::map<std::string, std::uint64_t>;
+
+json number(std::uint64_t value) {
+  constexpr std::uint64_t kLargestExact = (1ULL << 53) - 1;
+  if (value > kLargestExact) return std::to_string(value);
+  return value;
+}
+
+std::string hex(std::uint64_t value) { return fmt::format("0x{:x}", value); }
+
+// Text of others: value rules first, then nothing that drives a terminal.
+std::string safe(std::string_view text, Counts& redactions) {
+  RedactedText redacted = redact_text(text);
+  for (const auto& [name, count] : redacted.counts) redactions[name] += count;
+  return escape_untrusted(redacted.text).text;
+}
+
+// Adds only what is there.
+void put(json& object, const char* key, std::string text) {
+  if (!text.empty()) object[key] = std::move(text);
+}
+
+void put(json& object, const char* key, const std::vector<std::string>& texts, Counts& redactions) {
+  for (const std::string& text : texts) object[key].push_back(safe(text, redactions));
+}
+
+json who(const Caller& caller) {
+  Counts ignored;
+  json object{{"uid", caller.uid}};
+  put(object, "user", safe(caller.user, ignored));
+  if (caller.login_uid) object["loginuid"] = *caller.login_uid;
+  if (caller.session) object["session"] = *caller.session;
+  put(object, "tty", safe(caller.tty, ignored));
+  put(object, "host", safe(caller.host, ignored));
+  return object;
+}
+
+json what(const Event& event, Counts& redactions) {
+  json object = json::object();
+  if (event.target) {
+    const TargetFacts& target = *event.target;
+    object["pid"] = target.identity.pid;
+    object["start_time"] = number(target.identity.start_time);
+    object["uid"] = target.uids[0];
+    put(object, "exe", safe(target.exe_path, redactions));
+    put(object, "build_id", safe(target.build_id, redactions));
+  }
+  for (const std::uint64_t address : event.addresses) object["addresses"].push_back(hex(address));
+  put(object, "program_hash", event.program_hash);
+  put(object, "locations", event.locations, redactions);
+  put(object, "messages", event.messages, redactions);
+  put(object, "conditions", event.conditions, redactions);
+  return object;
+}
+
+json asked_limits(const AskedLimits& asked) {
+  json object = json::object();
+  if (asked.hits_per_second) object["hits_per_second"] = number(*asked.hits_per_second);
+  if (asked.bytes_per_second) object["bytes_per_second"] = number(*asked.bytes_per_second);
+  if (asked.lease) object["lease"] = duration_text(*asked.lease);
+  if (asked.cpu_share) object["cpu"] = percent_text(*asked.cpu_share);
+  if (asked.hold) object["hold"] = duration_text(*asked.hold);
+  return object;
+}
+
+json granted_limits(const Limits& granted) {
+  return {{"hits_per_second", number(granted.hits_per_second)},
+          {"bytes_per_second", number(granted.bytes_per_second)},
+          {"lease", duration_text(granted.lease)},
+          {"cpu", percent_text(granted.cpu_share)},
+          {"hold", duration_text(granted.hold)}};
+}
+
+json under_rule(const Event& event, const Counts& redactions) {
+  json object = json::object();
+  put(object, "rule", event.rule);
+  put(object, "policy_hash", event.policy_hash);
+  for (const AskedLimits& asked : event.asked) object["asked"].push_back(asked_limits(asked));
+  for (const Limits& granted : event.granted) object["granted"].push_back(granted_limits(granted));
+  for (const auto& [name, count] : redactions) object["redactions"][name] = number(count);
+  return object;
+}
+
+json left(const Event& event, Counts& redactions) {
+  json object = json::object();
+  if (event.records) object["records"] = number(*event.records);
+  if (event.bytes) object["bytes"] = number(*event.bytes);
+  put(object, "digest", event.output_digest);
+  put(object, "left_behind", event.left_behind, redactions);
+  return object;
+}
+
+}  // namespace
+
+std::string_view event_name(EventKind kind) {
+  switch (kind) {
+    case EventKind::kRequested:
+      return "requested";
+    case EventKind::kDenied:
+      return "denied";
+    case EventKind::kArmed:
+      return "armed";
+    case EventKind::kHitSummary:
+      return "hit-summary";
+    case EventKind::kDisarmed:
+      return "disarmed";
+    case EventKind::kExpired:
+      return "expired";
+    case EventKind::kOrphanRemoved:
+      return "orphan-removed";
+  }
+  return "unknown";
+}
+
+std::string audit_line(const Event& event, const LineFrame& frame) {
+  Counts redactions = event.redactions;
+  json why = json::object();
+  put(why, "reason", safe(event.reason, redactions));
+  put(why, "ticket", safe(event.ticket, redactions));
+  put(why, "denial", safe(event.denial, redactions));
+  json line{{"schema", 1},
+            {"event", event_name(event.kind)},
+            {"time", rfc3339_utc(frame.wall_ns)},
+            {"boot_ms", number(frame.boot_ms)},
+            {"prev", frame.previous},
+            {"who", who(event.who)}};
+  put(line, "run", event.run);
+  put(line, "boot_id", frame.boot_id);
+  put(line, "torn", frame.torn);
+  const auto put_object = [&](const char* key, json object) {
+    if (!object.empty()) line[key] = std::move(object);
+  };
+  put_object("what", what(event, redactions));
+  put_object("why", std::move(why));
+  put_object("left", left(event, redactions));
+  put_object("under", under_rule(event, redactions));
+  return line.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace nohalt::policy

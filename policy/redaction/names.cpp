@@ -1,0 +1,118 @@
+// Taking a name apart is the whole of it. Capitals are ambiguous where a run of
+// them meets small letters: APIKey is API+Key, but PASSWORDhash is
+// PASSWORD+hash. Both readings are tried, and either may match.
+#include "policy/redaction/names.h"
+
+#include <algorithm>
+
+namespace nohalt::policy {
+
+namespace {
+
+enum class Kind { kLower, kUpper, kOther };
+
+// Where a run of capitals followed by a small letter is cut.
+enum class Reading { kLastCapitalStartsWord, kCapitalsAreAWord };
+
+Kind kind_of(char c) {
+  if (c >= 'A' && c <= 'Z') return Kind::kUpper;
+  // Letters beyond ASCII are never a boundary, so that they cannot split a word.
+  if ((c >= 'a' && c <= 'z') || static_cast<unsigned char>(c) >= 0x80) return Kind::kLower;
+  return Kind::kOther;
+}
+
+// True where a word that holds text[i - 1] ends before text[i].
+bool starts_word(std::string_view text, std::size_t i, Reading reading) {
+  const Kind before = kind_of(text[i - 1]);
+  const Kind here = kind_of(text[i]);
+  if (before == Kind::kLower && here == Kind::kUpper) return true;
+  const bool in_capitals = before == Kind::kUpper;
+  if (reading == Reading::kLastCapitalStartsWord)
+    return in_capitals && here == Kind::kUpper && i + 1 < text.size() &&
+           kind_of(text[i + 1]) == Kind::kLower;
+  return in_capitals && here == Kind::kLower && i >= 2 && kind_of(text[i - 2]) == Kind::kUpper;
+}
+
+std::vector<std::string> words_of(std::string_view text, Reading reading) {
+  std::vector<std::string> words;
+  bool open = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (kind_of(c) == Kind::kOther) {
+      open = false;
+      continue;
+    }
+    if (!open || starts_word(text, i, reading)) words.emplace_back();
+    open = true;
+    words.back() += kind_of(c) == Kind::kUpper ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return words;
+}
+
+// A plural counts as its singular.
+bool spells(std::string_view run, std::string_view joined) {
+  return run == joined ||
+         (run.size() == joined.size() + 1 && run.ends_with('s') && run.starts_with(joined));
+}
+
+bool any_run_spells(const std::vector<std::string>& words, std::string_view joined) {
+  for (std::size_t first = 0; first < words.size(); ++first) {
+    std::string run;
+    for (std::size_t last = first; last < words.size(); ++last) {
+      run += words[last];
+      if (spells(run, joined)) return true;
+      if (run.size() > joined.size()) break;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+RedactionRules::RedactionRules(const std::vector<std::string>& rules) {
+  for (const std::string& words : rules) {
+    Rule rule{words, words};
+    std::erase(rule.joined, ' ');
+    if (!rule.joined.empty()) rules_.push_back(std::move(rule));
+  }
+}
+
+RedactionRules RedactionRules::builtin() {
+  return RedactionRules({"password",
+                         "passwd",
+                         "passphrase",
+                         "passcode",
+                         "pwd",
+                         "secret",
+                         "token",
+                         "ssn",
+                         "api key",
+                         "private key",
+                         "access key",
+                         "signing key",
+                         "session key",
+                         "encryption key",
+                         "credential",
+                         "creds",
+                         "auth",
+                         "authorization",
+                         "bearer",
+                         "cookie",
+                         "jwt",
+                         "otp",
+                         "cvv",
+                         "cvc",
+                         "credit card",
+                         "card number",
+                         "social security"});
+}
+
+std::optional<std::string_view> RedactionRules::match_name(std::string_view path) const {
+  const auto one = words_of(path, Reading::kLastCapitalStartsWord);
+  const auto other = words_of(path, Reading::kCapitalsAreAWord);
+  for (const Rule& rule : rules_)
+    if (any_run_spells(one, rule.joined) || any_run_spells(other, rule.joined)) return rule.words;
+  return std::nullopt;
+}
+
+}  // namespace nohalt::policy

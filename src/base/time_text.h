@@ -1,0 +1,16 @@
+// Wall-clock times as text that people and programs read alike.
+// Threading: pure functions, but now_wall_ns, which reads the clock.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace nohalt {
+
+// Nanoseconds since the epoch as RFC 3339 in UTC with all nine digits:
+// 2025-11-21T10:15:30.000000001Z.
+[[nodiscard]] std::string rfc3339_utc(std::int64_t wall_ns);
+
+[[nodiscard]] std::int64_t now_wall_ns();
+
+}  // namespace nohalt

@@ -1,0 +1,172 @@
+// The built-in policy: who may, who may not, and what a policy file that
+// nobody can read does.
+#include "policy/access/authority.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <type_traits>
+
+namespace nohalt::policy {
+namespace {
+
+static_assert(!std::is_default_constructible_v<Grant>);
+static_assert(!std::is_constructible_v<Grant, TargetFacts, std::string, Limits, std::string>,
+              "only the Authority mints a Grant");
+static_assert(!std::is_constructible_v<Admission, TargetFacts, std::string>);
+static_assert(!std::is_default_constructible_v<Authority>);
+
+PolicySources no_files() {
+  PolicySources sources;
+  sources.system = "/nonexistent/policy.yaml";
+  return sources;
+}
+
+Authority builtin() { return Authority::load(no_files()).value(); }
+
+Caller caller(uid_t uid) {
+  Caller c;
+  c.uid = c.effective_uid = uid;
+  return c;
+}
+
+TargetFacts target(std::array<uid_t, 4> uids) {
+  TargetFacts facts;
+  facts.identity = {42, 1000};
+  facts.uids = uids;
+  return facts;
+}
+
+Request request_for(const TargetFacts& facts, std::vector<AskedLimits> probes = {AskedLimits{}}) {
+  return {facts, "abcd", std::move(probes)};
+}
+
+TEST(Authority, AdmitsOwnProcessesAndRootAdmitsAll) {
+  EXPECT_TRUE(builtin().admit(caller(1000), target({1000, 1000, 1000, 1000})));
+  EXPECT_TRUE(builtin().admit(caller(0), target({1000, 0, 33, 1000})));
+}
+
+TEST(Authority, DeniesWhereAnyOfTheFourUidsIsForeign) {
+  for (std::size_t i = 0; i < 4; ++i) {
+    std::array<uid_t, 4> uids{1000, 1000, 1000, 1000};
+    uids[i] = 0;
+    const auto admission = builtin().admit(caller(1000), target(uids));
+    ASSERT_FALSE(admission) << i;
+    EXPECT_EQ(admission.error().code, ErrorCode::kDenied);
+    EXPECT_EQ(admission.error().reason, "not-your-process");
+    EXPECT_NE(admission.error().message.find("built-in: own-processes"), std::string::npos);
+  }
+}
+
+TEST(Authority, DeniesASetuidTool) {
+  Caller c = caller(1000);
+  c.effective_uid = 0;
+  EXPECT_EQ(builtin().admit(c, target({1000, 1000, 1000, 1000})).error().reason,
+            "changed-identity");
+}
+
+TEST(Authority, GrantHoldsWhatWasDecided) {
+  TargetFacts facts = target({7, 7, 7, 7});
+  const auto admission = builtin().admit(caller(7), facts);
+  ASSERT_TRUE(admission);
+  facts.build_id = "beef";
+  const auto decision = builtin().decide(*admission, request_for(facts));
+  ASSERT_TRUE(decision);
+  EXPECT_EQ(decision->grant.target(), facts);
+  EXPECT_EQ(decision->grant.program_hash(), "abcd");
+  EXPECT_EQ(decision->grant.rule(), kOwnProcessesRule);
+  EXPECT_EQ(decision->grant.limits().hits_per_second, 10U);
+  EXPECT_TRUE(decision->notes.empty());
+}
+
+TEST(Authority, DeniesWhereTheTargetChangedAfterItWasAdmitted) {
+  const TargetFacts facts = target({7, 7, 7, 7});
+  const auto admission = builtin().admit(caller(7), facts);
+  TargetFacts reused = facts;
+  reused.identity.start_time += 1;
+  EXPECT_EQ(builtin().decide(*admission, request_for(reused)).error().reason, "target-changed");
+  TargetFacts other_user = facts;
+  other_user.uids[3] = 0;
+  EXPECT_EQ(builtin().decide(*admission, request_for(other_user)).error().reason, "target-changed");
+}
+
+TEST(Authority, SeveralProbesKeepTheirOwnLimitsUnderOneGrant) {
+  AskedLimits slow;
+  slow.hits_per_second = 5;
+  AskedLimits fast;
+  fast.hits_per_second = 500;
+  fast.lease = std::chrono::hours{9};
+  const TargetFacts facts = target({7, 7, 7, 7});
+  const auto admission = builtin().admit(caller(7), facts);
+  const auto decision = builtin().decide(*admission, request_for(facts, {slow, fast}));
+  ASSERT_TRUE(decision);
+  EXPECT_EQ(decision->probe_limits.at(0).hits_per_second, 5U);
+  EXPECT_EQ(decision->probe_limits.at(1).hits_per_second, 500U);
+  EXPECT_EQ(decision->probe_limits.at(1).lease, std::chrono::hours{1});
+  EXPECT_EQ(decision->grant.limits().hits_per_second, 500U);
+  ASSERT_EQ(decision->notes.size(), 1U);
+  EXPECT_EQ(decision->notes.front(),
+            "--for 9h was lowered to 1h, the most that the policy allows.");
+}
+
+TEST(Authority, DeniesMoreProbesThanTheRuleAllows) {
+  const TargetFacts facts = target({7, 7, 7, 7});
+  const auto admission = builtin().admit(caller(7), facts);
+  EXPECT_TRUE(builtin().decide(*admission, request_for(facts, std::vector<AskedLimits>(8))));
+  for (const std::size_t count : {0U, 9U})
+    EXPECT_EQ(builtin()
+                  .decide(*admission, request_for(facts, std::vector<AskedLimits>(count)))
+                  .error()
+                  .reason,
+              "too-many-probes");
+}
+
+class PolicyFiles : public testing::Test {
+ protected:
+  PolicyFiles()
+      : folder_(std::filesystem::temp_directory_path() /
+                ("nohalt-policy-" + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(folder_);
+  }
+  ~PolicyFiles() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  std::string path(const char* name) const { return folder_ / name; }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(PolicyFiles, AnyPolicyFileThatExistsDeniesAll) {
+  std::ofstream(path("policy.yaml")) << "version: 1\n";
+  for (auto member : {&PolicySources::system, &PolicySources::named, &PolicySources::user}) {
+    PolicySources sources = no_files();
+    sources.*member = path("policy.yaml");
+    const auto authority = Authority::load(sources);
+    ASSERT_FALSE(authority);
+    EXPECT_EQ(authority.error().code, ErrorCode::kDenied);
+    EXPECT_EQ(authority.error().reason, "policy-not-supported");
+  }
+}
+
+TEST_F(PolicyFiles, ADanglingLinkOrAnUnreachableFileMayHideARule) {
+  ASSERT_EQ(::symlink("/nonexistent/target", path("link").c_str()), 0);
+  std::ofstream(path("file")) << "";
+  for (const std::string& system : {path("link"), path("file") + "/policy.yaml"}) {
+    PolicySources sources = no_files();
+    sources.system = system;
+    EXPECT_EQ(Authority::load(sources).error().reason, "policy-not-supported") << system;
+  }
+}
+
+TEST_F(PolicyFiles, ANamedPolicyThatIsMissingDeniesAll) {
+  PolicySources sources = no_files();
+  sources.named = path("nowhere.yaml");
+  EXPECT_EQ(Authority::load(sources).error().reason, "policy-missing");
+}
+
+}  // namespace
+}  // namespace nohalt::policy
