@@ -1,0 +1,48 @@
+// Turns bound expressions into the program that captures them at a hit and the
+// layout that says where in the record they are.
+//
+// What policy hides is decided here: a redacted value is never read.
+#pragma once
+
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "probes/capture/layout.h"
+#include "probes/language/bound.h"
+#include "probes/program/program.h"
+#include "src/base/address.h"
+#include "src/base/result.h"
+
+namespace nohalt::capture {
+
+struct CaptureLimits {
+  std::uint32_t depth = 3;           // 1: pointers to structs are not followed
+  std::uint32_t string_bytes = 256;  // of one text
+  std::uint32_t items = 20;          // of one array
+  std::uint32_t aggregate_bytes = 4096;
+  std::uint32_t record_bytes = 16 * 1024;  // at most 32 KiB
+};
+
+// True where the value must never be read: asked with each step of its path
+// ("user.password", base classes and anonymous members left out) and its type.
+using IsRedacted = std::function<bool(std::string_view path, std::string_view type_name)>;
+
+struct CaptureRequest {
+  std::vector<language::BoundPtr> values;
+  language::BoundPtr condition;  // null: none
+  CaptureLimits limits;
+  LoadBias bias;
+  IsRedacted is_redacted;  // null: nothing is
+};
+
+struct BuiltCapture {
+  program::Program program;
+  CaptureLayout layout;
+};
+
+// Errors: condition-on-redacted, not-in-condition (floating-point arithmetic
+// and what else a program cannot compute), program-too-long, record-too-large.
+[[nodiscard]] Result<BuiltCapture> build_capture(const CaptureRequest& request);
+
+}  // namespace nohalt::capture

@@ -1,0 +1,84 @@
+// Which value lies where in a record's body: written by the capture builder,
+// read by the decoder.
+//
+// A record is what a program wrote in memory that the target can write too, so
+// the decoder believes nothing in it: offsets and bounds come from here alone.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "probes/language/bound.h"
+#include "probes/symbols/types.h"
+
+namespace nohalt::capture {
+
+// What is known of a value (the record format's `state`).
+enum class ValueState { kExact, kTruncated, kOptimizedOut, kUnreadable, kRedacted, kUnavailable };
+
+// A value that is not there, and why.
+struct Why {
+  ValueState state = ValueState::kUnavailable;
+  std::string text;
+};
+
+// The status byte that a program writes beside what it may fail to read.
+inline constexpr std::uint8_t kStatusCaptured = 1;
+inline constexpr std::uint8_t kStatusFirstWhy = 16;  // 16 + i: not captured, because of whys[i]
+inline constexpr std::size_t kMaxWhys = 255 - kStatusFirstWhy;
+
+inline constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
+
+// Bytes [begin, end) of a node that were not copied.
+struct Hole {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  Why why;
+};
+
+struct Follow;
+
+struct Node {
+  enum class Kind {
+    kBytes,     // `size` raw bytes at `data`, of `type`
+    kText,      // at most `size` characters at `data`; how many is the u32 at `length`
+    kConstant,  // `constant` is the value, known without the target
+    kAbsent,    // nothing was captured: `absent`
+  };
+  Kind kind = Kind::kAbsent;
+  const symbols::Type* type = nullptr;
+  std::uint32_t status = kNowhere;  // offset of the status byte; kNowhere: cannot fail
+  std::vector<Why> whys;
+  std::uint32_t data = 0;
+  std::uint32_t size = 0;
+  std::uint32_t length = 0;
+  bool text_may_go_on = true;  // kText: `size` characters mean that there may be more
+  std::vector<std::uint8_t> constant;
+  Why absent;
+  // A bitfield: its lowest bit in the bytes, and its width. 0: none.
+  std::uint32_t bit_offset = 0;
+  std::uint32_t bit_size = 0;
+  std::vector<Hole> holes;
+  std::vector<Follow> follows;
+};
+
+// What a pointer (or std::string) at byte `at` of a node's bytes leads to.
+struct Follow {
+  std::uint64_t at = 0;
+  std::unique_ptr<Node> node;
+};
+
+struct CaptureLayout {
+  std::uint32_t record_size = 0;
+  std::uint32_t max_items = 20;  // elements of an array that are shown
+  std::vector<language::BoundPtr> values;
+  // The node of each expression node that was captured.
+  std::vector<Node> nodes;
+  std::map<const language::Expr*, std::size_t> node_of;
+};
+
+}  // namespace nohalt::capture
