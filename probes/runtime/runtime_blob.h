@@ -24,7 +24,7 @@ struct RuntimeBlob {
 
 // Stack that an entry takes below the return address its caller pushed, with
 // all it calls; proven by a test that paints the stack.
-inline constexpr std::uint32_t kRuntimeStack = 160;
+inline constexpr std::uint32_t kRuntimeStack = 128;
 
 [[nodiscard]] const RuntimeBlob& runtime_blob();
 

@@ -1,0 +1,222 @@
+// After a hit the thread must not be able to tell that there was one.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/unit/runtime/in_process_run.h"
+
+extern "C" {
+// As register_harness.S lays it out.
+struct MachineState {
+  std::uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, r8, r9, r10, r11, r12, r13, r14, r15;
+  std::uint64_t flags;
+  std::uint32_t mxcsr, pad;
+  std::uint8_t ymm[16][32];
+};
+extern MachineState nohalt_test_in;
+extern MachineState nohalt_test_out;
+extern std::uint64_t nohalt_test_target;
+extern char nohalt_test_back[];
+void nohalt_test_run_state();
+}
+static_assert(sizeof(MachineState) == 656);
+
+namespace nohalt {
+namespace {
+
+using testing::InProcessRun;
+
+constexpr std::uint64_t kStatusFlags = 0x8d5;  // OF SF ZF AF PF CF
+constexpr std::uint64_t kDirection = 0x400;
+constexpr std::uint64_t kIdFlag = 1 << 21;
+
+class Exactness : public ::testing::Test {
+ protected:
+  Exactness() : run_({{.body_size = 32, .hits_per_second = 1000}}), stack_(4096) {
+    run_.open_wide();
+  }
+
+  // Far enough inside the stack, at any alignment a thread could have.
+  void randomise(MachineState& state) {
+    for (std::size_t i = 0; i < sizeof state; i += 8) {
+      const std::uint64_t word = random_();
+      std::memcpy(reinterpret_cast<char*>(&state) + i, &word, 8);
+    }
+    state.flags = 0x202 | (state.flags & (kStatusFlags | kDirection | kIdFlag));
+    state.mxcsr = 0x1f80 | (state.mxcsr & 0xe03f);  // exceptions stay masked
+    state.pad = 0;
+    state.rsp = reinterpret_cast<std::uint64_t>(stack_.data()) + 2048 + random_() % 64;
+    for (auto& byte : stack_) byte = static_cast<std::uint8_t>(random_());
+  }
+
+  // Runs random states through the trampoline and reports the first difference.
+  void expect_untouched(std::uint64_t trampoline, int rounds) {
+    nohalt_test_target = trampoline;
+    for (int round = 0; round < rounds; ++round) {
+      randomise(nohalt_test_in);
+      const std::vector<std::uint8_t> before = stack_;
+      nohalt_test_run_state();
+      ASSERT_EQ(0, std::memcmp(&nohalt_test_in, &nohalt_test_out, sizeof(MachineState)))
+          << difference() << " in round " << round;
+      const std::size_t kept =
+          nohalt_test_in.rsp - 128 - reinterpret_cast<std::uint64_t>(stack_.data());
+      ASSERT_TRUE(std::equal(before.begin() + static_cast<long>(kept), before.end(),
+                             stack_.begin() + static_cast<long>(kept)))
+          << "the red zone or what is above it, in round " << round;
+      for (std::size_t i = 0; i < run_.tool_side().layout().sites[0].slot_count; ++i)
+        std::memset(run_.tool_side().slot(0, i), 0, 8);
+    }
+  }
+
+  static std::string difference() {
+    for (std::size_t i = 0; i < sizeof(MachineState); i += 8)
+      if (std::memcmp(reinterpret_cast<char*>(&nohalt_test_in) + i,
+                      reinterpret_cast<char*>(&nohalt_test_out) + i, 8) != 0)
+        return "word " + std::to_string(i / 8);
+    return "none";
+  }
+
+  std::uint64_t trampoline(testing::BodyMaker body, std::uint32_t xmm_count = 0,
+                           std::uint32_t body_stack = 32) {
+    testing::TrampolineOptions options;
+    options.xmm_count = xmm_count;
+    options.body_stack = body_stack;
+    options.displaced = {};
+    options.resume = reinterpret_cast<std::uint64_t>(nohalt_test_back);
+    return run_.add_trampoline(0, body, options);
+  }
+
+  InProcessRun run_;
+  std::vector<std::uint8_t> stack_;
+  std::mt19937_64 random_{20240611};
+};
+
+TEST_F(Exactness, FullHitLeavesEveryRegisterAndByte) {
+  expect_untouched(trampoline(testing::capture_three), 5000);
+}
+
+TEST_F(Exactness, HitWithVectorCaptureLeavesEveryRegisterAndByte) {
+  expect_untouched(trampoline(testing::capture_xmm, 16), 5000);
+}
+
+TEST_F(Exactness, HitWithSystemCallLeavesEveryRegisterAndByte) {
+  expect_untouched(trampoline(testing::capture_through_pointer), 5000);
+}
+
+TEST_F(Exactness, BodyThatChangesEveryRegisterLeavesNone) {
+  expect_untouched(trampoline(testing::clobber_everything), 5000);
+}
+
+TEST_F(Exactness, DormantProbeLeavesEveryRegisterAndByte) {
+  run_.gate().open = 0;
+  expect_untouched(trampoline(testing::capture_three), 2000);
+  run_.gate().open = 1;
+  run_.probe(0).state = 0;
+  expect_untouched(trampoline(testing::capture_three), 2000);
+  EXPECT_EQ(run_.probe(0).hits(), 0u);
+}
+
+TEST_F(Exactness, SuppressedHitLeavesEveryRegisterAndByte) {
+  run_.probe(0).seq_limit = 0;
+  expect_untouched(trampoline(testing::capture_three), 5000);
+  EXPECT_EQ(run_.probe(0).suppressed, 5000u);
+}
+
+TEST_F(Exactness, ContextHoldsTheVectorRegistersAskedFor) {
+  nohalt_test_target = trampoline(testing::capture_xmm, 2);
+  randomise(nohalt_test_in);
+  nohalt_test_run_state();
+  const auto* body = run_.tool_side().slot(0, 0) + sizeof(runtime::RecordHeader);
+  EXPECT_EQ(0, std::memcmp(body, nohalt_test_in.ymm[0], 16));
+  EXPECT_EQ(0, std::memcmp(body + 16, nohalt_test_in.ymm[1], 16));
+}
+
+// All registers of the context, by a body that copies it into the record.
+inline_engine::CodeBytes whole_context(const InProcessRun& run, RuntimeAddress at) {
+  return testing::capture_words(run, at, 0, sizeof(runtime::SavedRegisters) / 8);
+}
+
+TEST_F(Exactness, ContextIsInTheOrderOfPtRegs) {
+  InProcessRun run({{.body_size = sizeof(runtime::SavedRegisters), .hits_per_second = 1000}});
+  run.open_wide();
+  testing::TrampolineOptions options;
+  options.displaced = {};
+  options.resume = reinterpret_cast<std::uint64_t>(nohalt_test_back);
+  options.site_address = 0x5566778899;
+  nohalt_test_target = run.add_trampoline(0, whole_context, options);
+  randomise(nohalt_test_in);
+  nohalt_test_run_state();
+  runtime::SavedRegisters regs;
+  std::memcpy(&regs, run.tool_side().slot(0, 0) + sizeof(runtime::RecordHeader), sizeof regs);
+  const MachineState& in = nohalt_test_in;
+  const std::array seen = {regs.rax, regs.rbx, regs.rcx, regs.rdx, regs.rsi, regs.rdi,
+                           regs.rbp, regs.rsp, regs.r8,  regs.r9,  regs.r10, regs.r11,
+                           regs.r12, regs.r13, regs.r14, regs.r15, regs.rip};
+  const std::array expected = {in.rax,
+                               in.rbx,
+                               in.rcx,
+                               in.rdx,
+                               in.rsi,
+                               in.rdi,
+                               in.rbp,
+                               in.rsp,
+                               in.r8,
+                               in.r9,
+                               in.r10,
+                               in.r11,
+                               in.r12,
+                               in.r13,
+                               in.r14,
+                               in.r15,
+                               std::uint64_t{0x5566778899}};
+  EXPECT_EQ(seen, expected);
+  EXPECT_EQ(regs.eflags & kStatusFlags, in.flags & kStatusFlags);
+}
+
+TEST_F(Exactness, HitStaysWithinItsShareOfTheStack) {
+  nohalt_test_target = trampoline(testing::use_all_stack, 0, runtime::kMaxProgramStack);
+  ASSERT_LE(run_.last_trampoline().stack_bytes, runtime::kMaxHitStack);
+  std::size_t deepest = 0;
+  for (int round = 0; round < 200; ++round) {
+    randomise(nohalt_test_in);
+    const std::vector<std::uint8_t> before = stack_;
+    nohalt_test_run_state();
+    std::size_t first = 0;
+    while (before[first] == stack_[first]) ++first;
+    const std::size_t red_zone =
+        nohalt_test_in.rsp - 128 - reinterpret_cast<std::uint64_t>(stack_.data());
+    deepest = std::max(deepest, red_zone - first);
+    std::memset(run_.tool_side().slot(0, static_cast<std::size_t>(round) % 256), 0, 8);
+  }
+  EXPECT_LE(deepest, run_.last_trampoline().stack_bytes);
+  EXPECT_GT(deepest, 500u) << "the paint did not catch the body's own stack";
+}
+
+TEST_F(Exactness, RefusesAHitThatNeedsTooMuchStack) {
+  inline_engine::TrampolineSpec spec;
+  spec.constants = run_.constants(0);
+  spec.xmm_count = 16;
+  spec.body_stack = runtime::kMaxProgramStack;
+  const auto built = inline_engine::build_trampoline(spec);
+  ASSERT_FALSE(built);
+  EXPECT_EQ(built.error().reason, "hit-stack");
+}
+
+TEST_F(Exactness, RefusesAPlaceOutOfAJumpsReach) {
+  inline_engine::TrampolineSpec spec;
+  spec.position = {0x10000};
+  spec.resume = {0x7f0000000000};
+  spec.constants = run_.constants(0);
+  spec.displaced = [](RuntimeAddress) { return inline_engine::CodeBytes{}; };
+  const auto built = inline_engine::build_trampoline(spec);
+  ASSERT_FALSE(built);
+  EXPECT_EQ(built.error().reason, "trampoline-range");
+}
+
+}  // namespace
+}  // namespace nohalt
