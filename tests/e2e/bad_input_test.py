@@ -1,6 +1,7 @@
 """What bad input gets: an error that names the thing, the reason and the next
 step, the right exit status, and a target that nothing was done to."""
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -17,6 +18,7 @@ PLACE = f"service.c:{LINE}"
 SHARE_LINE = harness.line_of(SERVICE, "double share =")
 
 PTRACE_SEIZE, PTRACE_DETACH, PTRACE_INTERRUPT = 0x4206, 17, 0x4207
+WALL = 0x40000000
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 
@@ -125,6 +127,8 @@ class OnOddProcesses(Case):
         self.check("redis", [PLACE, "x"], USAGE, "redis")
 
     def test_a_kernel_thread(self):
+        if open("/proc/2/comm").read() != "kthreadd\n":
+            self.skipTest("no kernel threads are in sight here")
         self.check(2, [PLACE, "x"], REFUSED, "2")
 
     def test_a_program_without_debug_information(self):
@@ -157,26 +161,19 @@ class OnOddProcesses(Case):
 
     def test_a_process_under_a_debugger(self):
         with harness.Target("service", 3, 100) as target:
-            self.assertEqual(libc.ptrace(PTRACE_SEIZE, target.pid, None, None), 0)
-            before = harness.Footprint(target.pid)
-            self.check(target.pid, [PLACE, "x"], REFUSED, str(target.pid), str(os.getpid()), "traced")
-            self.assert_unharmed(before, target.pid)
-            # Only a stopped thread can be let go of; the end of this test's
-            # process would do it too, but later.
-            libc.ptrace(PTRACE_INTERRUPT, target.pid, None, None)
-            os.waitpid(target.pid, 0x40000000)
-            libc.ptrace(PTRACE_DETACH, target.pid, None, None)
+            with traced(target.pid):
+                before = harness.Footprint(target.pid)
+                self.check(target.pid, [PLACE, "x"], REFUSED, str(target.pid), str(os.getpid()),
+                           "traced")
+                self.assert_unharmed(before, target.pid)
             self.assert_right_end(target)
 
     def test_a_thread_under_a_debugger(self):
         """One traced thread is enough to stay away."""
         with harness.Target("service", 3, 100) as target:
             worker = int(harness.tasks_of(target.pid)[-1])
-            self.assertEqual(libc.ptrace(PTRACE_SEIZE, worker, None, None), 0)
-            self.check(target.pid, [PLACE, "x"], REFUSED, str(worker), "traced")
-            libc.ptrace(PTRACE_INTERRUPT, worker, None, None)
-            os.waitpid(worker, 0x40000000)
-            libc.ptrace(PTRACE_DETACH, worker, None, None)
+            with traced(worker):
+                self.check(target.pid, [PLACE, "x"], REFUSED, str(worker), "traced")
             self.assert_right_end(target)
 
     def test_a_stopped_process(self):
@@ -191,16 +188,18 @@ class OnOddProcesses(Case):
             self.assert_right_end(target)
 
     def test_a_frozen_process(self):
-        group = f"/sys/fs/cgroup/nohalt-test-{os.getpid()}"
+        mounts = [line.split() for line in open("/proc/mounts")]
+        roots = [fields[1] for fields in mounts if fields[2] == "cgroup2"]
+        if not roots:
+            self.skipTest("no control groups of version 2 are mounted")
+        group = f"{roots[0]}/nohalt-test-{os.getpid()}"
         try:
             os.mkdir(group)
         except OSError as error:
             self.skipTest(f"no control group can be made: {error}")
         self.addCleanup(os.rmdir, group)
-        if not os.path.exists(f"{group}/cgroup.freeze"):
-            self.skipTest("the control groups here are not of version 2")
         with harness.Target("service", 3, 100) as target:
-            home = open(f"/proc/{target.pid}/cgroup").read().split("0::")[1].splitlines()[0]
+            self.addCleanup(harness.end, target.process)
             write(f"{group}/cgroup.procs", target.pid)
             write(f"{group}/cgroup.freeze", 1)
             try:
@@ -210,7 +209,6 @@ class OnOddProcesses(Case):
             finally:
                 write(f"{group}/cgroup.freeze", 0)
             self.assert_right_end(target)
-            write("/sys/fs/cgroup" + home + "/cgroup.procs", os.getpid())
 
     def test_a_process_of_32_bits(self):
         with harness.Target("tiny32") as target:
@@ -224,6 +222,19 @@ class OnOddProcesses(Case):
             self.check(target.pid, [f"oddities.c:{line}", "x"], REFUSED, str(target.pid), "seccomp")
             self.assert_unharmed(before, target.pid)
             self.assert_right_end(target)
+
+
+@contextlib.contextmanager
+def traced(tid):
+    """This test's process is the thread's tracer, as a debugger would be."""
+    if libc.ptrace(PTRACE_SEIZE, tid, None, None) != 0:
+        raise OSError(ctypes.get_errno(), "ptrace")
+    try:
+        yield
+    finally:  # only a stopped thread can be let go of
+        libc.ptrace(PTRACE_INTERRUPT, tid, None, None)
+        os.waitpid(tid, WALL)
+        libc.ptrace(PTRACE_DETACH, tid, None, None)
 
 
 def state_of(pid):
