@@ -1,0 +1,151 @@
+// The texts, as they appear. Kept under 80 columns.
+#include "src/cli/help.h"
+
+namespace nohalt::cli {
+
+namespace {
+
+constexpr std::string_view kGeneral =
+    R"(nohalt shows values at a line of a running process, without stopping it.
+
+  nohalt ps                              which processes may be probed, or why not
+  nohalt plan  -p PID LOCATION...        what a probe would see; touches nothing
+  nohalt log   -p PID LOCATION MESSAGE   write MESSAGE each time LOCATION runs
+  nohalt list                            what is armed
+  nohalt rm    ID                        take off one run's probes
+  nohalt sweep                           take off what a dead run left
+  nohalt doctor                          what works here, and what to do about it
+
+Example: ten messages at most, then off by itself
+  nohalt log -p $(pidof orders) orders.c:142 'order {id}: {total}' --hits 10
+
+LOCATION  file.c:142, dir/file.c:142, function or Class::method
+MESSAGE   text with {expression}, {expression:spec} or {name=expression}
+Ctrl-C takes the probe off and prints the receipt.
+
+Every command takes, before or after its name:
+  --format text|json   how to write results (text)
+  -o FILE              write results to FILE, not to stdout
+  --debug-dir DIR      look for separate debug files here too; may be repeated
+  --audit FILE         keep the audit trail here (or NOHALT_AUDIT)
+  --policy FILE        the rules (or NOHALT_POLICY); this version reads none
+  --help, --version
+
+nohalt COMMAND --help tells more.
+Exit status: 0 done; 1 internal error, or removal failed; 2 usage or no such
+place; 3 denied; 4 refused as unsafe; 5 process gone; 6 ended without a hit.
+)";
+
+constexpr std::string_view kLog = R"(nohalt log -p PID LOCATION MESSAGE [options]
+nohalt log -p PID -f FILE [options]
+
+Writes one line each time LOCATION runs, with the values of that moment. The
+process is not stopped. Everything is taken off after --for, at --hits, on
+Ctrl-C, or when its output is closed.
+
+Example: only large orders, at most five messages a second, for one minute
+  nohalt log -p 4711 orders.c:142 'order {order->id} costs {total}' \
+      --if 'total > 1000' --limit 5/s --for 1m
+
+  -p PID              the process; nohalt ps lists them
+  --if EXPR           only where EXPR is true
+  --limit N/s         messages a second; what is more is counted   (10/s)
+  --hits N            end after N messages
+  --for TIME          end after TIME, such as 30s, 10m, 1h         (10m)
+  --cpu N%            of one CPU, that the probe may take          (1%)
+  --capture EXPR      capture this as well; may be repeated
+  --depth N           levels of members and pointers to follow     (3)
+  --reason TEXT       why, for the audit trail
+  --ticket ID         which ticket, for the audit trail
+  --engine auto|inline|kernel                                      (auto)
+  -f FILE             several probes from a YAML file, all or none
+
+In MESSAGE, {{ and }} stand for braces. Before a MESSAGE that begins with a
+hyphen, write --. Not sure what is visible at a line? nohalt plan -p PID LINE
+)";
+
+constexpr std::string_view kPlan = R"(nohalt plan -p PID LOCATION... [options]
+
+Shows what a probe at LOCATION would meet: the places in the machine code,
+inlined copies, each variable and its state there, how it would be armed or why
+not. Reads the process's files only; changes and stops nothing.
+
+Example:
+  nohalt plan -p 4711 orders.c:142
+
+  -p PID              the process; nohalt ps lists them
+  --if EXPR           check this condition there
+  --capture EXPR      check this expression there; may be repeated
+  --depth N           levels of members and pointers to follow     (3)
+  --engine auto|inline|kernel                                      (auto)
+  -f FILE             the probes of a YAML file
+)";
+
+constexpr std::string_view kPs = R"(nohalt ps [-p PID] [options]
+
+Lists processes: whether each may be probed, and otherwise the reason.
+
+Example:
+  nohalt ps
+
+  -p PID              only this one
+)";
+
+constexpr std::string_view kSweep = R"(nohalt sweep [-p PID] [options]
+
+Takes off what runs that were killed have left in processes, and proves every
+byte against the program's file. Probes of living runs are left alone.
+
+Example:
+  nohalt sweep
+
+  -p PID              only this one
+)";
+
+constexpr std::string_view kList = R"(nohalt list [-p PID] [options]
+
+Lists what is armed, where, by whom and until when.
+
+Example:
+  nohalt list
+
+  -p PID              only in this process
+)";
+
+constexpr std::string_view kRm = R"(nohalt rm ID [options]
+
+Takes off the probes of one run. nohalt list shows the IDs.
+
+Example:
+  nohalt rm 4711-1
+)";
+
+constexpr std::string_view kDoctor = R"(nohalt doctor [options]
+
+Checks what nohalt needs from this machine, and says what to do about the rest.
+Changes nothing.
+
+Example:
+  nohalt doctor
+)";
+
+}  // namespace
+
+std::string general_help() { return std::string{kGeneral}; }
+
+std::string command_help(std::string_view command) {
+  struct Entry {
+    std::string_view name;
+    std::string_view text;
+  };
+  static constexpr Entry kEntries[] = {{"log", kLog},      {"plan", kPlan}, {"ps", kPs},
+                                       {"sweep", kSweep},  {"list", kList}, {"rm", kRm},
+                                       {"doctor", kDoctor}};
+  for (const Entry& entry : kEntries) {
+    if (entry.name != command) continue;
+    return std::string{entry.text} + "\nOptions that every command takes: see nohalt --help.\n";
+  }
+  return {};
+}
+
+}  // namespace nohalt::cli

@@ -1,0 +1,236 @@
+// The command line: what each form means, and how every mistake is answered.
+#include "src/cli/arguments.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+
+namespace nohalt::cli {
+namespace {
+
+using session::DoctorCommand;
+using session::EngineChoice;
+using session::Format;
+using session::LogCommand;
+using session::PlanCommand;
+using session::PsCommand;
+using Line = std::vector<std::string>;
+
+Result<Request> parse(const Line& words, const Environment& environment = {}) {
+  return parse_arguments(words, environment);
+}
+
+template <class Command>
+Command parsed(const Line& words, const Environment& environment = {}) {
+  auto request = parse(words, environment);
+  if (!request) {
+    ADD_FAILURE() << request.error().message << " / " << request.error().hint;
+    return {};
+  }
+  if (!std::holds_alternative<Command>(*request)) {
+    ADD_FAILURE() << "another command, number " << request->index();
+    return {};
+  }
+  return std::get<Command>(*request);
+}
+
+TEST(Arguments, LogWithEveryOption) {
+  const auto log = parsed<LogCommand>(
+      {"log",       "-p",          "42",     "orders.c:142", "order {id}", "--if",
+       "total > 1", "--limit",     "5/s",    "--hits",       "7",          "--for",
+       "30s",       "--cpu",       "2%",     "--capture",    "a",          "--capture",
+       "b->c",      "--depth",     "5",      "--reason",     "why",        "--ticket",
+       "INC-1",     "--engine",    "inline", "--format",     "json",       "-o",
+       "out",       "--policy",    "p",      "--audit",      "a",          "--debug-dir",
+       "d1",        "--debug-dir", "d2"});
+  EXPECT_EQ(log.pid, 42);
+  ASSERT_EQ(log.probes.size(), 1U);
+  const spec::ProbeSpec& probe = log.probes.front();
+  EXPECT_EQ(probe.location, "orders.c:142");
+  EXPECT_EQ(probe.message, "order {id}");
+  EXPECT_EQ(probe.condition, "total > 1");
+  EXPECT_EQ(probe.captures, (Line{"a", "b->c"}));
+  EXPECT_EQ(probe.size.depth, 5U);
+  EXPECT_EQ(probe.limits.hits_per_second, 5U);
+  EXPECT_EQ(probe.limits.hits, 7U);
+  EXPECT_EQ(probe.limits.lease, std::chrono::seconds{30});
+  EXPECT_DOUBLE_EQ(probe.limits.cpu_share.value(), 0.02);
+  EXPECT_EQ(log.engine, EngineChoice::kInline);
+  EXPECT_EQ(log.reason, "why");
+  EXPECT_EQ(log.ticket, "INC-1");
+  EXPECT_EQ(log.common.format, Format::kJson);
+  EXPECT_EQ(log.common.output_file, "out");
+  EXPECT_EQ(log.common.policy_file, "p");
+  EXPECT_EQ(log.common.audit_file, "a");
+  EXPECT_EQ(log.common.debug_dirs, (Line{"d1", "d2"}));
+}
+
+TEST(Arguments, OptionsStandBeforeOrAfterTheCommand) {
+  for (const Line& words : {Line{"-p", "42", "--limit", "5/s", "log", "f", "m"},
+                            {"log", "-p42", "f", "--limit=5/s", "m"},
+                            {"--limit", "5/s", "log", "f", "m", "--pid", "42"},
+                            {"log", "-p", "42", "--limit", "5/s", "--", "f", "m"}}) {
+    const auto log = parsed<LogCommand>(words);
+    EXPECT_EQ(log.pid, 42);
+    ASSERT_EQ(log.probes.size(), 1U);
+    EXPECT_EQ(log.probes[0].location, "f");
+    EXPECT_EQ(log.probes[0].message, "m");
+    EXPECT_EQ(log.probes[0].limits.hits_per_second, 5U);
+  }
+}
+
+TEST(Arguments, UnsetLimitsStayUnset) {
+  const auto log = parsed<LogCommand>({"log", "-p", "1", "f", "m"});
+  EXPECT_EQ(log.probes.at(0).limits, spec::AskedLimits{});
+  EXPECT_EQ(log.probes.at(0).size, spec::CaptureSize{});
+  EXPECT_EQ(log.engine, EngineChoice::kAuto);
+}
+
+TEST(Arguments, FunctionsMayBeCalledLikeCommands) {
+  const auto log = parsed<LogCommand>({"log", "-p", "1", "list", "ps"});
+  EXPECT_EQ(log.probes.at(0).location, "list");
+  EXPECT_EQ(log.probes.at(0).message, "ps");
+  EXPECT_EQ(parsed<PlanCommand>({"plan", "-p", "1", "plan", "log"}).probes.size(), 2U);
+}
+
+TEST(Arguments, MessagesArriveByteForByte) {
+  for (const std::string message :
+       {"{}", "[a,b]", "a,b", "{x:%d} $HOME 'q' \"d\"", " lead and trail ", "a\nb", "\xff", "%%",
+        "x -- y", "-1 {x}", "--limit", "a;b#c", "'quoted'", "\"quoted\""}) {
+    const auto log = parsed<LogCommand>({"log", "-p", "1", "--", "f", message});
+    EXPECT_EQ(log.probes.at(0).message, message);
+    const auto condition = parsed<LogCommand>({"log", "-p", "1", "f", "m", "--if", message});
+    EXPECT_EQ(condition.probes.at(0).condition, message);
+    const auto capture = parsed<LogCommand>({"log", "-p", "1", "f", "m", "--capture", message});
+    EXPECT_EQ(capture.probes.at(0).captures, Line{message});
+  }
+}
+
+TEST(Arguments, PlanTakesSeveralLocations) {
+  const auto plan = parsed<PlanCommand>({"plan", "-p", "1", "a.c:1", "f", "--if", "x"});
+  ASSERT_EQ(plan.probes.size(), 2U);
+  EXPECT_EQ(plan.probes[1].location, "f");
+  EXPECT_EQ(plan.probes[0].condition, "x");
+  EXPECT_EQ(plan.probes[1].condition, "x");
+}
+
+TEST(Arguments, TheOtherCommands) {
+  EXPECT_EQ(parsed<PsCommand>({"ps"}).pid, 0);
+  EXPECT_EQ(parsed<PsCommand>({"ps", "-p", "3"}).pid, 3);
+  EXPECT_EQ(parsed<session::SweepCommand>({"sweep", "-p", "3"}).pid, 3);
+  EXPECT_EQ(parsed<session::ListCommand>({"list"}).pid, 0);
+  EXPECT_EQ(parsed<session::RmCommand>({"rm", "4711-1"}).id, "4711-1");
+  EXPECT_EQ(parsed<DoctorCommand>({"--format", "json", "doctor"}).common.format, Format::kJson);
+}
+
+TEST(Arguments, OptionsWinOverTheEnvironment) {
+  const Environment environment{"env-policy", "env-audit", ""};
+  EXPECT_EQ(parsed<DoctorCommand>({"doctor"}, environment).common.policy_file, "env-policy");
+  EXPECT_EQ(parsed<DoctorCommand>({"doctor"}, environment).common.audit_file, "env-audit");
+  EXPECT_EQ(parsed<DoctorCommand>({"doctor", "--audit", "x"}, environment).common.audit_file, "x");
+}
+
+TEST(Arguments, HelpAndVersionAreText) {
+  EXPECT_EQ(parsed<TextToPrint>({"--version"}).text.substr(0, 7), "nohalt ");
+  EXPECT_NE(parsed<TextToPrint>({"--help"}).text.find("nohalt doctor"), std::string::npos);
+  EXPECT_EQ(parsed<TextToPrint>({"-h"}).text, parsed<TextToPrint>({"--help"}).text);
+  for (const char* command : {"log", "plan", "ps", "sweep", "list", "rm", "doctor"}) {
+    const std::string text = parsed<TextToPrint>({command, "--help"}).text;
+    EXPECT_NE(text.find("Example:"), std::string::npos) << command;
+    EXPECT_NE(text.find("  nohalt " + std::string{command}), std::string::npos) << command;
+  }
+}
+
+TEST(Arguments, HelpFitsATerminal) {
+  for (const Line& words : {Line{"--help"}, {"log", "--help"}, {"plan", "--help"}}) {
+    const std::string text = parsed<TextToPrint>(words).text;
+    for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos;
+         begin = end + 1)
+      EXPECT_LE(end - begin, 80U) << text.substr(begin, end - begin);
+  }
+}
+
+struct Mistake {
+  Line words;
+  const char* reason;
+  const char* part;  // of message and hint together
+};
+
+TEST(Arguments, EveryMistakeIsNamedWithTheNextStep) {
+  for (const Mistake& m : {
+           Mistake{{}, "missing-command", "nohalt --help"},
+           {{"lgo"}, "unknown-command", "Did you mean log?"},
+           {{"frobnicate"}, "unknown-command", "See nohalt --help."},
+           {{"snap", "-p", "1", "f"}, "not-in-this-version", "snap is not in this version"},
+           {{"stack", "-p", "1"}, "not-in-this-version", "plan, log"},
+           {{"audit", "verify"}, "not-in-this-version", "audit"},
+           {{"log", "-p", "1", "f", "m", "--stack=4"}, "not-in-this-version", "--stack"},
+           {{"log", "-p", "1", "f", "m", "--limt", "5/s"}, "unknown-option", "mean --limit?"},
+           {{"--limt=5/s", "log", "-p", "1", "f", "m"}, "unknown-option", "mean --limit?"},
+           {{"log", "-p", "1", "f", "-> {x}"}, "unknown-option", "Write -- before"},
+           {{"log", "-p", "1", "f", "two", "words"}, "too-many-arguments", "into quotes"},
+           {{"ps", "x"}, "too-many-arguments", "\"x\""},
+           {{"ps", "--limit", "5/s"}, "option-of-another-command", "ps takes"},
+           {{"rm", "-p", "1", "x"}, "option-of-another-command", "rm does not take -p"},
+           {{"log", "f", "m"}, "missing-pid", "nohalt ps"},
+           {{"log", "-p", "1"}, "missing-location", "orders.c:142"},
+           {{"log", "-p", "1", "f"}, "missing-message", "nohalt log -p PID f '"},
+           {{"log", "-p", "1", "f", ""}, "missing-message", "needs a MESSAGE"},
+           {{"plan", "-p", "1"}, "missing-location", "plan needs"},
+           {{"rm"}, "missing-id", "nohalt list"},
+           {{"log", "-p", "x", "f", "m"}, "not-a-number", "-p: \"x\""},
+           {{"log", "-p", "0", "f", "m"}, "out-of-range", "-p"},
+           {{"log", "-p", "1", "f", "m", "--limit", "10"}, "missing-unit", "--limit: \"10\""},
+           {{"log", "-p", "1", "f", "m", "--for", "10min"}, "unknown-unit", "Write 10m."},
+           {{"log", "-p", "1", "f", "m", "--cpu", "200%"}, "out-of-range", "--cpu"},
+           {{"log", "-p", "1", "f", "m", "--limit", "1/s", "--limit", "2/s"},
+            "option-given-twice",
+            "--limit"},
+           {{"log", "-p", "1", "-p", "2", "f", "m"}, "option-given-twice", "-p"},
+           {{"log", "-p", "1", "f", "m", "--limit"}, "malformed-command-line", "--limit"},
+           {{"doctor", "--format", "xml"}, "unknown-format", "text and json"},
+           {{"log", "-p", "1", "f", "m", "--engine", "gdb"}, "unknown-engine", "kernel"},
+           {{"log", "-p", "1", "f", "m", "--if", ""}, "empty-value", "--if"},
+           {{"doctor", "-o", ""}, "empty-value", "--output"},
+           {{"doctor", "--socket", "s"}, "not-in-this-version", "service"},
+           {{"log", "-p", "1", "f", "m", "-f", "x"}, "too-many-arguments", "given twice"},
+           {{"log", "-p", "1", "-f", "/nonexistent"}, "unreadable-probe-file", "No such file"},
+       }) {
+    const auto request = parse(m.words);
+    std::string line;
+    for (const std::string& word : m.words) line += word + " ";
+    ASSERT_FALSE(request) << line;
+    EXPECT_EQ(request.error().code, ErrorCode::kUsage) << line;
+    EXPECT_EQ(request.error().reason, m.reason) << line << request.error().message;
+    EXPECT_FALSE(request.error().hint.empty()) << line;
+    const std::string said = request.error().message + " / " + request.error().hint;
+    EXPECT_NE(said.find(m.part), std::string::npos) << line << ": " << said;
+  }
+}
+
+TEST(Arguments, MistakesCannotDriveATerminal) {
+  for (const Line& words : {Line{"\x1b[2J"},
+                            {"log", "--\x1b[2J"},
+                            {"log", "-p", "\x1b[2J", "f", "m"},
+                            {"log", "-p", "1", "\x1b[2J"},
+                            {"ps", "\x1b[2J"}}) {
+    const auto request = parse(words);
+    ASSERT_FALSE(request);
+    EXPECT_EQ((request.error().message + request.error().hint).find('\x1b'), std::string::npos);
+  }
+}
+
+TEST(Arguments, ProbesOfAFileGetTheOptionsOfTheCommandLine) {
+  const std::string path = testing::TempDir() + "nohalt-probes-" + std::to_string(::getpid());
+  std::ofstream(path) << "probes:\n - {at: f, message: m}\n - {at: g, message: n, limit: 3/s}\n";
+  const auto log = parsed<LogCommand>({"log", "-p", "1", "-f", path, "--limit", "2/s"});
+  std::remove(path.c_str());
+  ASSERT_EQ(log.probes.size(), 2U);
+  EXPECT_EQ(log.probes[0].limits.hits_per_second, 2U);
+  EXPECT_EQ(log.probes[1].limits.hits_per_second, 3U);
+}
+
+}  // namespace
+}  // namespace nohalt::cli
