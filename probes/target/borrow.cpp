@@ -1,0 +1,290 @@
+// The steps described in borrow.h, in the order that keeps them safe.
+#include "probes/target/borrow.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+
+#include "probes/target/candidates.h"
+#include "probes/target/signal_frame.h"
+#include "src/base/file.h"
+
+namespace nohalt::target {
+
+namespace {
+
+constexpr std::uint64_t kPatience = 2'000 * kMillisecond;   // for the whole choice
+constexpr std::uint64_t kStopPatience = 500 * kMillisecond;  // nobody is held meanwhile
+constexpr std::uint64_t kBirthPatience = 2'000 * kMillisecond;
+constexpr std::uint64_t kLookForBirthEvery = 10 * kMillisecond;
+constexpr std::uint64_t kCloneFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+                                      CLONE_THREAD | CLONE_SYSVSEM | CLONE_PTRACE;
+
+// One attempt with one thread.
+class Attempt {
+ public:
+  Attempt(const BorrowPlan& plan, Tracees& tracees, pid_t tid)
+      : plan_(plan), tracees_(tracees), tid_(tid) {}
+
+  // kRefused: this thread will not do now, and goes on as before.
+  Result<Borrowed> run();
+
+ private:
+  Status stop();
+  Status wait_for_stop();
+  Status prepare();
+  Status point_at_clone();
+  Result<pid_t> clone_and_let_run();
+  Result<pid_t> clone_and_restore();
+  Status next_syscall_stop();
+  Result<pid_t> wait_for_birth(bool clone_is_known_done);
+  Status restore_exactly();
+  std::unexpected<Error> give_up(Error error);
+  void hold_begins();
+  void hold_ends();
+  [[nodiscard]] bool is_our_target() const;
+
+  const BorrowPlan& plan_;
+  Tracees& tracees_;
+  pid_t tid_;
+  Maps maps_;
+  user_regs_struct registers_{};
+  std::uint64_t mask_ = 0;
+  SignalFrame frame_;
+  std::uint64_t held_since_ = 0;
+  HoldReport holds_;
+};
+
+void Attempt::hold_begins() {
+  held_since_ = monotonic_ns();
+  tracees_.heartbeat().held_since.store(held_since_, std::memory_order_release);
+  tracees_.heartbeat().phase.store(HoldPhase::kHolding, std::memory_order_release);
+}
+
+void Attempt::hold_ends() {
+  tracees_.heartbeat().phase.store(HoldPhase::kHelper, std::memory_order_release);
+  if (held_since_ != 0) holds_.add(monotonic_ns() - held_since_);
+  held_since_ = 0;
+}
+
+std::unexpected<Error> Attempt::give_up(Error error) {
+  (void)tracees_.let_go(tid_);
+  hold_ends();
+  return std::unexpected(std::move(error));
+}
+
+// A thread id may have been given to another process between look and seizure;
+// while it is traced it stays what it is.
+bool Attempt::is_our_target() const {
+  const std::string path =
+      "/proc/" + std::to_string(plan_.pid) + "/task/" + std::to_string(tid_) + "/comm";
+  return ::access(path.c_str(), F_OK) == 0;
+}
+
+Status Attempt::stop() {
+  tracees_.heartbeat().beat.store(monotonic_ns(), std::memory_order_release);
+  tracees_.heartbeat().phase.store(HoldPhase::kSeizing, std::memory_order_release);
+  NOHALT_CHECK(tracees_.seize(tid_));
+  if (!is_our_target()) {
+    tracees_.abandon(tid_);
+    (void)tracees_.request(PTRACE_INTERRUPT, tid_);
+    return fail(ErrorCode::kRefused, "thread-gone", "The chosen thread ended.");
+  }
+  NOHALT_CHECK(tracees_.request(PTRACE_INTERRUPT, tid_));
+  return wait_for_stop();
+}
+
+Status Attempt::wait_for_stop() {
+  const std::uint64_t deadline = monotonic_ns() + kStopPatience;
+  while (const auto event = tracees_.next(tid_, deadline)) {
+    if (event->ended())
+      return fail(ErrorCode::kRefused, "thread-gone", "The chosen thread ended.");
+    if (event->event_stop()) {
+      hold_begins();
+      return {};
+    }
+    if (event->group_stop()) {
+      (void)tracees_.let_go(tid_);
+      return fail(ErrorCode::kRefused, "stopped", "The target is being stopped by a signal.",
+                  "Continue it (SIGCONT) and try again.");
+    }
+    const auto signal = static_cast<std::uint64_t>(event->signal());
+    NOHALT_CHECK(tracees_.request(PTRACE_CONT, tid_, 0, signal));
+  }
+  tracees_.abandon(tid_);
+  return fail(ErrorCode::kRefused, "thread-does-not-stop",
+              "The chosen thread did not come to a stop in time.",
+              "It may sleep uninterruptibly or get no processor time: try again.");
+}
+
+// Reads the thread's state, forges the frame and writes it below the red zone.
+Status Attempt::prepare() {
+  NOHALT_TRY(const auto stopped, tracees_.registers(tid_));
+  registers_ = repair_after_stop(stopped);
+  NOHALT_TRY(mask_, tracees_.signal_mask(tid_));
+  NOHALT_TRY(const auto xstate, tracees_.vector_state(tid_));
+  NOHALT_TRY(frame_,
+             forge_signal_frame(rewind_call(registers_), xstate, mask_, plan_.gadgets));
+  NOHALT_CHECK(check_stopped_thread(plan_, maps_, tracees_, tid_, registers_, frame_.stack_pointer));
+  NOHALT_CHECK(plan_.memory->write(frame_.stack_pointer, frame_.bytes));
+  // plan_.memory is bound to the address space that was checked; the thread must
+  // still live in it, or an execve came between.
+  std::vector<std::byte> seen(frame_.bytes.size());
+  const iovec local{seen.data(), seen.size()};
+  const iovec remote{reinterpret_cast<void*>(frame_.stack_pointer.value), seen.size()};
+  if (::process_vm_readv(tid_, &local, 1, &remote, 1, 0) != static_cast<ssize_t>(seen.size()) ||
+      seen != frame_.bytes)
+    return fail(ErrorCode::kTargetGone, "target-gone",
+                "The process replaced itself with another program.",
+                "Start again: the program that runs now is another one.");
+  return {};
+}
+
+Status Attempt::point_at_clone() {
+  user_regs_struct r = registers_;
+  r.orig_rax = ~0ULL;
+  r.rsp = frame_.stack_pointer.value;
+  constexpr std::uint64_t kSyscallSize = 2;
+  r.rip = plan_.gadgets.syscall_ret.value + kSyscallSize;
+  NOHALT_CHECK(tracees_.set_registers(tid_, r));
+  NOHALT_CHECK(tracees_.set_signal_mask(tid_, kFullSignalMask));
+  r.rip = plan_.gadgets.syscall_ret.value;
+  r.rax = SYS_clone;
+  r.rdi = kCloneFlags;
+  r.rsi = plan_.scratch.value;
+  r.rdx = r.r10 = r.r8 = 0;
+  return tracees_.set_registers(tid_, r);
+}
+
+Result<pid_t> Attempt::clone_and_let_run() {
+  tracees_.leave_running(tid_);
+  NOHALT_CHECK(tracees_.request(PTRACE_CONT, tid_));
+  hold_ends();
+  return wait_for_birth(false);
+}
+
+Status Attempt::next_syscall_stop() {
+  NOHALT_CHECK(tracees_.request(PTRACE_SYSCALL, tid_));
+  while (const auto event = tracees_.next(tid_, monotonic_ns() + kStopPatience)) {
+    if (event->ended()) break;
+    if (event->syscall_stop()) return {};
+    NOHALT_CHECK(tracees_.request(PTRACE_SYSCALL, tid_));
+  }
+  return fail(ErrorCode::kTargetGone, "target-gone", "The borrowed thread ended.");
+}
+
+// Back to the registers and mask it had, in the order that leaves the frame as
+// the way home until the last step.
+Status Attempt::restore_exactly() {
+  NOHALT_CHECK(tracees_.request(PTRACE_INTERRUPT, tid_));
+  NOHALT_CHECK(tracees_.request(PTRACE_CONT, tid_));
+  const auto event = tracees_.next(tid_, monotonic_ns() + kStopPatience);
+  if (!event || !event->event_stop())
+    return fail(ErrorCode::kTargetGone, "target-gone", "The borrowed thread ended.");
+  NOHALT_CHECK(tracees_.set_signal_mask(tid_, mask_));
+  NOHALT_CHECK(tracees_.set_registers(tid_, registers_));
+  return tracees_.request(PTRACE_DETACH, tid_);
+}
+
+Result<pid_t> Attempt::clone_and_restore() {
+  NOHALT_CHECK(next_syscall_stop());  // into clone
+  NOHALT_CHECK(next_syscall_stop());  // out of it
+  NOHALT_TRY(const auto after, tracees_.registers(tid_));
+  NOHALT_CHECK(restore_exactly());
+  hold_ends();
+  if (static_cast<long>(after.rax) < 0)
+    return fail(ErrorCode::kRefused, "pid-limit",
+                "The target may not make one more thread (clone failed with error " +
+                    std::to_string(-static_cast<long>(after.rax)) + ").",
+                "Raise its limit on processes (pids.max, RLIMIT_NPROC), or use the kernel engine.");
+  return wait_for_birth(true);
+}
+
+std::uint64_t blocked_signals(pid_t pid, pid_t tid) {
+  const auto status = read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) +
+                                "/status");
+  std::uint64_t mask = 0;
+  if (!status) return mask;
+  const auto text = status_field(*status, "SigBlk");
+  (void)std::from_chars(text.data(), text.data() + text.size(), mask, 16);
+  return mask;
+}
+
+// A thread of the target, other than `except`, that this process traces.
+bool traces_another(pid_t pid, pid_t except) {
+  const auto tids = list_threads(pid);
+  if (!tids) return false;
+  return std::ranges::any_of(*tids, [&](pid_t tid) {
+    const auto status =
+        read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/status");
+    return tid != except && status &&
+           status_field(*status, "TracerPid") == std::to_string(::getpid());
+  });
+}
+
+// The helper is traced from birth and stops before its first instruction. A
+// borrowed thread that has its mask back, with no helper about, failed to clone.
+Result<pid_t> Attempt::wait_for_birth(bool clone_is_known_done) {
+  const std::uint64_t deadline = monotonic_ns() + kBirthPatience;
+  while (monotonic_ns() < deadline) {
+    const bool returned = blocked_signals(plan_.pid, tid_) != kFullSignalMask;
+    const bool born = clone_is_known_done || !returned || traces_another(plan_.pid, tid_);
+    const auto event = tracees_.next(0, monotonic_ns() + kLookForBirthEvery);
+    if (event && event->event_stop()) return event->tid;
+    if (event && event->ended())
+      return fail(ErrorCode::kTargetGone, "target-gone", "The target ended or replaced itself.");
+    if (!event && !born)
+      return fail(ErrorCode::kRefused, "pid-limit", "The target may not make one more thread.",
+                  "Raise its limit on processes (pids.max, RLIMIT_NPROC), or use the kernel "
+                  "engine.");
+  }
+  return fail(ErrorCode::kRefused, "helper-did-not-start",
+              "The helper thread got no processor time.", "Try again when the machine is calmer.");
+}
+
+Result<Borrowed> Attempt::run() {
+  NOHALT_TRY(maps_, read_maps(plan_.pid));  // long, so before anything is held
+  NOHALT_CHECK(stop());
+  if (auto ready = prepare(); !ready) return give_up(std::move(ready).error());
+  if (auto pointed = point_at_clone(); !pointed) return std::unexpected(std::move(pointed).error());
+  auto helper = in_system_call(registers_) ? clone_and_restore() : clone_and_let_run();
+  if (!helper) return std::unexpected(std::move(helper).error());
+  return Borrowed{*helper, holds_};
+}
+
+// Another thread, or another moment, may do where this says true.
+bool worth_another_try(const Error& error) {
+  if (error.code == ErrorCode::kTargetGone) return error.reason == "system-call-failed";
+  return error.code == ErrorCode::kRefused && error.reason != "pid-limit" &&
+         error.reason != "stopped" && error.reason != "helper-did-not-start";
+}
+
+}  // namespace
+
+Result<Borrowed> borrow(const BorrowPlan& plan, Tracees& tracees) {
+  Error last{ErrorCode::kRefused, "no-borrowable-thread",
+             "No thread of the target can be held for a moment without disturbing it.",
+             "All of them may be in transfers or in uninterruptible sleep: try again."};
+  const std::uint64_t deadline = monotonic_ns() + kPatience;
+  while (monotonic_ns() < deadline) {
+    NOHALT_TRY(const auto candidates, find_candidates(plan.pid));
+    for (const auto& candidate : candidates) {
+      auto borrowed = Attempt(plan, tracees, candidate.tid).run();
+      if (borrowed || !worth_another_try(borrowed.error())) return borrowed;
+      last = std::move(borrowed).error();
+    }
+    (void)tracees.next(-1, monotonic_ns() + kMillisecond);
+  }
+  return std::unexpected(std::move(last));
+}
+
+}  // namespace nohalt::target

@@ -1,0 +1,118 @@
+// Threads are ranked by what a stop would cost them (restart.h).
+#include "probes/target/candidates.h"
+
+#include <sys/ptrace.h>
+
+#include <algorithm>
+#include <array>
+
+namespace nohalt::target {
+
+namespace {
+
+constexpr std::size_t kEnoughRunning = 4;
+constexpr std::uint64_t kUserCode64 = 0x33;
+constexpr std::uint64_t kSignalFrameSearch = 65536;
+constexpr int kGetSyscallUserDispatch = 0x4211;  // Linux 6.4; newer than the C library's header
+
+Status refuse(const char* reason, const char* message) {
+  return fail(ErrorCode::kRefused, reason, message,
+              "Try again: another thread, or another moment, may do.");
+}
+
+// rseq(2): while rseq_cs names a section around pc, a detour would break it.
+struct RseqSection {
+  std::uint32_t version, flags;
+  std::uint64_t start, length, abort;
+};
+
+Status check_rseq(const Memory& memory, Tracees& tracees, pid_t tid, std::uint64_t pc) {
+  __ptrace_rseq_configuration rseq{};
+  if (!tracees.request(PTRACE_GET_RSEQ_CONFIGURATION, tid, sizeof rseq,
+                       reinterpret_cast<std::uint64_t>(&rseq)) ||
+      rseq.rseq_abi_pointer == 0)
+    return {};
+  constexpr std::uint64_t kSectionPointer = 8;
+  NOHALT_TRY(const auto at,
+             memory.read_value<std::uint64_t>({rseq.rseq_abi_pointer + kSectionPointer}));
+  if (at == 0) return {};
+  const auto section = memory.read_value<RseqSection>({at});
+  if (section && pc - section->start >= section->length) return {};
+  return refuse("in-restartable-sequence", "The thread is inside a restartable sequence.");
+}
+
+Status check_dispatch(Tracees& tracees, pid_t tid) {
+  struct {
+    std::uint64_t mode, selector, offset, length;
+  } dispatch{};
+  const auto known = tracees.request(kGetSyscallUserDispatch, tid, sizeof dispatch,
+                                     reinterpret_cast<std::uint64_t>(&dispatch));
+  if (!known || dispatch.mode == 0) return {};
+  return refuse("syscall-user-dispatch", "The thread's system calls are handed to a handler.");
+}
+
+// A stack of a known sort: the main stack, one with a guard below it, or one
+// that also holds the thread's control block (as the C library lays it out).
+Status check_stack(const Maps& maps, const user_regs_struct& r, RuntimeAddress lowest) {
+  const Mapping* stack = maps.find({r.rsp});
+  if (stack == nullptr || lowest < stack->range.begin || !stack->writable || stack->shared)
+    return refuse("unusual-stack", "The thread has too little room left on its stack.");
+  const Mapping* below = maps.find(stack->range.begin - 1);
+  const bool guarded = below != nullptr && !below->readable && !below->writable;
+  const bool holds_control_block = stack->range.contains({r.fs_base}) && r.fs_base > r.rsp;
+  if (stack->path == "[stack]" || (stack->anonymous() && (guarded || holds_control_block)))
+    return {};
+  return refuse("unusual-stack", "The thread runs on a stack of an unknown sort.");
+}
+
+// A handler may run on a small alternate stack, of which nothing can be seen
+// from outside; the return address into the C library's signal return can.
+Status check_no_handler(const BorrowPlan& plan, const Maps& maps, std::uint64_t rsp) {
+  const Mapping* stack = maps.find({rsp});
+  if (plan.gadgets.restorer.value == 0 || stack == nullptr) return {};
+  const std::uint64_t from = (rsp + 7) & ~7ULL;
+  const std::uint64_t size = std::min(stack->range.end.value - from, kSignalFrameSearch);
+  std::vector<std::uint64_t> words(size / 8);
+  NOHALT_CHECK(plan.memory->read({from}, std::as_writable_bytes(std::span(words))));
+  if (std::ranges::find(words, plan.gadgets.restorer.value) == words.end()) return {};
+  return refuse("in-signal-handler", "The thread seems to run a signal handler.");
+}
+
+}  // namespace
+
+std::vector<Candidate> rank_candidates(const std::vector<ThreadState>& threads) {
+  std::vector<Candidate> candidates;
+  for (const auto& thread : threads) {
+    if (thread.state != 'R' && thread.state != 'S') continue;
+    const StopCost cost = thread.blocked ? stop_cost(*thread.blocked) : StopCost::kNone;
+    if (cost != StopCost::kUnknown) candidates.push_back({thread.tid, cost});
+  }
+  std::ranges::stable_sort(candidates, {}, &Candidate::cost);
+  std::erase_if(candidates, [](const Candidate& c) { return c.cost == StopCost::kPartial; });
+  return candidates;
+}
+
+Result<std::vector<Candidate>> find_candidates(pid_t pid) {
+  NOHALT_TRY(const auto tids, list_threads(pid));
+  std::vector<ThreadState> threads;
+  std::size_t running = 0;
+  for (const pid_t tid : tids) {
+    auto thread = read_thread(pid, tid);
+    if (!thread) continue;
+    if (thread->state == 'R' && !thread->blocked) ++running;
+    threads.push_back(std::move(*thread));
+    if (running >= kEnoughRunning) break;
+  }
+  return rank_candidates(threads);
+}
+
+Status check_stopped_thread(const BorrowPlan& plan, const Maps& maps, Tracees& tracees, pid_t tid,
+                            const user_regs_struct& registers, RuntimeAddress lowest) {
+  if (registers.cs != kUserCode64) return refuse("not-64-bit", "The thread runs 32-bit code.");
+  NOHALT_CHECK(check_stack(maps, registers, lowest));
+  NOHALT_CHECK(check_rseq(*plan.memory, tracees, tid, registers.rip));
+  NOHALT_CHECK(check_dispatch(tracees, tid));
+  return check_no_handler(plan, maps, registers.rsp);
+}
+
+}  // namespace nohalt::target

@@ -1,0 +1,241 @@
+// The tool's end of a session: starts tracer and watchdog, speaks to the tracer,
+// and sees to it that nothing is left whichever of them ended first.
+#include "probes/target/remote_thread.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <new>
+#include <string>
+
+#include "probes/target/image.h"
+#include "probes/target/threads.h"
+#include "probes/target/tracer.h"
+#include "probes/target/watchdog.h"
+#include "src/base/file.h"
+
+namespace nohalt::target {
+
+namespace {
+
+constexpr int kReplyPatience = 15'000;  // ms; the tracer's own patience is shorter
+constexpr std::uint64_t kHelperEndPatience = 2'000 * kMillisecond;
+
+// Helper threads of a dead run, known by a mask that no program can set.
+bool helper_about(pid_t pid) {
+  const auto tids = list_threads(pid);
+  if (!tids) return false;
+  return std::ranges::any_of(*tids, [&](pid_t tid) {
+    const auto status =
+        read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/status");
+    if (!status) return false;
+    std::uint64_t mask = 0;
+    const auto text = status_field(*status, "SigBlk");
+    (void)std::from_chars(text.data(), text.data() + text.size(), mask, 16);
+    return mask == kFullSignalMask;
+  });
+}
+
+Status wait_until_no_helper(pid_t pid) {
+  const std::uint64_t deadline = monotonic_ns() + kHelperEndPatience;
+  while (helper_about(pid)) {
+    if (monotonic_ns() >= deadline)
+      return fail(ErrorCode::kRefused, "previous-run-ending",
+                  "A helper thread of a run that was killed has not ended yet.",
+                  "It ends by itself as soon as it gets processor time: try again.");
+    ::usleep(1000);
+  }
+  return {};
+}
+
+Status reap_process(pid_t& pid) {
+  if (pid == 0) return {};
+  const pid_t child = std::exchange(pid, 0);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) return {};
+  if (WIFEXITED(status)) return {};
+  return fail(ErrorCode::kInternal, "tracer-killed",
+              "The process that held the target was ended, by its watchdog or from outside.",
+              "`nohalt sweep` removes what it may have left; then try again.");
+}
+
+}  // namespace
+
+RemoteThread::RemoteThread(RemoteThread&& other) noexcept
+    : process_(other.process_),
+      lock_(other.lock_),
+      gadgets_(other.gadgets_),
+      scratch_(other.scratch_),
+      heartbeat_(std::exchange(other.heartbeat_, nullptr)),
+      socket_(std::move(other.socket_)),
+      tracer_(std::exchange(other.tracer_, 0)),
+      watchdog_(std::exchange(other.watchdog_, 0)),
+      helper_(std::exchange(other.helper_, 0)),
+      holds_(other.holds_) {}
+
+RemoteThread::~RemoteThread() { (void)finish(); }
+
+Result<RemoteThread> RemoteThread::borrow(const Process& process, const TargetLock& lock) {
+  const Memory& memory = lock.memory();
+  NOHALT_TRY(const auto maps, read_maps(process.pid()));
+  NOHALT_TRY(const auto images, Images::read(process.pid(), maps, memory));
+  RemoteThread thread(process, lock);
+  NOHALT_TRY(thread.gadgets_, find_gadgets(images, maps, memory));
+  NOHALT_TRY(thread.scratch_, find_scratch(images, maps, memory, process.facts().heap_start));
+  NOHALT_CHECK(wait_until_no_helper(process.pid()));
+  BorrowPlan plan;
+  plan.pid = process.pid();
+  plan.gadgets = thread.gadgets_;
+  plan.scratch = thread.scratch_;
+  plan.memory = &memory;
+  const auto chain = exit_chain(thread.gadgets_);
+  NOHALT_CHECK(memory.write(thread.scratch_, std::as_bytes(std::span(chain))));
+  if (auto started = thread.start(plan); !started) {
+    (void)thread.finish();
+    return std::unexpected(std::move(started).error());
+  }
+  return thread;
+}
+
+Status RemoteThread::start(const BorrowPlan& plan) {
+  void* page = ::mmap(nullptr, sizeof(Heartbeat), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return fail_errno("mmap", "the heartbeat page", errno);
+  heartbeat_ = new (page) Heartbeat{};
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    return fail_errno("socketpair", "", errno);
+  socket_ = UniqueFd(ends[0]);
+  UniqueFd theirs(ends[1]);
+  sigset_t before;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &before);
+  block_all_signals();
+  tracer_ = ::fork();
+  if (tracer_ == 0) {
+    // It starts only once the watchdog is there to watch it.
+    char go = 0;
+    if (::recv(theirs.get(), &go, 1, 0) == 1) run_tracer(plan, theirs.get(), *heartbeat_);
+    ::_exit(0);
+  }
+  const int error_number = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (tracer_ < 0) {
+    tracer_ = 0;
+    return fail_errno("fork", "the tracer", error_number);
+  }
+  theirs.reset();
+  const UniqueFd tracer_fd(static_cast<int>(::syscall(SYS_pidfd_open, tracer_, 0)));
+  if (!tracer_fd.valid()) return fail_errno("pidfd_open", "the tracer", errno);
+  NOHALT_TRY(watchdog_, start_watchdog(tracer_fd.get(), *heartbeat_));
+  if (::send(socket_.get(), "g", 1, MSG_NOSIGNAL) != 1)
+    return fail_errno("send", "the tracer", errno);
+  NOHALT_CHECK(receive());
+  return {};
+}
+
+Result<std::int64_t> RemoteThread::receive() {
+  TracerReply reply;
+  pollfd ready{socket_.get(), POLLIN, 0};
+  int polled = 0;
+  do {
+    polled = ::poll(&ready, 1, kReplyPatience);
+  } while (polled < 0 && errno == EINTR);
+  if (polled <= 0 || ::recv(socket_.get(), &reply, sizeof reply, 0) != sizeof reply)
+    return fail(ErrorCode::kInternal, "session-over",
+                "The process that held the target has ended; the target runs on.",
+                "Try again; a tool that is stopped for some seconds loses its hold.");
+  helper_ = reply.helper;
+  holds_ = reply.holds;
+  if (reply.ok) return reply.value;
+  return fail(reply.code, reply.reason.data(), reply.message.data(), reply.hint.data());
+}
+
+Result<std::int64_t> RemoteThread::raw_call(long number,
+                                            const std::array<std::uint64_t, 6>& arguments) {
+  TracerRequest request;
+  request.number = number;
+  request.arguments = arguments;
+  if (::send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(sizeof request))
+    return fail(ErrorCode::kInternal, "session-over",
+                "The process that held the target has ended; the target runs on.",
+                "Try again; a tool that is stopped for some seconds loses its hold.");
+  return receive();
+}
+
+Result<std::uint64_t> RemoteThread::call(std::string_view what, long number,
+                                         const std::array<std::uint64_t, 6>& arguments) {
+  NOHALT_TRY(const std::int64_t value, raw_call(number, arguments));
+  constexpr std::int64_t kLargestError = 4095;
+  if (value >= 0 || value < -kLargestError) return static_cast<std::uint64_t>(value);
+  auto error = fail_errno(what, "in the target", static_cast<int>(-value)).error();
+  error.reason = "remote-call-failed";
+  error.code = ErrorCode::kRefused;
+  return std::unexpected(std::move(error));
+}
+
+Result<RuntimeAddress> RemoteThread::put_text(std::string_view text) {
+  if (text.size() >= kScratchTextSize)
+    return fail(ErrorCode::kInternal, "text-too-long", "A name is too long for the scratch words.");
+  std::array<std::byte, kScratchTextSize> bytes{};
+  std::ranges::copy(std::as_bytes(std::span(text)), bytes.begin());
+  const RuntimeAddress at = scratch_ + kScratchTextOffset;
+  NOHALT_CHECK(memory().write(at, bytes));
+  return at;
+}
+
+Result<UniqueFd> RemoteThread::open_remote_descriptor(std::uint64_t remote, int flags) const {
+  const std::string path = "/proc/" + std::to_string(process_->pid()) + "/task/" +
+                           std::to_string(helper_) + "/fd/" + std::to_string(remote);
+  UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC));
+  if (!fd.valid()) return fail_errno("open", path, errno);
+  return fd;
+}
+
+// The tracer did not live to clean up: the helper ends by itself, then the words
+// go back to zero.
+Status RemoteThread::clear_scratch_after_loss() {
+  if (scratch_.value == 0) return {};
+  NOHALT_CHECK(wait_until_no_helper(process_->pid()));
+  const std::array<std::byte, kScratchSize> zeros{};
+  return memory().write(scratch_, zeros);
+}
+
+Status RemoteThread::reap() {
+  socket_.reset();
+  const Status tracer = reap_process(tracer_);
+  const Status watchdog = reap_process(watchdog_);
+  if (heartbeat_ != nullptr) ::munmap(std::exchange(heartbeat_, nullptr), sizeof(Heartbeat));
+  return tracer ? watchdog : tracer;
+}
+
+Status RemoteThread::finish() {
+  if (scratch_.value == 0) return {};
+  Status finished;
+  if (helper_ != 0) {
+    TracerRequest request;
+    request.op = TracerOp::kFinish;
+    (void)!::send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL);
+    if (auto reply = receive(); !reply) finished = std::unexpected(std::move(reply).error());
+  }
+  const bool clean = helper_ == 0 && tracer_ != 0 && finished;
+  const Status reaped = reap();
+  const Status cleared = clean && reaped ? Status{} : clear_scratch_after_loss();
+  scratch_ = {};
+  helper_ = 0;
+  if (!finished && finished.error().code == ErrorCode::kTargetGone) return finished;
+  if (!cleared) return cleared;
+  return reaped;
+}
+
+}  // namespace nohalt::target

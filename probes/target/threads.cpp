@@ -1,0 +1,100 @@
+// Reads /proc/PID/task (proc_pid_task(5), proc_pid_syscall(5)).
+#include "probes/target/threads.h"
+
+#include <dirent.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "src/base/file.h"
+
+namespace nohalt::target {
+
+namespace {
+
+std::string_view next_word(std::string_view& text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\n')) text.remove_prefix(1);
+  const auto end = std::min(text.find_first_of(" \n"), text.size());
+  const auto word = text.substr(0, end);
+  text.remove_prefix(end);
+  return word;
+}
+
+bool parse_hex(std::string_view word, std::uint64_t& value) {
+  if (!word.starts_with("0x")) return false;
+  word.remove_prefix(2);
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value, 16);
+  return error == std::errc{} && end == word.data() + word.size();
+}
+
+std::unexpected<Error> bad_call_text() {
+  return fail(ErrorCode::kInternal, "unreadable-thread-state",
+              "The kernel's account of a thread's system call makes no sense.");
+}
+
+}  // namespace
+
+Result<std::optional<BlockedCall>> parse_blocked_call(std::string_view text) {
+  const auto first = next_word(text);
+  if (first == "running") return std::optional<BlockedCall>{};
+  BlockedCall call;
+  const auto [end, error] =
+      std::from_chars(first.data(), first.data() + first.size(), call.number);
+  if (error != std::errc{} || end != first.data() + first.size()) return bad_call_text();
+  if (call.number >= 0) {
+    for (auto& argument : call.arguments)
+      if (!parse_hex(next_word(text), argument)) return bad_call_text();
+  }
+  if (!parse_hex(next_word(text), call.stack_pointer.value) ||
+      !parse_hex(next_word(text), call.program_counter.value))
+    return bad_call_text();
+  return std::optional(call);
+}
+
+Result<std::vector<pid_t>> list_threads(pid_t pid) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/task";
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), &::closedir);
+  if (!folder)
+    return fail(ErrorCode::kTargetGone, "no-such-process",
+                "There is no process " + std::to_string(pid) + ".");
+  std::vector<pid_t> tids;
+  while (const dirent* entry = ::readdir(folder.get())) {
+    const int tid = std::atoi(entry->d_name);
+    if (tid > 0) tids.push_back(tid);
+  }
+  return tids;
+}
+
+char parse_state(std::string_view stat) {
+  const auto name_end = stat.rfind(')');
+  return name_end == std::string_view::npos || name_end + 2 >= stat.size() ? '?'
+                                                                           : stat[name_end + 2];
+}
+
+Result<ThreadState> read_thread(pid_t pid, pid_t tid) {
+  const std::string folder = "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid);
+  ThreadState thread;
+  thread.tid = tid;
+  NOHALT_TRY(const std::string stat, read_file(folder + "/stat"));
+  thread.state = parse_state(stat);
+  NOHALT_TRY(const std::string call, read_file(folder + "/syscall"));
+  NOHALT_TRY(thread.blocked, parse_blocked_call(call));
+  return thread;
+}
+
+std::string_view status_field(std::string_view status, std::string_view name) {
+  for (std::size_t at = 0; at < status.size();) {
+    const auto end = std::min(status.find('\n', at), status.size());
+    const auto line = status.substr(at, end - at);
+    if (line.starts_with(name) && line.size() > name.size() && line[name.size()] == ':') {
+      const auto value = line.find_first_not_of(" \t", name.size() + 1);
+      return value == std::string_view::npos ? std::string_view{} : line.substr(value);
+    }
+    at = end + 1;
+  }
+  return {};
+}
+
+}  // namespace nohalt::target

@@ -1,0 +1,46 @@
+// The threads of a process and what each does right now, read from /proc
+// without stopping any. All of it may have changed by the time it is used.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "src/base/address.h"
+#include "src/base/result.h"
+
+namespace nohalt::target {
+
+// A system call that a thread sleeps in, as /proc/PID/task/T/syscall shows it.
+struct BlockedCall {
+  long number = -1;  // -1: blocked, but not in a system call
+  std::array<std::uint64_t, 6> arguments{};
+  RuntimeAddress stack_pointer;
+  RuntimeAddress program_counter;
+
+  friend bool operator==(const BlockedCall&, const BlockedCall&) = default;
+};
+
+struct ThreadState {
+  pid_t tid = 0;
+  char state = '?';                  // as in /proc/PID/stat: R S D T t Z X I
+  std::optional<BlockedCall> blocked;  // none: running, or on its way
+};
+
+// The text of /proc/PID/task/T/syscall: nothing for a running thread.
+[[nodiscard]] Result<std::optional<BlockedCall>> parse_blocked_call(std::string_view text);
+
+[[nodiscard]] Result<std::vector<pid_t>> list_threads(pid_t pid);
+[[nodiscard]] Result<ThreadState> read_thread(pid_t pid, pid_t tid);
+
+// The state letter of a /proc/.../stat line, or '?'.
+[[nodiscard]] char parse_state(std::string_view stat);
+
+// The value of a line such as "SigBlk:\t00ff" in /proc/.../status; empty if absent.
+[[nodiscard]] std::string_view status_field(std::string_view status, std::string_view name);
+
+}  // namespace nohalt::target

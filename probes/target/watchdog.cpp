@@ -1,0 +1,70 @@
+// A loop over one pidfd. After the fork it makes raw system calls only, because
+// the tool may have had other threads.
+#include "probes/target/watchdog.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace nohalt::target {
+
+namespace {
+
+constexpr int kLookEvery = 5;  // ms
+
+bool held_too_long(const Heartbeat& heartbeat) {
+  const auto phase = heartbeat.phase.load(std::memory_order_acquire);
+  const auto since = phase == HoldPhase::kHolding
+                         ? heartbeat.held_since.load(std::memory_order_acquire)
+                         : heartbeat.beat.load(std::memory_order_acquire);
+  const std::uint64_t now = monotonic_ns();
+  const std::uint64_t silence = now > since ? now - since : 0;
+  switch (phase) {
+    case HoldPhase::kNothing:
+      return false;
+    case HoldPhase::kSeizing:
+    case HoldPhase::kHolding:
+      return silence > kLongestHold;
+    case HoldPhase::kHelper:
+      return silence > kLongestSilence;
+  }
+  return false;
+}
+
+[[noreturn]] void watch(int tracer, const Heartbeat& heartbeat) {
+  ::setsid();
+  ::prctl(PR_SET_NAME, "nohalt-watchdog");
+  ::setpriority(PRIO_PROCESS, 0, -20);
+  ::mlockall(MCL_CURRENT | MCL_ONFAULT);
+  if (tracer > 0) ::close_range(0, static_cast<unsigned>(tracer) - 1, 0);
+  ::close_range(static_cast<unsigned>(tracer) + 1, ~0U, 0);
+  for (;;) {
+    pollfd ended{tracer, POLLIN, 0};
+    if (::poll(&ended, 1, kLookEvery) > 0) ::_exit(0);
+    if (held_too_long(heartbeat)) ::syscall(SYS_pidfd_send_signal, tracer, SIGKILL, nullptr, 0);
+  }
+}
+
+}  // namespace
+
+Result<pid_t> start_watchdog(int tracer, const Heartbeat& heartbeat) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const pid_t pid = ::fork();
+  if (pid == 0) watch(tracer, heartbeat);
+  const int error_number = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return fail_errno("fork", "the watchdog", error_number);
+  return pid;
+}
+
+}  // namespace nohalt::target

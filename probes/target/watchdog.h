@@ -1,0 +1,30 @@
+// The process that ends the tracer when it holds the target for too long.
+//
+// Why three processes: whatever stops or ends the tool (Ctrl-Z, a debugger, the
+// out-of-memory killer, a frozen cgroup) must not leave a thread of the target
+// stopped. Only the kernel can let a stopped thread go without its tracer's help,
+// and it does so when the tracer ends. So ptrace is done by a small process of
+// its own that does nothing else (tracer.h), which the watchdog may end at any
+// moment without taking the tool's records and audit trail along: the tool sees
+// a broken socket and reports it. Every step of the tracer leaves the target in
+// a state from which it goes on by itself (borrow.h), so ending it is safe.
+//
+// - The tool stops or dies: the tracer finishes the helper and ends by itself.
+// - The tracer stops: the watchdog kills it; SIGKILL needs no help from it.
+// - The tracer dies: the kernel lets go; the watchdog ends.
+// - The watchdog dies: nothing is held because of it.
+// Each lives in a session of its own, out of reach of a terminal's signals.
+#pragma once
+
+#include <sys/types.h>
+
+#include "probes/target/heartbeat.h"
+#include "src/base/result.h"
+
+namespace nohalt::target {
+
+// Starts the watchdog over a tracer; returns its pid, for the caller to reap. It
+// ends when the tracer ends. `tracer` is a pidfd; `heartbeat` a shared mapping.
+[[nodiscard]] Result<pid_t> start_watchdog(int tracer, const Heartbeat& heartbeat);
+
+}  // namespace nohalt::target
