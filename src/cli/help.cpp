@@ -8,13 +8,13 @@ namespace {
 constexpr std::string_view kGeneral =
     R"(nohalt shows values at a line of a running process, without stopping it.
 
-  nohalt ps                              which processes may be probed, or why not
-  nohalt plan  -p PID LOCATION...        what a probe would see; touches nothing
-  nohalt log   -p PID LOCATION MESSAGE   write MESSAGE each time LOCATION runs
-  nohalt list                            what is armed
-  nohalt rm    ID                        take off one run's probes
-  nohalt sweep                           take off what a dead run left
-  nohalt doctor                          what works here, and what to do about it
+  nohalt ps                             what can be probed, or why not
+  nohalt plan  -p PID LOCATION...       what a probe would see; touches nothing
+  nohalt log   -p PID LOCATION MESSAGE  write MESSAGE each time LOCATION runs
+  nohalt list                           what is armed
+  nohalt rm    ID                       take off one run's probes
+  nohalt sweep                          take off what a dead run left
+  nohalt doctor                         what works here, and how to get the rest
 
 Example: ten messages at most, then off by itself
   nohalt log -p $(pidof orders) orders.c:142 'order {id}: {total}' --hits 10
