@@ -38,7 +38,7 @@ inline constexpr char kPageName[] = "nohalt-page";
 
 // General registers in the order of the kernel's struct pt_regs. `rip` is the
 // probed address (not the trampoline's), `rsp` its value at the probed address.
-// orig_rax, cs and ss are not set; `eflags` holds the arithmetic flags only.
+// orig_rax, cs, eflags and ss are not set: no variable is ever there.
 struct SavedRegisters {
   uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
   uint64_t rax, rcx, rdx, rsi, rdi, orig_rax, rip, cs, eflags, rsp, ss;
@@ -154,9 +154,9 @@ struct SiteConstants {
   uint8_t* slots;      // slot 0
   uint64_t slot_mask;  // slot count - 1
   uint64_t generation;
-  uint32_t slot_size;
-  uint32_t body_size;  // what a record of this site holds, at most slot_size - sizeof(RecordHeader)
   uint32_t site;
+  uint32_t body_size;  // what a record holds, at most slot_size - sizeof(RecordHeader)
+  uint32_t slot_size;
   uint32_t tid_offset;  // of the thread id from fs:0; 0: unknown
   int32_t own_pid;      // as the target's own pid namespace numbers it
   // Bytes above rsp that call frame information proves to belong to the frame;

@@ -87,13 +87,14 @@ NOHALT_RUNTIME_ENTRY uint64_t nohalt_take_token(HitContext* hit) {
 
 NOHALT_RUNTIME_ENTRY void nohalt_finish(HitContext* hit, uint64_t outcome) {
   constexpr uint64_t kNoMatch = 0;               // program::Outcome
+  constexpr uint64_t kDropped = 3;               // program::Outcome
   constexpr uint64_t kConditionUnavailable = 4;  // program::Outcome
   const SiteConstants& site = *hit->site;
   if (outcome == kNoMatch || outcome == kConditionUnavailable) {
     if (outcome == kConditionUnavailable) add(site.probe->condition_unavailable, 1);
     charge_quick(site, add(site.probe->unmatched, 1));
   }
-  if (__builtin_expect(hit->tsc_entry != 0, 0)) learn_quick_cost(*hit);
+  if (__builtin_expect(hit->tsc_entry != 0, 0) && outcome != kDropped) learn_quick_cost(*hit);
 }
 
 }  // namespace nohalt::runtime

@@ -75,7 +75,6 @@ NOHALT_RUNTIME_ENTRY void nohalt_commit(HitContext* hit, void* body) {
   header->tsc = hit->tsc_begin;
   header->suppressed = load(site.probe->suppressed);
   header->dropped = load(site.probe->dropped);
-  header->reserved = 0;
   __atomic_store_n(&header->state, static_cast<uint32_t>(SlotState::kReady), __ATOMIC_RELEASE);
   account_if_chosen(*hit);
 }

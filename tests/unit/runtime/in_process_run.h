@@ -22,6 +22,7 @@ using BodyMaker = inline_engine::CodeBytes (*)(const InProcessRun&, RuntimeAddre
 struct TrampolineOptions {
   std::uint32_t xmm_count = 0;
   std::uint32_t body_stack = 32;
+  std::uint32_t registers = inline_engine::kAllRegisters;
   inline_engine::CodeBytes displaced = {std::byte{0xc3}};  // ret: the trampoline is a function
   std::uint64_t resume = 0;                                // 0: the trampoline itself
   std::uint64_t site_address = 0x1234;

@@ -50,15 +50,19 @@ struct SavedRegister {
   std::size_t offset;
 };
 
-// All but rax, rdi and rsp, which are saved before there is a HitContext.
-const SavedRegister kSaved[] = {
-    {r15, offsetof(SavedRegisters, r15)}, {r14, offsetof(SavedRegisters, r14)},
-    {r13, offsetof(SavedRegisters, r13)}, {r12, offsetof(SavedRegisters, r12)},
-    {rbp, offsetof(SavedRegisters, rbp)}, {rbx, offsetof(SavedRegisters, rbx)},
+// What a function may change, except rax and rdi, which are saved before there is
+// a HitContext.
+const SavedRegister kScratch[] = {
     {r11, offsetof(SavedRegisters, r11)}, {r10, offsetof(SavedRegisters, r10)},
     {r9, offsetof(SavedRegisters, r9)},   {r8, offsetof(SavedRegisters, r8)},
     {rcx, offsetof(SavedRegisters, rcx)}, {rdx, offsetof(SavedRegisters, rdx)},
     {rsi, offsetof(SavedRegisters, rsi)},
+};
+// What the runtime's entries leave alone.
+const SavedRegister kPreserved[] = {
+    {r15, offsetof(SavedRegisters, r15)}, {r14, offsetof(SavedRegisters, r14)},
+    {r13, offsetof(SavedRegisters, r13)}, {r12, offsetof(SavedRegisters, r12)},
+    {rbp, offsetof(SavedRegisters, rbp)}, {rbx, offsetof(SavedRegisters, rbx)},
 };
 
 Mem at(const Gp& base, std::size_t offset) { return qword_ptr(base, static_cast<int>(offset)); }
@@ -110,45 +114,45 @@ class Builder {
     a_.jne(quick_out_);
   }
 
+  [[nodiscard]] bool wanted(std::size_t offset) const {
+    return (spec_.registers & register_bit(offset)) != 0;
+  }
+
   void save_registers() {
     a_.mov(at(rsp, kSavedRdi), rdi);
     a_.mov(rdi, rsp);
     a_.lea(rsp, ptr(rsp, -context_size()));
     a_.and_(rsp, asmjit::imm(-kContextAlign));
-    for (const auto& [reg, offset] : kSaved) a_.mov(at(rsp, offset), reg);
-    a_.mov(r12, rax);  // the probe
-    a_.mov(rcx, at(rdi, kSavedRax));
-    a_.mov(rdx, at(rdi, kSavedRdi));
-    a_.mov(rax, at(rdi, kSavedFlags));
-    a_.lea(rdi, ptr(rdi, kRedZone + kFrame));
-    a_.mov(at(rsp, offsetof(SavedRegisters, rax)), rcx);
-    a_.mov(at(rsp, offsetof(SavedRegisters, rdi)), rdx);
-    a_.mov(at(rsp, offsetof(SavedRegisters, rsp)), rdi);
-    place_flags();
-    a_.mov(rax, asmjit::imm(spec_.site.value));
-    a_.mov(at(rsp, offsetof(SavedRegisters, rip)), rax);
+    for (const auto& [reg, offset] : kScratch) a_.mov(at(rsp, offset), reg);
+    for (const auto& [reg, offset] : kPreserved)
+      if (wanted(offset)) a_.mov(at(rsp, offset), reg);
+    a_.mov(rsi, rax);  // the probe
+    copy_from_frame(kSavedRax, offsetof(SavedRegisters, rax));
+    copy_from_frame(kSavedRdi, offsetof(SavedRegisters, rdi));
+    a_.lea(rcx, ptr(rdi, kRedZone + kFrame));
+    a_.mov(at(rsp, offsetof(SavedRegisters, rsp)), rcx);
+    if (wanted(offsetof(SavedRegisters, rip))) {
+      a_.mov(rcx, asmjit::imm(spec_.site.value));
+      a_.mov(at(rsp, offsetof(SavedRegisters, rip)), rcx);
+    }
     for (std::uint32_t i = 0; i < spec_.xmm_count; ++i)
       a_.movups(xmmword_ptr(rsp, static_cast<int>(offsetof(HitContext, xmm) + i * 16)), xmm(i));
   }
 
-  // From ah and al (see above) to the image of the flags register: CF is bit 0
-  // of ah, OF is bit 11.
-  void place_flags() {
-    a_.movzx(ecx, al);
-    a_.movzx(eax, ah);
-    a_.shl(ecx, asmjit::imm(11));
-    a_.or_(eax, ecx);
-    a_.mov(at(rsp, offsetof(SavedRegisters, eflags)), rax);
+  void copy_from_frame(int slot, std::size_t offset) {
+    if (!wanted(offset)) return;
+    a_.mov(rcx, at(rdi, static_cast<std::size_t>(slot)));
+    a_.mov(at(rsp, offset), rcx);
   }
 
   void choose_timing() {
-    a_.lea(rbx, ptr(constants_));
-    a_.mov(at(rsp, offsetof(HitContext, site)), rbx);
-    a_.movzx(ecx, byte_ptr(r12, offsetof(ProbeControl, unmatched)));
-    a_.add(cl, byte_ptr(r12, offsetof(ProbeControl, suppressed)));
+    a_.lea(rcx, ptr(constants_));
+    a_.mov(at(rsp, offsetof(HitContext, site)), rcx);
+    a_.movzx(ecx, byte_ptr(rsi, offsetof(ProbeControl, unmatched)));
+    a_.add(cl, byte_ptr(rsi, offsetof(ProbeControl, suppressed)));
     a_.xor_(eax, eax);
     a_.mov(at(rsp, offsetof(HitContext, slow)), rax);
-    a_.add(cl, byte_ptr(r12, offsetof(ProbeControl, next_seq)));
+    a_.add(cl, byte_ptr(rsi, offsetof(ProbeControl, next_seq)));
     a_.jz(time_hit_);
     a_.bind(timed_);
     a_.mov(at(rsp, offsetof(HitContext, tsc_entry)), rax);
@@ -162,20 +166,28 @@ class Builder {
     a_.jmp(timed_);
   }
 
+  // A committed hit is in the books already; all others are for kFinish.
   void run_body() {
+    constexpr int kCommitted = 1;  // program::Outcome
+    const asmjit::Label settled = a_.newLabel();
     a_.mov(rdi, rsp);
     a_.call(body_);
+    a_.cmp(rax, asmjit::imm(kCommitted));
+    a_.je(settled);
     a_.mov(rdi, rsp);
     a_.mov(rsi, rax);
     a_.mov(rax, asmjit::imm(spec_.finish.value));
     a_.call(rax);
+    a_.bind(settled);
   }
 
   void restore() {
-    for (const auto& [reg, offset] : kSaved) a_.mov(reg, at(rsp, offset));
-    a_.mov(rdi, at(rsp, offsetof(SavedRegisters, rdi)));
-    a_.mov(rsp, at(rsp, offsetof(SavedRegisters, rsp)));
-    a_.lea(rsp, ptr(rsp, -kRedZone - kFrame));
+    for (const auto& [reg, offset] : kScratch) a_.mov(reg, at(rsp, offset));
+    for (const auto& [reg, offset] : kPreserved)
+      if (wanted(offset)) a_.mov(reg, at(rsp, offset));
+    a_.mov(rdi, at(rsp, offsetof(SavedRegisters, rsp)));
+    a_.lea(rsp, ptr(rdi, -kRedZone - kFrame));
+    a_.mov(rdi, at(rsp, kSavedRdi));
     a_.bind(quick_out_);
     a_.mov(rax, at(rsp, kSavedFlags));
     a_.add(al, asmjit::imm(127));
@@ -259,8 +271,7 @@ class Builder {
 
 Status check(const TrampolineSpec& spec, std::uint32_t stack) {
   const SiteConstants& site = spec.constants;
-  const bool sane = spec.xmm_count <= 16 &&
-                    site.frame_bytes <= runtime::kMaxFrameBytes &&
+  const bool sane = spec.xmm_count <= 16 && site.frame_bytes <= runtime::kMaxFrameBytes &&
                     (site.slot_mask & (site.slot_mask + 1)) == 0 &&
                     site.slot_size % runtime::kCacheLine == 0 &&
                     site.body_size + sizeof(runtime::RecordHeader) <= site.slot_size;

@@ -23,6 +23,13 @@ using CodeBytes = std::vector<std::byte>;
 // Makes code for the address it is given.
 using CodeAt = std::function<Result<CodeBytes>(RuntimeAddress)>;
 
+// Every word of SavedRegisters that a hit sets.
+inline constexpr std::uint32_t kAllRegisters = (1U << 21) - 1;
+
+[[nodiscard]] constexpr std::uint32_t register_bit(std::size_t offset_in_saved_registers) {
+  return 1U << (offset_in_saved_registers / sizeof(std::uint64_t));
+}
+
 struct TrampolineSpec {
   RuntimeAddress position;  // where the bytes will be; also the entry
   RuntimeAddress site;      // the probed address, as the capture program sees rip
@@ -30,9 +37,15 @@ struct TrampolineSpec {
   RuntimeAddress finish;    // RuntimeEntry::kFinish in the target
   runtime::SiteConstants constants;
   // The capture program as x86-64: a function of HitContext* (rdi) that returns
-  // its Outcome in rax. It may change every general register but rsp, and flags;
-  // it finds rsp as the System V ABI says (16 bytes aligned before the call).
+  // its Outcome in rax. It may change flags and every general register but rsp
+  // (see `registers`); it finds rsp as the System V ABI says (16 bytes aligned
+  // before the call).
   CodeAt body;
+  // Bit i: the body reads word i of SavedRegisters, or changes that register. rax,
+  // rcx, rdx, rsi, rdi and r8 to r11 may be changed and rsp read without being
+  // named. What is not named is not in the context: each store saved is a store
+  // less that the next locked instruction waits for.
+  std::uint32_t registers = kAllRegisters;
   // Stack the body takes below its return address, without what runtime entries
   // take when it calls them.
   std::uint32_t body_stack = runtime::kMaxProgramStack;
