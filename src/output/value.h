@@ -1,0 +1,23 @@
+// One captured value as it is shown: what it is called, of which type, how sure
+// it is, and the value itself as JSON text.
+//
+// Threading: plain values.
+#pragma once
+
+#include <string>
+
+namespace nohalt::output {
+
+struct Value {
+  std::string name;  // {name=expr}, or the expression
+  std::string type;
+  std::string state = "exact";  // exact truncated optimized_out unreadable redacted unavailable
+  std::string why;              // where it is not exact
+  // A JSON text: "42", "\"abc\"", "{\"x\":1}". Numbers that JSON readers may not
+  // hold exactly are strings already. Empty: there is no value to show.
+  std::string json;
+  bool bytes_escaped = false;  // strings in it were not UTF-8 and have \xNN
+  bool in_message = false;     // the message shows it; the text form does not repeat it
+};
+
+}  // namespace nohalt::output

@@ -1,0 +1,56 @@
+// Records on their way out: redacted by value, made safe to show, put into the
+// chosen form, queued in the sink.
+//
+// In the JSON form everything, the receipt too, is a record on stdout. In the
+// text form stdout has the messages, and notices and receipt go to stderr.
+// Threading: one thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "policy/audit/digest.h"
+#include "src/output/record.h"
+#include "src/output/sink.h"
+#include "src/output/talk.h"
+#include "src/session/commands.h"
+
+namespace nohalt::output {
+
+class Writer {
+ public:
+  // `talk` must outlive the writer.
+  Writer(Sink sink, session::Format format, Origin origin, Talk& talk);
+
+  void hit(const Hit& hit);
+  void notice(const Notice& notice);
+  // The last record. Adds the writer's own counts: redactions, lost output, salt.
+  void receipt(Receipt receipt);
+
+  // Call often: see Sink. In between the live status may be shown.
+  [[nodiscard]] Result<SinkState> pump() { return sink_.pump(); }
+  [[nodiscard]] Result<SinkState> drain(std::chrono::milliseconds patience) {
+    return sink_.drain(patience);
+  }
+
+  [[nodiscard]] const std::map<std::string, std::uint64_t>& redactions() const {
+    return redactions_;
+  }
+  [[nodiscard]] std::uint64_t lost() const { return sink_.lost(); }
+  [[nodiscard]] std::uint64_t bytes_written() const { return sink_.bytes_written(); }
+  // Over all hits handed over, for the audit trail.
+  [[nodiscard]] std::string digest() const { return digest_.hex(); }
+
+ private:
+  void put(const std::string& line);
+
+  Sink sink_;
+  session::Format format_;
+  Origin origin_;
+  Talk& talk_;
+  policy::OutputDigest digest_;
+  std::map<std::string, std::uint64_t> redactions_;
+};
+
+}  // namespace nohalt::output
