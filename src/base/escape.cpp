@@ -46,7 +46,8 @@ bool must_escape(std::uint32_t c) {
   const bool separator = c == 0x2028 || c == 0x2029;
   const bool bidi = c == 0x061c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
                     (c >= 0x2066 && c <= 0x2069);
-  const bool invisible = c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f);
+  const bool invisible =
+      c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f);
   return control || separator || bidi || invisible;
 }
 
@@ -68,9 +69,7 @@ void append_escape(std::string& out, std::uint32_t c) {
   }
 }
 
-}  // namespace
-
-EscapedText escape_untrusted(std::string_view bytes) {
+EscapedText escape(std::string_view bytes, bool double_backslash) {
   EscapedText result;
   result.text.reserve(bytes.size());
   while (!bytes.empty()) {
@@ -83,7 +82,7 @@ EscapedText escape_untrusted(std::string_view bytes) {
       bytes.remove_prefix(1);
       continue;
     }
-    if (d.code_point == '\\') {
+    if (d.code_point == '\\' && double_backslash) {
       result.text += "\\\\";
     } else if (must_escape(d.code_point)) {
       append_escape(result.text, d.code_point);
@@ -93,6 +92,39 @@ EscapedText escape_untrusted(std::string_view bytes) {
     bytes.remove_prefix(d.length);
   }
   return result;
+}
+
+void append_json_escape(std::string& out, std::uint32_t c) {
+  std::array<char, 16> buffer{};
+  if (c < 0x10000) {
+    std::snprintf(buffer.data(), buffer.size(), "\\u%04x", c);
+  } else {
+    const std::uint32_t rest = c - 0x10000;  // as a surrogate pair
+    std::snprintf(buffer.data(), buffer.size(), "\\u%04x\\u%04x", 0xd800 + (rest >> 10),
+                  0xdc00 + (rest & 0x3ff));
+  }
+  out += buffer.data();
+}
+
+}  // namespace
+
+EscapedText escape_untrusted(std::string_view bytes) { return escape(bytes, true); }
+
+std::string make_printable(std::string_view bytes) { return escape(bytes, false).text; }
+
+std::string escape_in_json(std::string_view json) {
+  std::string out;
+  out.reserve(json.size());
+  while (!json.empty()) {
+    const Decoded d = decode_one(json);
+    const std::size_t length = d.length == 0 ? 1 : d.length;
+    if (d.length != 0 && must_escape(d.code_point))
+      append_json_escape(out, d.code_point);
+    else
+      out += json.substr(0, length);
+    json.remove_prefix(length);
+  }
+  return out;
 }
 
 bool is_utf8(std::string_view bytes) {

@@ -19,6 +19,16 @@ struct EscapedText {
 // UTF-8 become \xNN. Everything else is kept.
 [[nodiscard]] EscapedText escape_untrusted(std::string_view bytes);
 
+// As escape_untrusted, but a backslash stays one, so that text which is already
+// safe comes out as it was. For messages that hold escaped parts; what comes
+// out cannot be read back.
+[[nodiscard]] std::string make_printable(std::string_view bytes);
+
+// A JSON text whose strings show none of the characters above: they become
+// \uNNNN, which a JSON reader takes back to what they were. The text must be
+// valid JSON in UTF-8.
+[[nodiscard]] std::string escape_in_json(std::string_view json);
+
 // True where the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no
 // overlong forms).
 [[nodiscard]] bool is_utf8(std::string_view bytes);

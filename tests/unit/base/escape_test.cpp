@@ -59,5 +59,16 @@ TEST(Escape, IsUnambiguous) {
   EXPECT_NE(escape_untrusted("\xff").text, escape_untrusted("\\xff").text);
 }
 
+TEST(Escape, PrintableTextComesOutAsItWas) {
+  const std::string once = make_printable("a\nb\x1b \xe2\x80\xae \xff c:\\d");
+  EXPECT_EQ(once, "a\\nb\\x1b \\u{202e} \\xff c:\\d");
+  EXPECT_EQ(make_printable(once), once);
+}
+
+TEST(Escape, InJsonStringsKeepTheirMeaning) {
+  EXPECT_EQ(escape_in_json("{\"a\":\"\xe2\x80\xae\xf3\xa0\x80\x81\x7f\xc3\xa9\"}"),
+            "{\"a\":\"\\u202e\\udb40\\udc01\\u007f\xc3\xa9\"}");
+}
+
 }  // namespace
 }  // namespace nohalt
