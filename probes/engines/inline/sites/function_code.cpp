@@ -122,7 +122,9 @@ void FunctionCode::prove_jump_tables(const ReadData& read_data) {
     changed = false;
     unknown_indirect_jump_ = false;
     for (std::size_t i = 0; i < instructions_.size(); ++i) {
-      if (instructions_[i].instruction.flow != Flow::kIndirectJump) continue;
+      const Instruction& jump = instructions_[i].instruction;
+      // Through a word at a fixed place: a tail call, as through the linker's table.
+      if (jump.flow != Flow::kIndirectJump || jump.rip_relative) continue;
       const auto table = find_jump_table(instructions_, i, targets_);
       const auto targets = table ? read_jump_table(*table, read_data) : std::nullopt;
       if (!targets) {

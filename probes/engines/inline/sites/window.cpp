@@ -32,6 +32,21 @@ std::optional<SiteRefusal> check_instruction(const FunctionCode& code,
   return std::nullopt;
 }
 
+std::expected<const PlacedInstruction*, SiteRefusal> find_site(const FunctionCode& code,
+                                                               LinkAddress pc,
+                                                               const TargetTraits& target) {
+  if (target.managed_stack) return std::unexpected(SiteRefusal::kManagedStack);
+  const PlacedInstruction* placed = code.at(pc);
+  if (placed == nullptr) {
+    const bool unreadable = code.range().contains(pc) && !decode(code.bytes_from(pc));
+    return std::unexpected(unreadable ? SiteRefusal::kUnknownOpcode : SiteRefusal::kMisaligned);
+  }
+  if (const auto refusal = check_instruction(code, *placed, target)) {
+    return std::unexpected(*refusal);
+  }
+  return placed;
+}
+
 // Plain and punned jumps over the one instruction.
 WindowResult one_instruction(const FunctionCode& code, const PlacedInstruction& placed,
                              const SiteContext& context) {
@@ -107,6 +122,9 @@ WindowResult several_instructions(const FunctionCode& code, const PlacedInstruct
   if (meets_other_probe(mine, context.other_probes)) {
     return std::unexpected(SiteRefusal::kOtherProbe);
   }
+  if (context.placeable && !context.placeable(window.forms.front(), first.address)) {
+    return std::unexpected(SiteRefusal::kNoTrampolineRoom);
+  }
   return window;
 }
 
@@ -118,20 +136,21 @@ LinkAddress Window::resume() const {
   return at;
 }
 
+std::expected<Window, SiteRefusal> choose_several(const FunctionCode& code, LinkAddress pc,
+                                                  const SiteContext& context) {
+  const auto placed = find_site(code, pc, context.target);
+  if (!placed) return std::unexpected(placed.error());
+  return several_instructions(code, **placed, context);
+}
+
 std::expected<Window, SiteRefusal> choose_window(const FunctionCode& code, LinkAddress pc,
                                                  const SiteContext& context) {
-  if (context.target.managed_stack) return std::unexpected(SiteRefusal::kManagedStack);
-  const PlacedInstruction* placed = code.at(pc);
-  if (placed == nullptr) {
-    const bool unreadable = code.range().contains(pc) && !decode(code.bytes_from(pc));
-    return std::unexpected(unreadable ? SiteRefusal::kUnknownOpcode : SiteRefusal::kMisaligned);
-  }
-  if (const auto refusal = check_instruction(code, *placed, context.target)) {
-    return std::unexpected(*refusal);
-  }
-  auto one = one_instruction(code, *placed, context);
+  const auto placed = find_site(code, pc, context.target);
+  if (!placed) return std::unexpected(placed.error());
+  auto one = one_instruction(code, **placed, context);
   if (one) return one;
-  const auto several = several_instructions(code, *placed, context);
+  if ((*placed)->instruction.length >= kJumpLength) return one;
+  auto several = several_instructions(code, **placed, context);
   if (!several) return one;
   if (!context.target.allow_stop) return std::unexpected(SiteRefusal::kNeedsStop);
   return several;

@@ -71,4 +71,9 @@ struct SiteContext {
                                                                LinkAddress pc,
                                                                const SiteContext& context);
 
+// Only the last kind: what a stop of all threads would make possible.
+[[nodiscard]] std::expected<Window, SiteRefusal> choose_several(const FunctionCode& code,
+                                                                LinkAddress pc,
+                                                                const SiteContext& context);
+
 }  // namespace nohalt::inline_sites
