@@ -127,7 +127,7 @@ class OnOddProcesses(Case):
         self.check("redis", [PLACE, "x"], USAGE, "redis")
 
     def test_a_kernel_thread(self):
-        if open("/proc/2/comm").read() != "kthreadd\n":
+        if harness.read("/proc/2/comm") != "kthreadd\n":
             self.skipTest("no kernel threads are in sight here")
         self.check(2, [PLACE, "x"], REFUSED, "2")
 
@@ -188,7 +188,7 @@ class OnOddProcesses(Case):
             self.assert_right_end(target)
 
     def test_a_frozen_process(self):
-        mounts = [line.split() for line in open("/proc/mounts")]
+        mounts = [line.split() for line in harness.read("/proc/mounts").splitlines()]
         roots = [fields[1] for fields in mounts if fields[2] == "cgroup2"]
         if not roots:
             self.skipTest("no control groups of version 2 are mounted")
@@ -203,7 +203,7 @@ class OnOddProcesses(Case):
             write(f"{group}/cgroup.procs", target.pid)
             write(f"{group}/cgroup.freeze", 1)
             try:
-                harness.wait_for(lambda: "frozen 1" in open(f"{group}/cgroup.events").read(),
+                harness.wait_for(lambda: "frozen 1" in harness.read(f"{group}/cgroup.events"),
                                  "the target to freeze")
                 self.check(target.pid, [PLACE, "x"], REFUSED, str(target.pid), "frozen")
             finally:
@@ -238,8 +238,7 @@ def traced(tid):
 
 
 def state_of(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        return file.read().rsplit(")", 1)[1].split()[0]
+    return harness.read(f"/proc/{pid}/stat").rsplit(")", 1)[1].split()[0]
 
 
 def write(path, value):

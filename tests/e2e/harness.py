@@ -70,6 +70,11 @@ def wait_for(condition, what, seconds=10.0, every=0.005):
         time.sleep(every)
 
 
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+
 # --- targets ---------------------------------------------------------------
 
 
@@ -122,8 +127,7 @@ def line_of(file, text):
 
 
 def maps_of(pid):
-    with open(f"/proc/{pid}/maps") as file:
-        return file.read().splitlines()
+    return read(f"/proc/{pid}/maps").splitlines()
 
 
 def tasks_of(pid):
@@ -141,8 +145,7 @@ def descriptors_of(pid):
 
 
 def tracer_of(pid):
-    with open(f"/proc/{pid}/status") as file:
-        return int(re.search(r"TracerPid:\s+(\d+)", file.read())[1])
+    return int(re.search(r"TracerPid:\s+(\d+)", read(f"/proc/{pid}/status"))[1])
 
 
 def text_hash(pid):
