@@ -1,11 +1,9 @@
 // The steps described in borrow.h, in the order that keeps them safe.
 #include "probes/target/borrow.h"
 
-#include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/ptrace.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -219,30 +217,34 @@ std::uint64_t blocked_signals(pid_t pid, pid_t tid) {
   return mask;
 }
 
-// A thread of the target, other than `except`, that this process traces.
-bool traces_another(pid_t pid, pid_t except) {
+// A thread of the target, other than `except`, that this process traces; or 0.
+pid_t find_helper(pid_t pid, pid_t except) {
   const auto tids = list_threads(pid);
-  if (!tids) return false;
-  return std::ranges::any_of(*tids, [&](pid_t tid) {
+  if (!tids) return 0;
+  const auto found = std::ranges::find_if(*tids, [&](pid_t tid) {
     const auto status =
         read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/status");
     return tid != except && status &&
            status_field(*status, "TracerPid") == std::to_string(::getpid());
   });
+  return found == tids->end() ? 0 : *found;
 }
 
 // The helper is traced from birth and stops before its first instruction. A
 // borrowed thread that has its mask back, with no helper about, failed to clone.
+// Where allowed the helper, being the tool's own, goes before the target's
+// threads: on a busy machine it would wait long for each of its few instructions.
 Result<pid_t> Attempt::wait_for_birth(bool clone_is_known_done) {
   const std::uint64_t deadline = monotonic_ns() + kBirthPatience;
   while (monotonic_ns() < deadline) {
     const bool returned = blocked_signals(plan_.pid, tid_) != kFullSignalMask;
-    const bool born = clone_is_known_done || !returned || traces_another(plan_.pid, tid_);
+    const pid_t helper = find_helper(plan_.pid, tid_);
+    if (helper != 0) (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(helper), -20);
     const auto event = tracees_.next(0, monotonic_ns() + kLookForBirthEvery);
     if (event && event->event_stop()) return event->tid;
     if (event && event->ended())
       return fail(ErrorCode::kTargetGone, "target-gone", "The target ended or replaced itself.");
-    if (!event && !born)
+    if (!event && returned && helper == 0 && !clone_is_known_done)
       return fail(ErrorCode::kRefused, "pid-limit", "The target may not make one more thread.",
                   "Raise its limit on processes (pids.max, RLIMIT_NPROC), or use the kernel "
                   "engine.");

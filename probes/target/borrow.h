@@ -29,6 +29,8 @@
 
 #include <sys/types.h>
 
+#include <string_view>
+
 #include "probes/target/gadgets.h"
 #include "probes/target/heartbeat.h"
 #include "probes/target/maps.h"
@@ -57,7 +59,8 @@ struct Borrowed {
 // "syscall-user-dispatch", "not-64-bit".
 [[nodiscard]] Result<Borrowed> borrow(const BorrowPlan& plan, Tracees& tracees);
 
-// The mask that a helper runs under, as "SigBlk" in /proc/.../status shows it.
+// Every signal that can be blocked: the mask that a helper runs under.
+inline constexpr std::string_view kHelperName = "nohalt-helper";
 inline constexpr std::uint64_t kFullSignalMask = ~(1ULL << 8 | 1ULL << 18);
 
 }  // namespace nohalt::target

@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <new>
 #include <string>
 
@@ -30,18 +29,13 @@ namespace {
 constexpr int kReplyPatience = 15'000;  // ms; the tracer's own patience is shorter
 constexpr std::uint64_t kHelperEndPatience = 2'000 * kMillisecond;
 
-// Helper threads of a dead run, known by a mask that no program can set.
 bool helper_about(pid_t pid) {
   const auto tids = list_threads(pid);
   if (!tids) return false;
   return std::ranges::any_of(*tids, [&](pid_t tid) {
-    const auto status =
-        read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/status");
-    if (!status) return false;
-    std::uint64_t mask = 0;
-    const auto text = status_field(*status, "SigBlk");
-    (void)std::from_chars(text.data(), text.data() + text.size(), mask, 16);
-    return mask == kFullSignalMask;
+    const auto name =
+        read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/comm");
+    return name && name->starts_with(kHelperName);
   });
 }
 
@@ -75,7 +69,7 @@ RemoteThread::RemoteThread(RemoteThread&& other) noexcept
     : process_(other.process_),
       lock_(other.lock_),
       gadgets_(other.gadgets_),
-      scratch_(other.scratch_),
+      scratch_(std::exchange(other.scratch_, {})),
       heartbeat_(std::exchange(other.heartbeat_, nullptr)),
       socket_(std::move(other.socket_)),
       tracer_(std::exchange(other.tracer_, 0)),

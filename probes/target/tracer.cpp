@@ -106,10 +106,15 @@ Status Session::begin() {
   holds_ = borrowed.holds;
   NOHALT_TRY(const auto closed,
              call(SYS_close_range, {0, ~0U, CLOSE_RANGE_UNSHARE, 0, 0, 0}));
-  if (closed == 0) return {};
-  return fail(ErrorCode::kRefused, "kernel-too-old",
-              "The kernel cannot give the helper thread a descriptor table of its own.",
-              "Linux 5.9 or newer is needed.");
+  if (closed != 0)
+    return fail(ErrorCode::kRefused, "kernel-too-old",
+                "The kernel cannot give the helper thread a descriptor table of its own.",
+                "Linux 5.9 or newer is needed.");
+  // By its name a later run knows a helper that a killed run left in a call.
+  const RuntimeAddress text = plan_.scratch + kScratchTextOffset;
+  NOHALT_CHECK(plan_.memory->write(text, std::as_bytes(std::span(kHelperName))));
+  NOHALT_CHECK(call(SYS_prctl, {PR_SET_NAME, text.value, 0, 0, 0, 0}));
+  return {};
 }
 
 Status Session::finish() {
