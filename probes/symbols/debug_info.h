@@ -22,14 +22,15 @@
 namespace nohalt::symbols {
 
 struct OpenOptions {
-  std::vector<std::string> debug_dirs;  // searched for separate debug files, by build id and debuglink
+  std::vector<std::string>
+      debug_dirs;  // searched for separate debug files, by build id and debuglink
 };
 
 // One place in the machine code that stands for a source line or the first line
 // of a function's body.
 struct LineSite {
-  LinkAddress pc;            // a statement's first address
-  std::string file;          // as the line table names it, normalised, with its directory
+  LinkAddress pc;    // a statement's first address
+  std::string file;  // as the line table names it, normalised, with its directory
   std::uint32_t line = 0;
   std::string function;      // the function whose code this is, qualified
   std::string inlined_into;  // non-empty: this is an inlined copy inside that function
@@ -80,6 +81,8 @@ class DebugInfo {
   virtual ~DebugInfo() = default;
 
   [[nodiscard]] virtual const std::string& build_id() const = 0;  // lower-case hex; may be empty
+  // The separate file that the DWARF came from; empty: the program itself.
+  [[nodiscard]] virtual const std::string& debug_file() const;
   [[nodiscard]] virtual bool is_position_independent() const = 0;
   // Loadable segments' address ranges: executable ones and writable ones.
   [[nodiscard]] virtual std::vector<LinkRange> executable_segments() const = 0;

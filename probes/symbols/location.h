@@ -20,12 +20,35 @@ enum class OpKind {
   kRegister,     // push register `number` (DWARF numbering) as it is at the hit
   kConstant,     // push `value`
   kLinkAddress,  // push `value`, a link address: add the load bias first
-  kPlus, kMinus, kMul, kAnd, kOr, kXor, kNot, kNeg, kShl, kShr, kShra, kDivSigned, kModUnsigned, kAbs,
-  kEq, kNe, kLtSigned, kLeSigned, kGtSigned, kGeSigned,
-  kDereference,  // replace the address on top by the `size` bytes there, zero-extended
+  kPlus,
+  kMinus,
+  kMul,
+  kAnd,
+  kOr,
+  kXor,
+  kNot,
+  kNeg,
+  kShl,
+  kShr,
+  kShra,
+  kDivSigned,
+  kModUnsigned,
+  kAbs,
+  kEq,
+  kNe,
+  kLtSigned,
+  kLeSigned,
+  kGtSigned,
+  kGeSigned,
+  kDereference,      // replace the address on top by the `size` bytes there, zero-extended
   kConvertUnsigned,  // keep the low `size` bytes, zero-extended
   kConvertSigned,    // keep the low `size` bytes, sign-extended
-  kSwap, kDup, kOver, kDrop, kRot, kPick,  // `value` is the index of kPick
+  kSwap,
+  kDup,
+  kOver,
+  kDrop,
+  kRot,
+  kPick,  // `value` is the index of kPick
 };
 
 struct Op {
@@ -38,8 +61,8 @@ struct Op {
 // The value is in memory at the address that `address` computes.
 struct InMemory {
   std::vector<Op> address;
-  bool on_own_frame = false;   // relative to the frame base or stack pointer of this frame
-  bool in_static_data = false; // a plain link address in the module's own data
+  bool on_own_frame = false;    // relative to the frame base or stack pointer of this frame
+  bool in_static_data = false;  // a plain link address in the module's own data
 };
 
 // The value is a register's low bytes (general or xmm).
@@ -64,10 +87,10 @@ struct InPieces {
 };
 
 enum class UnavailableWhy {
-  kOptimizedOut,      // no location at this pc, or an empty one
-  kEntryValue,        // needs the caller's frame (DW_OP_entry_value) and it cannot be had
-  kThreadLocal,       // not covered
-  kUnsupported,       // an operation this reader does not cover: `detail` names it
+  kOptimizedOut,  // no location at this pc, or an empty one
+  kEntryValue,    // needs the caller's frame (DW_OP_entry_value) and it cannot be had
+  kThreadLocal,   // not covered
+  kUnsupported,   // an operation this reader does not cover: `detail` names it
 };
 
 struct Unavailable {

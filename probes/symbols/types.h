@@ -13,34 +13,34 @@ namespace nohalt::symbols {
 
 enum class TypeKind {
   kVoid,
-  kInteger,     // signed or unsigned, bool and char excluded
+  kInteger,  // signed or unsigned, bool and char excluded
   kBool,
-  kChar,        // signed char, unsigned char, char8_t: DW_ATE_*_char; also wide ones by byte_size
+  kChar,  // signed char, unsigned char, char8_t: DW_ATE_*_char; also wide ones by byte_size
   kFloat,
   kEnum,
   kPointer,
-  kReference,   // lvalue or rvalue reference
+  kReference,  // lvalue or rvalue reference
   kArray,
-  kStruct,      // struct or class
+  kStruct,  // struct or class
   kUnion,
-  kTypedef,     // also const/volatile/atomic/restrict wrappers: see qualifiers
+  kTypedef,  // also const/volatile/atomic/restrict wrappers: see qualifiers
   kFunction,
   kMemberPointer,
-  kUnspecified, // decltype(nullptr)
-  kUnknown,     // described in a way this reader does not cover; `name` says how
+  kUnspecified,  // decltype(nullptr)
+  kUnknown,      // described in a way this reader does not cover; `name` says how
 };
 
 struct Type;
 
 struct Member {
-  std::string name;               // empty: anonymous
+  std::string name;  // empty: anonymous
   const Type* type = nullptr;
   std::uint64_t byte_offset = 0;  // from the start of the enclosing object
   // Bitfields: the lowest bit counted from the object's first byte, little-endian.
   std::optional<std::uint64_t> bit_offset;
   std::uint32_t bit_size = 0;
   bool is_base_class = false;
-  bool is_virtual_base = false;   // its offset is not constant: unsupported for reading
+  bool is_virtual_base = false;  // its offset is not constant: unsupported for reading
   bool is_static = false;
 };
 
@@ -51,15 +51,16 @@ struct Enumerator {
 
 struct Type {
   TypeKind kind = TypeKind::kUnknown;
-  std::string name;               // qualified, as C or C++ would spell it; arrays "int [4]", pointers "int *"
-  std::uint64_t byte_size = 0;    // 0: unknown or incomplete
-  bool is_signed = false;         // integers, chars, enums
-  bool is_declaration = false;    // incomplete: no definition found
-  const Type* target = nullptr;   // pointee, referee, element, typedef's target, enum's underlying type, return type
-  std::vector<Member> members;    // struct, union: bases first, then members in declaration order
+  std::string name;  // qualified, as C or C++ would spell it; arrays "int [4]", pointers "int *"
+  std::uint64_t byte_size = 0;  // 0: unknown or incomplete
+  bool is_signed = false;       // integers, chars, enums
+  bool is_declaration = false;  // incomplete: no definition found
+  const Type* target =
+      nullptr;  // pointee, referee, element, typedef's target, enum's underlying type, return type
+  std::vector<Member> members;  // struct, union: bases first, then members in declaration order
   std::vector<Enumerator> enumerators;
   std::optional<std::uint64_t> element_count;  // arrays: absent = unknown (flexible, VLA)
-  std::string declared_in;        // source file of the declaration, may be empty
+  std::string declared_in;                     // source file of the declaration, may be empty
 };
 
 // Follows typedefs and qualifiers to the type that says what the bytes mean.

@@ -1,0 +1,103 @@
+// The public face of the module: each question goes to the part that answers it.
+#include "probes/symbols/debug_info.h"
+
+#include <algorithm>
+
+#include "probes/symbols/call_frames.h"
+#include "probes/symbols/debug_file.h"
+#include "probes/symbols/landing_pads.h"
+#include "probes/symbols/places.h"
+#include "probes/symbols/type_reader.h"
+#include "probes/symbols/variables.h"
+
+namespace nohalt::symbols {
+
+namespace {
+
+class DwarfDebugInfo final : public DebugInfo {
+ public:
+  explicit DwarfDebugInfo(DebugFile file) : file_(std::move(file)) {}
+
+  Status read_units() {
+    NOHALT_TRY(units_, Units::read(file_.dwarf.get(), file_.program));
+    frames_ = std::make_unique<CallFrames>(file_.program.elf(), file_.dwarf.get());
+    places_ = std::make_unique<Places>(file_.program, *units_);
+    const auto names = [this]() -> const NameIndex& { return places_->names(); };
+    types_ = std::make_unique<TypeReader>(*units_, names);
+    variables_ = std::make_unique<Variables>(*units_, *frames_, *types_, names);
+    return {};
+  }
+
+  const std::string& build_id() const override { return file_.program.build_id(); }
+  const std::string& debug_file() const override { return file_.path; }
+  bool is_position_independent() const override { return file_.program.is_position_independent(); }
+
+  std::vector<LinkRange> executable_segments() const override {
+    return segments(&Segment::executable);
+  }
+  std::vector<LinkRange> writable_segments() const override { return segments(&Segment::writable); }
+
+  Result<std::vector<std::uint8_t>> read_bytes(LinkAddress at, std::uint64_t size) const override {
+    return file_.program.read(at, size);
+  }
+
+  Result<ResolvedPlace> resolve(std::string_view location) const override {
+    return places_->resolve(location);
+  }
+  Result<std::vector<Variable>> variables_at(LinkAddress pc) const override {
+    return variables_->at(pc);
+  }
+  Result<std::optional<Variable>> find_global(std::string_view name,
+                                              LinkAddress pc) const override {
+    return variables_->global(name, pc);
+  }
+  const Type* find_type(std::string_view name, LinkAddress pc) const override {
+    return types_->find(name, units_->at(pc));
+  }
+
+  std::optional<std::vector<LinkAddress>> landing_pads(LinkRange function) const override {
+    if (!pads_) pads_ = read_landing_pads(file_.program);
+    if (!*pads_) return std::nullopt;
+    const auto begin = std::ranges::lower_bound(**pads_, function.begin);
+    const auto end = std::ranges::lower_bound(**pads_, function.end);
+    if (begin >= end) return std::vector<LinkAddress>{};
+    return std::vector<LinkAddress>(begin, end);
+  }
+
+  std::vector<FunctionRange> functions() const override { return places_->functions(); }
+  std::vector<StatementRow> statements() const override { return places_->statements(); }
+  std::optional<LineSite> describe(LinkAddress pc) const override { return places_->describe(pc); }
+
+ private:
+  std::vector<LinkRange> segments(bool Segment::* kind) const {
+    std::vector<LinkRange> ranges;
+    for (const Segment& segment : file_.program.segments())
+      if (segment.*kind) ranges.push_back(segment.range);
+    return ranges;
+  }
+
+  DebugFile file_;
+  std::unique_ptr<Units> units_;
+  std::unique_ptr<CallFrames> frames_;
+  std::unique_ptr<Places> places_;
+  std::unique_ptr<TypeReader> types_;
+  std::unique_ptr<Variables> variables_;
+  mutable std::optional<std::optional<std::vector<LinkAddress>>> pads_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<DebugInfo>> DebugInfo::open(const std::string& path, const std::string& name,
+                                                   const OpenOptions& options) {
+  NOHALT_TRY(DebugFile file, open_debug_file(path, name, options.debug_dirs));
+  auto info = std::make_unique<DwarfDebugInfo>(std::move(file));
+  NOHALT_CHECK(info->read_units());
+  return info;
+}
+
+const std::string& DebugInfo::debug_file() const {
+  static const std::string kNone;
+  return kNone;
+}
+
+}  // namespace nohalt::symbols

@@ -1,0 +1,177 @@
+// Reading an ELF file through libelf. Every size and offset in it is taken as
+// hostile: nothing is read but through bounds-checked calls.
+#include "probes/symbols/elf_image.h"
+
+#include <elfutils/libdwelf.h>
+#include <fcntl.h>
+#include <gelf.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace nohalt::symbols {
+
+namespace {
+
+constexpr std::uint64_t kLargestRead = 256U << 20U;
+
+std::string to_hex(std::span<const std::uint8_t> bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string hex;
+  hex.reserve(bytes.size() * 2);
+  for (const std::uint8_t byte : bytes) {
+    hex.push_back(kDigits[byte >> 4U]);
+    hex.push_back(kDigits[byte & 15U]);
+  }
+  return hex;
+}
+
+constexpr std::array<std::uint32_t, 256> make_crc_table() {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    std::uint32_t value = i;
+    for (int bit = 0; bit < 8; ++bit)
+      value = (value & 1U) != 0 ? (value >> 1U) ^ 0xedb88320U : value >> 1U;
+    table[i] = value;
+  }
+  return table;
+}
+
+std::unexpected<Error> not_elf(const std::string& name) {
+  return fail(ErrorCode::kUsage, "not-elf",
+              name + " is not an ELF executable or shared library, or is damaged.",
+              "Name the program's own executable file.");
+}
+
+std::string build_id_of(Elf* elf) {
+  const void* id = nullptr;
+  const ssize_t size = dwelf_elf_gnu_build_id(elf, &id);
+  if (size <= 0 || size > 64) return {};
+  return to_hex({static_cast<const std::uint8_t*>(id), static_cast<std::size_t>(size)});
+}
+
+}  // namespace
+
+Result<ElfImage> ElfImage::open(const std::string& path, const std::string& name) {
+  elf_version(EV_CURRENT);
+  ElfImage image;
+  image.fd_ = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!image.fd_.valid()) return fail_errno("open", path, errno);
+  image.elf_.reset(elf_begin(image.fd_.get(), ELF_C_READ, nullptr));
+  if (!image.elf_ || elf_kind(image.elf_.get()) != ELF_K_ELF) return not_elf(name);
+  NOHALT_CHECK(image.read_headers(name));
+  return image;
+}
+
+Status ElfImage::read_headers(const std::string& name) {
+  GElf_Ehdr header;
+  if (gelf_getehdr(elf_.get(), &header) == nullptr) return not_elf(name);
+  if (header.e_machine != EM_X86_64 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
+      header.e_ident[EI_DATA] != ELFDATA2LSB) {
+    return fail(ErrorCode::kRefused, "wrong-architecture", name + " is not built for x86-64.",
+                "Only 64-bit x86 programs can be probed.");
+  }
+  if (header.e_type != ET_EXEC && header.e_type != ET_DYN) return not_elf(name);
+  position_independent_ = header.e_type == ET_DYN;
+
+  std::size_t count = 0;
+  if (elf_getphdrnum(elf_.get(), &count) != 0) return not_elf(name);
+  for (std::size_t i = 0; i < count; ++i) {
+    GElf_Phdr segment;
+    if (gelf_getphdr(elf_.get(), static_cast<int>(i), &segment) == nullptr) return not_elf(name);
+    if (segment.p_type != PT_LOAD || segment.p_memsz == 0) continue;
+    const std::uint64_t end = segment.p_vaddr + segment.p_memsz;
+    if (end < segment.p_vaddr || segment.p_filesz > segment.p_memsz) return not_elf(name);
+    segments_.push_back({.range = {{segment.p_vaddr}, {end}},
+                         .file_offset = segment.p_offset,
+                         .file_size = segment.p_filesz,
+                         .executable = (segment.p_flags & PF_X) != 0,
+                         .writable = (segment.p_flags & PF_W) != 0});
+  }
+  build_id_ = build_id_of(elf_.get());
+  return {};
+}
+
+bool ElfImage::is_executable(LinkRange range) const {
+  return std::ranges::any_of(segments_, [&](const Segment& segment) {
+    return segment.executable && segment.range.begin <= range.begin &&
+           range.begin < segment.range.end && range.end <= segment.range.end;
+  });
+}
+
+std::vector<std::uint8_t> ElfImage::read_up_to(LinkAddress at, std::uint64_t size) const {
+  for (const Segment& segment : segments_) {
+    if (!segment.range.contains(at)) continue;
+    const std::uint64_t into = at - segment.range.begin;
+    const std::uint64_t length = std::min({size, segment.range.end - at, kLargestRead});
+    std::vector<std::uint8_t> bytes(length, 0);
+    const std::uint64_t in_file =
+        into < segment.file_size ? std::min(length, segment.file_size - into) : 0;
+    std::uint64_t done = 0;
+    while (done < in_file) {
+      const ssize_t got = ::pread(fd_.get(), bytes.data() + done, in_file - done,
+                                  static_cast<off_t>(segment.file_offset + into + done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return {};
+      done += static_cast<std::uint64_t>(got);
+    }
+    return bytes;
+  }
+  return {};
+}
+
+Result<std::vector<std::uint8_t>> ElfImage::read(LinkAddress at, std::uint64_t size) const {
+  std::vector<std::uint8_t> bytes = read_up_to(at, size);
+  if (bytes.size() != size || size == 0) {
+    return fail(ErrorCode::kUsage, "not-in-file",
+                "The file holds no loadable bytes at the asked addresses.");
+  }
+  return bytes;
+}
+
+std::optional<SectionBytes> ElfImage::section(std::string_view name) const {
+  std::size_t names = 0;
+  if (elf_getshdrstrndx(elf_.get(), &names) != 0) return std::nullopt;
+  Elf_Scn* scan = nullptr;
+  while ((scan = elf_nextscn(elf_.get(), scan)) != nullptr) {
+    GElf_Shdr header;
+    if (gelf_getshdr(scan, &header) == nullptr) continue;
+    const char* text = elf_strptr(elf_.get(), names, header.sh_name);
+    if (text == nullptr || name != text) continue;
+    if (header.sh_type == SHT_NOBITS) return std::nullopt;
+    const Elf_Data* data = elf_rawdata(scan, nullptr);
+    if (data == nullptr || data->d_buf == nullptr) return std::nullopt;
+    return SectionBytes{.address = header.sh_addr,
+                        .bytes = {static_cast<const std::uint8_t*>(data->d_buf), data->d_size}};
+  }
+  return std::nullopt;
+}
+
+bool ElfImage::has_debug_info() const {
+  return section(".debug_info").has_value() || section(".zdebug_info").has_value();
+}
+
+std::optional<DebugLink> ElfImage::debug_link() const {
+  GElf_Word crc = 0;
+  const char* file = dwelf_elf_gnu_debuglink(elf_.get(), &crc);
+  if (file == nullptr || *file == '\0') return std::nullopt;
+  return DebugLink{.file = file, .crc = crc};
+}
+
+Result<std::uint32_t> ElfImage::crc() const {
+  static constexpr std::array<std::uint32_t, 256> kTable = make_crc_table();
+  std::vector<std::uint8_t> chunk(1U << 20U);
+  std::uint32_t value = 0xffffffffU;
+  for (off_t at = 0;;) {
+    const ssize_t got = ::pread(fd_.get(), chunk.data(), chunk.size(), at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno("pread", "debug file", errno);
+    if (got == 0) return ~value;
+    for (const std::uint8_t byte : std::span(chunk).first(static_cast<std::size_t>(got)))
+      value = kTable[(value ^ byte) & 0xffU] ^ (value >> 8U);
+    at += got;
+  }
+}
+
+}  // namespace nohalt::symbols

@@ -1,0 +1,57 @@
+// The variables in scope at a pc, and globals by name, with where they are. Internal.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "probes/symbols/call_frames.h"
+#include "probes/symbols/debug_info.h"
+#include "probes/symbols/name_index.h"
+#include "probes/symbols/type_reader.h"
+#include "probes/symbols/units.h"
+
+namespace nohalt::symbols {
+
+class Variables {
+ public:
+  Variables(const Units& units, const CallFrames& frames, TypeReader& types,
+            std::function<const NameIndex&()> names)
+      : units_(units), frames_(frames), types_(types), names_(std::move(names)) {}
+
+  [[nodiscard]] Result<std::vector<Variable>> at(LinkAddress pc) const;
+  [[nodiscard]] std::optional<Variable> global(std::string_view name, LinkAddress pc) const;
+
+ private:
+  // One function at one pc; the frame base and CFA are worked out at most once.
+  struct Place {
+    LinkAddress pc;
+    const Function* function = nullptr;
+    const LineTable* lines = nullptr;
+    mutable std::optional<std::optional<std::vector<Op>>> frame_base = {};
+    mutable std::optional<std::optional<std::vector<Op>>> cfa = {};
+  };
+
+  void add_scope(const Place& place, Dwarf_Die scope, std::uint32_t depth, int nesting,
+                 std::vector<Variable>& found) const;
+  void add_abstract(const Place& place, Dwarf_Die scope, std::uint32_t depth, int nesting,
+                    const std::unordered_set<const void*>& mentioned,
+                    std::vector<Variable>& found) const;
+  void add_variable(const Place& place, Dwarf_Die die, std::uint32_t depth,
+                    std::vector<Variable>& found) const;
+  [[nodiscard]] std::optional<Variable> describe(Dwarf_Die die, VariableKind kind) const;
+  [[nodiscard]] Location location_of(const Place& place, Dwarf_Die die, const Type& type) const;
+  [[nodiscard]] Location evaluate(const Place& place, Dwarf_Attribute attribute) const;
+  [[nodiscard]] std::optional<std::vector<Op>> frame_base(const Place& place) const;
+  [[nodiscard]] std::vector<std::uint32_t> available_lines(const Place& place, Dwarf_Die die) const;
+  [[nodiscard]] std::optional<Variable> global_from(const NamedDie& named) const;
+
+  const Units& units_;
+  const CallFrames& frames_;
+  TypeReader& types_;
+  std::function<const NameIndex&()> names_;
+};
+
+}  // namespace nohalt::symbols
