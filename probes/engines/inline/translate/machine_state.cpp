@@ -1,0 +1,80 @@
+// Entry, joins and what branches teach.
+#include "probes/engines/inline/translate/machine_state.h"
+
+#include <algorithm>
+
+namespace nohalt::inline_translate {
+namespace {
+
+// Enough for what the translator leans on; forgetting a fact is always safe.
+constexpr std::size_t kMaxFacts = 16;
+
+using Kind = MachineValue::Kind;
+
+void record_is(MachineState& state, bool there) {
+  state.record = there ? MachineState::kOwned : MachineState::kGone;
+  for (MachineValue& value : state.registers)
+    if (value.kind == Kind::kRecordOrNull)
+      value = there ? MachineValue{Kind::kRecord, 0, 0} : MachineValue{Kind::kConstant, 0, 0};
+}
+
+void learn_zero(MachineState& state, const MachineFlags& test, bool zero) {
+  if (test.value.kind == Kind::kToken)
+    state.token = zero ? MachineState::kDenied : MachineState::kGranted;
+  if (test.value.kind == Kind::kRecordOrNull && test.size == 8) record_is(state, !zero);
+  if (!test.value.is_number() || zero) return;
+  const MachineValue number = as_number(test.value);
+  state.facts.push_back(
+      {test.size == 8 ? MachineFact::Kind::kNotZero8 : MachineFact::Kind::kNotZero4, number.symbol,
+       number.offset, 0});
+}
+
+void learn_at_most(MachineState& state, const MachineFlags& comparison) {
+  const MachineValue& value = comparison.value;
+  if (comparison.size != 8) return;
+  if (value.kind == Kind::kFromHitRsp)
+    state.facts.push_back(
+        {MachineFact::Kind::kFromHitRsp, value.symbol, value.offset, comparison.limit});
+  if (value.kind == Kind::kInPage && comparison.limit < kPageSize)
+    state.facts.push_back({MachineFact::Kind::kInPage, value.symbol, value.offset, 0});
+}
+
+}  // namespace
+
+MachineState machine_entry_state(SymbolSource& symbols) {
+  MachineState state;
+  for (MachineValue& value : state.registers) value = symbols.fresh();
+  for (const MachineRegister reg :
+       {MachineRegister::kRbx, MachineRegister::kRbp, MachineRegister::kR12, MachineRegister::kR13,
+        MachineRegister::kR14, MachineRegister::kR15})
+    state[reg] = {Kind::kCallerSaved, static_cast<std::uint32_t>(reg), 0};
+  state[MachineRegister::kRsp] = {Kind::kStack, 0, 0};
+  state[MachineRegister::kRdi] = {Kind::kContext, 0, 0};
+  return state;
+}
+
+bool join(MachineState& into, const MachineState& other, SymbolSource& symbols) {
+  if (into.pushed != other.pushed || into[MachineRegister::kRsp] != other[MachineRegister::kRsp])
+    return false;
+  for (std::size_t at = 0; at < kMachineRegisterCount; ++at)
+    if (into.registers[at] != other.registers[at]) into.registers[at] = symbols.fresh();
+  into.flags = {};
+  std::erase_if(into.facts, [&](const MachineFact& fact) {
+    return std::ranges::find(other.facts, fact) == other.facts.end();
+  });
+  into.token |= other.token;
+  into.record |= other.record;
+  return true;
+}
+
+void learn(MachineState& state, Operation jump, bool taken) {
+  if (state.facts.size() >= kMaxFacts) state.facts.erase(state.facts.begin());
+  const MachineFlags flags = state.flags;
+  if (flags.kind == MachineFlags::Kind::kZeroTest &&
+      (jump == Operation::kJumpEqual || jump == Operation::kJumpNotEqual))
+    learn_zero(state, flags, (jump == Operation::kJumpEqual) == taken);
+  if (flags.kind == MachineFlags::Kind::kComparison && jump == Operation::kJumpAbove && !taken)
+    learn_at_most(state, flags);
+}
+
+}  // namespace nohalt::inline_translate
