@@ -30,8 +30,9 @@ std::uint64_t width(const Need& need) {
                          [](std::uint64_t sum, const RuntimeRange& r) { return sum + r.size(); });
 }
 
-std::uint64_t aligned_up(std::uint64_t a, std::uint64_t alignment) {
-  return (a + alignment - 1) & ~(alignment - 1);
+// The least address from `a` on that the need's alignment allows.
+std::uint64_t aligned_up(std::uint64_t a, const Need& need) {
+  return a + ((need.remainder - a) & (need.alignment - 1));
 }
 
 class Placer {
@@ -78,10 +79,10 @@ std::uint64_t Placer::new_pages(RuntimeRange range) const {
 }
 
 void Placer::consider(const Need& need, RuntimeRange starts, RuntimeAddress wished) {
-  std::uint64_t at = std::clamp(wished.value, starts.begin.value, starts.end.value - 1);
-  std::uint64_t aligned = aligned_up(at, need.alignment);
-  if (aligned >= starts.end.value) aligned = at & ~(need.alignment - 1);
-  if (aligned < starts.begin.value) return;
+  const std::uint64_t at = std::clamp(wished.value, starts.begin.value, starts.end.value - 1);
+  std::uint64_t aligned = aligned_up(at, need);
+  if (aligned >= starts.end.value) aligned -= need.alignment;
+  if (aligned < starts.begin.value || aligned >= starts.end.value) return;
   Candidate candidate{{aligned}, 0, 0};
   candidate.new_pages = new_pages({candidate.at, candidate.at + need.size});
   candidate.distance =

@@ -17,8 +17,11 @@ namespace nohalt::inline_placement {
 struct Need {
   std::vector<RuntimeRange> starts;  // where its first byte may stand
   std::uint64_t size = 0;            // bytes
-  std::uint64_t alignment = 1;       // of its first byte, a power of two
-  RuntimeAddress near;               // closer is better: the probed address
+  // Its first byte stands at an address that is `remainder` modulo `alignment`
+  // (a power of two).
+  std::uint64_t alignment = 1;
+  RuntimeAddress near;  // closer is better: the probed address
+  std::uint64_t remainder = 0;
 };
 
 struct Placement {
