@@ -1,6 +1,7 @@
 // After a hit the thread must not be able to tell that there was one.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
