@@ -21,8 +21,8 @@ def build(optimisation="-O2"):
 class Client:
     """Speaks RESP on one connection (the Redis serialisation protocol)."""
 
-    def __init__(self, port):
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+    def __init__(self, port, patience=10):
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=patience)
         self._file = self._socket.makefile("rwb")
 
     def close(self):
@@ -66,14 +66,14 @@ class Client:
 
 
 class Server:
-    def __init__(self, optimisation="-O2"):
+    def __init__(self, optimisation="-O2", wrapper=()):
         self.folder = build(optimisation)
         self._scratch = tempfile.mkdtemp(prefix="nohalt-redis-")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.process = harness.popen(
-            [os.path.join(self.folder, "redis-server"), "--port", str(self.port), "--bind",
+            [*wrapper, os.path.join(self.folder, "redis-server"), "--port", str(self.port), "--bind",
              "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", self._scratch],
             stdout=subprocess.DEVNULL)
         self.pid = self.process.pid
@@ -95,8 +95,8 @@ class Server:
     def line_of(self, name, text):
         return harness.line_of(self.source(name), text)
 
-    def client(self):
-        return Client(self.port)
+    def client(self, patience=10):
+        return Client(self.port, patience)
 
     def benchmark(self, requests, clients=20, tests="set", pipeline=1):
         """Requests a second, as redis-benchmark measures them."""

@@ -1,0 +1,76 @@
+// The same for C++: strings, references, members, base classes, scoped enums.
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+namespace {
+
+enum class Mood : std::uint8_t { kCalm, kBusy = 4, kWild = 200 };
+
+struct Named {
+  std::string name;
+  std::int32_t number = 0;
+};
+
+struct Worker : Named {
+  Mood mood = Mood::kCalm;
+  const Worker* boss = nullptr;
+  std::int64_t paid(std::int64_t hours) const;
+};
+
+std::uint64_t total;
+
+[[gnu::noinline]] std::int64_t Worker::paid(std::int64_t hours) const {
+  std::int64_t wage = number * 10;
+  if (mood == Mood::kBusy) wage += 5;
+  const std::int64_t pay = wage * hours;
+  total += static_cast<std::uint64_t>(pay);
+  return pay + (boss != nullptr ? boss->number : 0);
+}
+
+[[gnu::noinline]] std::size_t greet(const std::string& who, std::int32_t& counter, Mood mood) {
+  std::string text = "hello ";
+  text += who;
+  counter += 1;
+  const std::size_t length = text.size();
+  total += length + static_cast<std::size_t>(mood);
+  return length;
+}
+
+[[gnu::noinline]] std::int64_t team(const Worker* workers, int count) {
+  std::int64_t sum = 0;
+  for (int i = 0; i < count; ++i) {
+    const Worker& worker = workers[i];
+    const bool is_boss = worker.boss == nullptr;
+    sum += worker.paid(i + 1);
+    total += is_boss ? 1u : 0u;
+  }
+  return sum;
+}
+
+}  // namespace
+
+int main() {
+  char line[16];
+  Worker workers[3];
+  const char* const names[] = {"anna", "a name that is longer than the short string buffer", ""};
+  for (int i = 0; i < 3; ++i) {
+    workers[i].name = names[i];
+    workers[i].number = (i + 1) * 11;
+    workers[i].mood = i == 1 ? Mood::kBusy : Mood::kWild;
+    workers[i].boss = i == 0 ? nullptr : &workers[0];
+  }
+  std::puts("ready");
+  std::fflush(stdout);
+  if (std::fgets(line, sizeof line, stdin) == nullptr) return 1;
+  std::int64_t sum = 0;
+  std::int32_t counter = 0;
+  for (int i = 0; i < 6; ++i) {
+    sum += team(workers, i % 3 + 1);
+    sum += static_cast<std::int64_t>(greet(workers[i % 3].name, counter, workers[i % 3].mood));
+  }
+  std::printf("done %lld %llu %d\n", static_cast<long long>(sum),
+              static_cast<unsigned long long>(total), counter);
+  std::fflush(stdout);
+  return std::fgets(line, sizeof line, stdin) == nullptr;
+}
