@@ -322,6 +322,12 @@ class TestCase(unittest.TestCase):
         status, text = target.finish()
         self.assertEqual(status, 0, f"the target found itself wrong: {text}")
 
+    def assert_proven_clean(self, receipt):
+        """The receipt's own proof that the target is as before."""
+        self.assertEqual(receipt["removal"], {
+            "text_restored": True, "mappings_as_before": True, "descriptors_as_before": True,
+            "threads_as_before": True})
+
     def receipt_of(self, outcome):
         receipts = outcome.records("receipt")
         self.assertEqual(len(receipts), 1, outcome)

@@ -1,0 +1,47 @@
+"""Arming and disarming disturbs nobody: threads in every kind of blocking call,
+which abort when one is interrupted, comes back early or transfers less.
+
+The number of rounds can be set by NOHALT_ROUNDS."""
+
+import os
+import time
+
+import harness
+from harness import DONE, NO_HIT
+
+PLACE = f"patience.c:{harness.line_of('tests/targets/patience.c', 'the probed line')}"
+ROUNDS = int(os.environ.get("NOHALT_ROUNDS", "1000"))
+
+
+class Disturbance(harness.TestCase):
+    def arm_and_disarm(self, rounds, *mode):
+        with harness.Target("patience", *mode) as target:
+            before = harness.Footprint(target.pid)
+            begin = time.monotonic()
+            for _ in range(rounds):
+                outcome = harness.run("log", "-p", target.pid, PLACE, "{number}", "--hits", "1",
+                                      "--for", "5s", "--format", "json")
+                self.assertIn(outcome.status, (DONE, NO_HIT), outcome)
+                self.assertTrue(target.alive(), target.process.stdout.read())
+            print(f"{rounds} rounds in {time.monotonic() - begin:.0f} s")
+            self.assert_unharmed(before, target.pid)
+            self.assert_right_end(target)
+
+    def test_beside_a_running_thread(self):
+        self.arm_and_disarm(ROUNDS)
+
+    def test_where_every_thread_waits(self):
+        """Nobody runs, so somebody who waits must be borrowed: or refused, named."""
+        with harness.Target("patience", "idle") as target:
+            before = harness.Footprint(target.pid)
+            for _ in range(max(1, ROUNDS // 20)):
+                outcome = harness.run("log", "-p", target.pid, PLACE, "{number}", "--hits", "1",
+                                      "--for", "5s")
+                self.assertEqual(outcome.status, DONE, outcome)
+                self.assertTrue(target.alive(), target.process.stdout.read())
+            self.assert_unharmed(before, target.pid)
+            self.assert_right_end(target)
+
+
+if __name__ == "__main__":
+    harness.main()

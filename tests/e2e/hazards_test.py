@@ -1,0 +1,143 @@
+"""Processes that are hard to touch: nohalt works on them without harm, or refuses
+by name and leaves them as they were."""
+
+import os
+import re
+import subprocess
+
+import harness
+from harness import DONE, GONE, NO_HIT, REFUSED
+
+SOURCE = "tests/targets/hazards.c"
+PLACE = f"hazards.c:{harness.line_of(SOURCE, 'the probed line')}"
+
+
+class Hazards(harness.TestCase):
+    def target(self, mode):
+        target = harness.Target("hazards", mode)
+        self.addCleanup(target.__exit__)
+        return target
+
+    def log(self, target, *options, message="{number}"):
+        return harness.run("log", "-p", target.pid, PLACE, message, "--hits", "3", "--for", "5s",
+                           "--format", "json", *options)
+
+    def check_works(self, mode):
+        target = self.target(mode)
+        before = harness.Footprint(target.pid)
+        outcome = self.log(target)
+        self.assertEqual(outcome.status, DONE, outcome)
+        self.assertEqual(len(outcome.records("log")), 3)
+        self.assert_unharmed(before, target.pid)
+        self.assert_right_end(target)
+
+    def check_refused(self, target, before, outcome, word):
+        self.assertEqual(outcome.status, REFUSED, outcome)
+        self.assertRegex(outcome.err, re.compile(word, re.I))
+        self.assert_unharmed(before, target.pid)
+        self.assert_right_end(target)
+
+    def test_a_process_like_any_other(self):
+        self.check_works("plain")
+
+    def test_no_new_executable_memory_is_allowed(self):
+        self.check_works("mdwe")
+
+    def test_a_thread_is_suspended_in_vfork(self):
+        target = self.target("vfork")
+        before = harness.Footprint(target.pid)
+        for _ in range(5):
+            outcome = self.log(target)
+            self.assertIn(outcome.status, (DONE, REFUSED), outcome)
+            if outcome.status == REFUSED:
+                self.assertRegex(outcome.err, "vfork")
+        self.assert_unharmed(before, target.pid)
+        self.assert_right_end(target)
+
+    def test_every_page_must_be_locked_and_none_may(self):
+        target = self.target("mlock")
+        before = harness.Footprint(target.pid)
+        self.check_refused(target, before, self.log(target), "lock")
+
+    def test_a_filter_kills_at_strange_calls(self):
+        target = self.target("seccomp-kill")
+        before = harness.Footprint(target.pid)
+        self.check_refused(target, before, self.log(target), "seccomp")
+
+    def test_a_read_might_sleep_for_ever(self):
+        """Only captures that read memory: what is in registers may be had."""
+        target = self.target("userfaultfd")
+        before = harness.Footprint(target.pid)
+        outcome = self.log(target, message="{number}")
+        self.assertIn(outcome.status, (DONE, REFUSED), outcome)
+        self.check_refused(target, before, self.log(target, message="{item->text}"), "userfaultfd")
+
+    def test_another_tool_has_a_breakpoint_on_the_page(self):
+        target = self.target("plain")
+        address = self.address_of(target, "never")
+        with open(f"/proc/{target.pid}/mem", "r+b", buffering=0) as memory:
+            memory.seek(address)
+            memory.write(b"\xcc")
+        before = harness.Footprint(target.pid)
+        self.check_refused(target, before, self.log(target), "differ|breakpoint|other")
+
+    def test_another_tool_has_a_uprobe_on_the_page(self):
+        if os.getuid() != 0:
+            self.skipTest("only root can set a uprobe")
+        target = self.target("plain")
+        tracer = harness.popen(["bpftrace", "-p", str(target.pid), "-e",
+                                f"uprobe:{target.program}:work {{ @ = count(); }}"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(harness.end, tracer)
+        clean = harness.text_hash(target.pid)
+        harness.wait_for(lambda: harness.text_hash(target.pid) != clean or tracer.poll() is not None,
+                         "the uprobe", 30)
+        if tracer.poll() is not None:
+            self.skipTest("bpftrace sets no uprobes here")
+        before = harness.Footprint(target.pid)
+        self.check_refused(target, before, self.log(target), "differ|breakpoint|other|uprobe")
+
+    def test_no_thread_more_is_allowed(self):
+        mounts = [line.split() for line in harness.read("/proc/mounts").splitlines()]
+        group = next((f"{fields[1]}/nohalt-test-{os.getpid()}" for fields in mounts
+                      if (fields[2] == "cgroup" and "pids" in fields[3].split(","))), None)
+        if group is None:
+            self.skipTest("no control group for pids is mounted")
+        try:
+            os.mkdir(group)
+        except OSError as error:
+            self.skipTest(f"no control group can be made: {error}")
+        self.addCleanup(os.rmdir, group)
+        target = self.target("plain")
+        self.addCleanup(harness.end, target.process)
+        for name, value in (("cgroup.procs", target.pid), ("pids.max", 1)):
+            with open(f"{group}/{name}", "w") as file:
+                file.write(str(value))
+        before = harness.Footprint(target.pid)
+        self.check_refused(target, before, self.log(target), "thread|pid")
+
+    def test_it_replaces_itself_while_it_is_armed(self):
+        """Each run meets another moment of a process that executes itself anew
+        every 60 milliseconds or so."""
+        target = self.target("exec")
+        statuses = set()
+        for _ in range(25):
+            outcome = self.log(target)
+            self.assertIn(outcome.status, (DONE, GONE, REFUSED, NO_HIT), outcome)
+            self.assertTrue(target.alive(), outcome)
+            statuses.add(outcome.status)
+        harness.wait_for(lambda: not harness.has_traces(target.pid), "the next image", 5)
+        print(f"statuses met: {sorted(statuses)}")
+
+    @staticmethod
+    def address_of(target, symbol):
+        symbols = subprocess.check_output(["nm", target.program], text=True)
+        offset = next(int(line.split()[0], 16) for line in symbols.splitlines()
+                      if line.split()[-1] == symbol)
+        base = next(int(line.split("-")[0], 16) for line in harness.maps_of(target.pid)
+                    if line.endswith(target.program))
+        return base + offset
+
+
+if __name__ == "__main__":
+    harness.main()
