@@ -86,7 +86,7 @@ class Hazards(harness.TestCase):
             self.skipTest("only root can set a uprobe")
         target = self.target("plain")
         tracer = harness.popen(["bpftrace", "-p", str(target.pid), "-e",
-                                f"uprobe:{target.program}:work {{ @ = count(); }}"],
+                                f"uprobe:{target.program}:never {{ @ = count(); }}"],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(harness.end, tracer)
         clean = harness.text_hash(target.pid)

@@ -2,7 +2,7 @@
 // interrupted, comes back early or transfers less than it should: what a
 // disturbed service would do wrong in silence.
 //
-//   patience [idle]     idle: no thread that runs; the probed line comes by each 200 ms
+//   patience [idle]     idle: no thread that runs; the patched line comes by each 200 ms
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>

@@ -1,14 +1,17 @@
 // What a hit costs, in one run: a capture written into the source, the same values
 // through a trampoline, a condition that is false, a rate that is used up, a probe
-// that is off, and a read through a pointer. Ends with the ratios that matter.
+// that is off, and a read through a pointer. Ends with the ratios that matter, from
+// batches taken in turn, so that what else the machine does weighs on each alike.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <map>
+#include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/bench/hit/in_source.h"
@@ -26,115 +29,103 @@ constexpr std::uint32_t kRead =
     inline_engine::register_bit(offsetof(runtime::SavedRegisters, rsi)) |
     inline_engine::register_bit(offsetof(runtime::SavedRegisters, rdx));
 
+// One thing to measure: a function to call, and what to do between batches.
+struct Case {
+  std::string name;
+  Hit hit = nullptr;
+  std::uint64_t first = 1;
+  std::function<void()> empty = [] {};
+
+  // Seconds a hit, over one batch that fits the ring.
+  [[nodiscard]] double batch() const {
+    const auto begin = std::chrono::steady_clock::now();
+    for (std::uint64_t i = 0; i < kSlots; ++i) hit(first, i, i + 1);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    empty();
+    return took.count() / kSlots;
+  }
+};
+
 __attribute__((noinline)) void nothing(std::uint64_t a, std::uint64_t, std::uint64_t) {
   benchmark::DoNotOptimize(a);
 }
 
-// Times batches that fit the ring; empties it between them, untimed. The figure
-// that counts is the median batch: others may use the machine.
-template <class Empty>
-void measure(benchmark::State& state, Hit hit, std::uint64_t first, Empty empty) {
-  benchmark::DoNotOptimize(hit);
-  std::vector<double> batches;
-  for (auto _ : state) {
-    const auto begin = std::chrono::steady_clock::now();
-    for (std::uint64_t i = 0; i < kSlots; ++i) hit(first, i, i + 1);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    state.SetIterationTime(took.count() / kSlots);
-    batches.push_back(took.count() * 1e9 / kSlots);
-    empty();
-  }
-  std::ranges::nth_element(batches, batches.begin() + static_cast<long>(batches.size() / 2));
-  state.counters["median_ns"] = batches[batches.size() / 2];
-}
-
-void in_source(benchmark::State& state) {
+Case in_source() {
   in_source_ring.slots.resize(kSlots);
   in_source_ring.lease_deadline = ~0ULL;
   in_source_ring.tokens = INT64_MAX;
-  measure(state, capture_in_source, 1, [] {
-    for (InSourceRecord& slot : in_source_ring.slots) slot.state = 0;
-  });
-  if (in_source_ring.dropped != 0) state.SkipWithError("records were dropped");
+  return {.name = "in_source", .hit = capture_in_source, .empty = [] {
+            for (InSourceRecord& slot : in_source_ring.slots) slot.state = 0;
+          }};
 }
 
-void empty_call(benchmark::State& state) {
-  measure(state, nothing, 1, [] {});
-}
-
-struct Case {
-  testing::BodyMaker body = testing::capture_three;
-  std::uint64_t first = 1;
-  std::uint32_t xmm_count = 0;
-  void (*prepare)(testing::InProcessRun&) = [](testing::InProcessRun&) {};
-};
-
-void trampoline(benchmark::State& state, const Case& what) {
-  testing::InProcessRun run({{.body_size = kBody, .hits_per_second = kSlots * 3}});
-  run.open_wide();
-  what.prepare(run);
+Case trampoline(const std::string& name, testing::BodyMaker body, std::uint64_t first = 1,
+                std::uint32_t xmm_count = 0,
+                const std::function<void(testing::InProcessRun&)>& prepare = {}) {
+  const auto run = std::make_shared<testing::InProcessRun>(
+      std::vector<records::SiteNeeds>{{.body_size = kBody, .hits_per_second = kSlots * 3}});
+  run->open_wide();
+  if (prepare) prepare(*run);
   testing::TrampolineOptions options;
-  options.xmm_count = what.xmm_count;
+  options.xmm_count = xmm_count;
   options.registers = kRead;
-  const auto hit = reinterpret_cast<Hit>(run.add_trampoline(0, what.body, options));
-  const auto slots = run.tool_side().layout().sites[0].slot_count;
-  measure(state, hit, what.first, [&] {
-    for (std::size_t i = 0; i < slots; ++i) std::memset(run.tool_side().slot(0, i), 0, 8);
-  });
-  if (run.probe(0).dropped != 0) state.SkipWithError("records were dropped");
+  const auto hit = reinterpret_cast<Hit>(run->add_trampoline(0, body, options));
+  const auto slots = run->tool_side().layout().sites[0].slot_count;
+  return {.name = "trampoline/" + name, .hit = hit, .first = first, .empty = [run, slots] {
+            for (std::size_t i = 0; i < slots; ++i) std::memset(run->tool_side().slot(0, i), 0, 8);
+          }};
 }
 
-class Ratios : public benchmark::ConsoleReporter {
- public:
-  void ReportRuns(const std::vector<Run>& runs) override {
-    ConsoleReporter::ReportRuns(runs);
-    for (const Run& run : runs)
-      if (run.counters.contains("median_ns"))
-        ns_[run.run_name.function_name] = run.counters.at("median_ns");
-  }
-  void print() const {
-    std::printf("\n%-46s %6s  %s\n", "", "ratio", "aim");
-    print_ratio("trampoline, three scalars / in source", "trampoline/three_scalars", "in_source",
-                "1.3");
-    print_ratio("condition false / trampoline, three scalars", "trampoline/condition_false",
-                "trampoline/three_scalars", "0.5 (or 20 ns)");
-  }
-
- private:
-  void print_ratio(const char* title, const char* over, const char* under, const char* aim) const {
-    if (ns_.count(over) == 0 || ns_.count(under) == 0) return;
-    std::printf("%-46s %6.2f  %s\n", title, ns_.at(over) / ns_.at(under), aim);
-  }
-  std::map<std::string, double> ns_;
-};
-
-void add(const std::string& name, const std::function<void(benchmark::State&)>& what) {
-  benchmark::RegisterBenchmark(name.c_str(), what)
-      ->UseManualTime()
-      ->Unit(benchmark::kNanosecond)
-      ->Iterations(4000);
+std::vector<Case> all_cases() {
+  static const std::uint64_t values[3] = {1, 2, 3};
+  using testing::InProcessRun;
+  return {
+      {.name = "empty_call", .hit = nothing},
+      in_source(),
+      trampoline("three_scalars", testing::capture_three),
+      trampoline("condition_false", testing::capture_three_if_rdi, 0),
+      trampoline("three_scalars_and_all_xmm", testing::capture_three, 1, 16),
+      trampoline("rate_used_up", testing::capture_three, 1, 0,
+                 [](InProcessRun& run) { run.probe(0).seq_limit = 0; }),
+      trampoline("probe_off", testing::capture_three, 1, 0,
+                 [](InProcessRun& run) { run.probe(0).state = 0; }),
+      trampoline("through_pointer", testing::capture_through_pointer,
+                 reinterpret_cast<std::uint64_t>(values)),
+  };
 }
 
-void add_trampoline(const std::string& name, Case what) {
-  add("trampoline/" + name, [what](benchmark::State& state) { trampoline(state, what); });
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<long>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
+
+void print_ratios(const Case& source, const Case& full, const Case& quick) {
+  constexpr int kRounds = 6000;
+  std::vector<double> source_ns, full_ns, quick_ns, overhead, share;
+  for (int round = 0; round < kRounds; ++round) {
+    source_ns.push_back(source.batch() * 1e9);
+    full_ns.push_back(full.batch() * 1e9);
+    quick_ns.push_back(quick.batch() * 1e9);
+    overhead.push_back(full_ns.back() / source_ns.back());
+    share.push_back(quick_ns.back() / full_ns.back());
+  }
+  std::printf("\nin turn, medians: in source %.1f ns, trampoline %.1f ns, condition false %.1f ns\n",
+              median(source_ns), median(full_ns), median(quick_ns));
+  std::printf("trampoline / in source          %.2f  (aim 1.3)\n", median(overhead));
+  std::printf("condition false / trampoline    %.2f  (aim 0.5, or 20 ns)\n", median(share));
 }
 
 int run(int argc, char** argv) {
-  add("empty_call", empty_call);
-  add("in_source", in_source);
-  add_trampoline("three_scalars", {});
-  add_trampoline("three_scalars_and_vector", {.xmm_count = 16});
-  add_trampoline("condition_false", {.body = testing::capture_three_if_rdi, .first = 0});
-  add_trampoline("rate_used_up",
-                 {.prepare = [](testing::InProcessRun& r) { r.probe(0).seq_limit = 0; }});
-  add_trampoline("probe_off", {.prepare = [](testing::InProcessRun& r) { r.probe(0).state = 0; }});
-  static const std::uint64_t* heap = new std::uint64_t[3]{1, 2, 3};
-  add_trampoline("through_pointer", {.body = testing::capture_through_pointer,
-                                     .first = reinterpret_cast<std::uint64_t>(heap)});
+  const std::vector<Case> cases = all_cases();
+  for (const Case& one : cases) {
+    benchmark::RegisterBenchmark(one.name.c_str(), [&one](benchmark::State& state) {
+      for (auto _ : state) state.SetIterationTime(one.batch());
+    })->UseManualTime()->Iterations(1000)->Repetitions(5)->ReportAggregatesOnly(true);
+  }
   benchmark::Initialize(&argc, argv);
-  Ratios reporter;
-  benchmark::RunSpecifiedBenchmarks(&reporter);
-  reporter.print();
+  benchmark::RunSpecifiedBenchmarks();
+  print_ratios(cases[1], cases[2], cases[3]);
   return 0;
 }
 

@@ -4,12 +4,11 @@
 #include "probes/engines/inline/sites/jump_form.h"
 
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 
-#include <algorithm>
-#include <cstring>
+#include <array>
 
 #include "probes/engines/inline/sites/instruction.h"
+#include "tests/unit/inline_sites/code_page.h"
 
 namespace nohalt::inline_sites {
 namespace {
@@ -59,26 +58,6 @@ TEST(JumpForm, RefusesATrampolineOutOfItsReach) {
   EXPECT_FALSE(encode_jump(forms[0], {0x5555'5555'5000}, range.begin - 1));
 }
 
-// A page of code that ends on unmapping.
-class CodePage {
- public:
-  explicit CodePage(std::uint64_t at) {
-    void* wanted = reinterpret_cast<void*>(at);
-    page_ = mmap(wanted, kPageSize, PROT_READ | PROT_WRITE | PROT_EXEC,
-                 MAP_PRIVATE | MAP_ANONYMOUS | (at != 0 ? MAP_FIXED_NOREPLACE : 0), -1, 0);
-  }
-  ~CodePage() {
-    if (usable()) munmap(page_, kPageSize);
-  }
-  CodePage(const CodePage&) = delete;
-  CodePage& operator=(const CodePage&) = delete;
-  [[nodiscard]] bool usable() const { return page_ != MAP_FAILED; }
-  [[nodiscard]] std::uint64_t address() const { return reinterpret_cast<std::uint64_t>(page_); }
-
- private:
-  void* page_;
-};
-
 // Each form is executed: a punned jump over an instruction of each length, to the
 // first and the last address that it reaches.
 TEST(JumpForm, LeadsWhereItSaysOnThisProcessor) {
@@ -88,19 +67,19 @@ TEST(JumpForm, LeadsWhereItSaysOnThisProcessor) {
   constexpr std::array<std::uint8_t, 6> kReturnSeven = {0xb8, 7, 0, 0, 0, 0xc3};  // mov $7; ret
   int executed = 0;
   for (std::uint8_t length = 1; length <= 8; ++length) {
-    // The bytes that follow choose how far: keep it within a GiB below.
+    // The bytes that follow choose how far: keep it about a GiB below.
     std::vector<std::uint8_t> bytes(16, std::uint8_t{0xc1});
     for (const JumpForm& form : jump_forms(bytes, length, at)) {
       for (const std::int64_t distance : {form.first(), form.last()}) {
         const std::uint64_t landing = at + static_cast<std::uint64_t>(distance);
         CodePage trampoline(page_floor(landing));
-        if (!trampoline.usable() || landing + 6 > trampoline.address() + kPageSize) continue;
-        std::memcpy(reinterpret_cast<void*>(landing), kReturnSeven.data(), kReturnSeven.size());
+        if (!trampoline.holds(landing, kReturnSeven.size())) continue;
+        CodePage::write(landing, kReturnSeven);
         const auto jump = encode_jump(form, {at}, {landing});
         ASSERT_TRUE(jump);
-        std::copy(bytes.begin(), bytes.end(), reinterpret_cast<std::uint8_t*>(at));
-        std::copy(jump->begin(), jump->end(), reinterpret_cast<std::uint8_t*>(at));
-        EXPECT_EQ(reinterpret_cast<int (*)()>(at)(), 7)
+        CodePage::write(at, bytes);
+        CodePage::write(at, *jump);
+        EXPECT_EQ(CodePage::call(at), 7)
             << "length " << int{length} << ", prefixes " << int{form.prefix_count};
         const auto read_back = decode(std::span(reinterpret_cast<std::uint8_t*>(at), 16));
         ASSERT_TRUE(read_back);
