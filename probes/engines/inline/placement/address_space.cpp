@@ -42,11 +42,13 @@ bool AddressSpace::is_free(RuntimeRange range) const {
   });
 }
 
-bool AddressSpace::has_room(RuntimeRange starts, std::uint64_t size) const {
+bool AddressSpace::has_room(RuntimeRange starts, std::uint64_t size, std::uint64_t alignment,
+                            std::uint64_t remainder) const {
   return std::any_of(free_.begin(), free_.end(), [&](const RuntimeRange& gap) {
     if (gap.size() < size) return false;
     const RuntimeAddress first = std::max(gap.begin, starts.begin);
-    return first < starts.end && first + size <= gap.end;
+    const RuntimeAddress aligned = first + ((remainder - first.value) & (alignment - 1));
+    return aligned < starts.end && aligned + size <= gap.end;
   });
 }
 

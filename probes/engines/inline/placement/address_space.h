@@ -42,8 +42,10 @@ class AddressSpace {
   [[nodiscard]] std::span<const RuntimeRange> free() const { return free_; }
   [[nodiscard]] bool is_free(RuntimeRange range) const;
 
-  // Whether `size` bytes may begin at some address in `starts`.
-  [[nodiscard]] bool has_room(RuntimeRange starts, std::uint64_t size) const;
+  // Whether `size` bytes may begin at some address in `starts` that is
+  // `remainder` modulo `alignment`, a power of two.
+  [[nodiscard]] bool has_room(RuntimeRange starts, std::uint64_t size, std::uint64_t alignment = 1,
+                              std::uint64_t remainder = 0) const;
 
  private:
   std::vector<RuntimeRange> free_;

@@ -25,6 +25,12 @@ std::int64_t span_of(std::uint8_t free_bytes) { return std::int64_t{1} << (8 * f
 
 }  // namespace
 
+std::vector<std::uint8_t> jump_head(std::uint8_t prefix_count) {
+  std::vector<std::uint8_t> bytes(kPrefixes.end() - prefix_count, kPrefixes.end());
+  bytes.push_back(kJumpOpcode);
+  return bytes;
+}
+
 std::int64_t JumpForm::first() const { return length() + std::int64_t{fixed_distance}; }
 std::int64_t JumpForm::last() const { return first() + span_of(free_bytes) - 1; }
 
@@ -58,13 +64,19 @@ std::optional<RuntimeRange> reachable(const JumpForm& form, RuntimeAddress addre
   return RuntimeRange{{static_cast<std::uint64_t>(first)}, {static_cast<std::uint64_t>(end)}};
 }
 
+Spacing spacing(const JumpForm& form, RuntimeAddress address) {
+  const std::uint64_t alignment = std::uint64_t{1} << (8 * form.given_bytes);
+  return {alignment, (address.value + form.length() + form.given) & (alignment - 1)};
+}
+
 std::optional<std::vector<std::uint8_t>> encode_jump(const JumpForm& form, RuntimeAddress address,
                                                      RuntimeAddress trampoline) {
   const auto distance = static_cast<std::int64_t>(trampoline - address);
   if (distance < form.first() || distance > form.last()) return std::nullopt;
   const auto rel = static_cast<std::uint32_t>(distance - form.length());
-  std::vector<std::uint8_t> bytes(kPrefixes.end() - form.prefix_count, kPrefixes.end());
-  bytes.push_back(kJumpOpcode);
+  const auto given_mask = static_cast<std::uint32_t>((1ULL << (8 * form.given_bytes)) - 1);
+  if ((rel & given_mask) != form.given) return std::nullopt;
+  std::vector<std::uint8_t> bytes = jump_head(form.prefix_count);
   for (unsigned i = 0; i < form.free_bytes; ++i) {
     bytes.push_back(static_cast<std::uint8_t>(rel >> (8 * i)));
   }

@@ -77,6 +77,47 @@ WindowResult one_instruction(const FunctionCode& code, const PlacedInstruction& 
   return window;
 }
 
+constexpr std::size_t kEvictionsKept = 4;
+
+ProbeBytes bytes_of(LinkAddress at, std::uint8_t length, const Eviction& eviction) {
+  const auto changed = static_cast<std::uint64_t>(length + eviction.second.changed());
+  const auto relied = std::max<std::uint64_t>(
+      eviction.first.length(), static_cast<std::uint64_t>(length + eviction.second.length()));
+  return {{at, at + changed}, {at, at + relied}};
+}
+
+// A jump over the one instruction and another over its successor.
+WindowResult with_successor(const FunctionCode& code, const PlacedInstruction& placed,
+                            const SiteContext& context) {
+  const PlacedInstruction* next = code.at(placed.end());
+  if (next == nullptr) return std::unexpected(SiteRefusal::kFunctionTooShort);
+  if (const auto refusal = check_instruction(code, *next, context.target)) {
+    return std::unexpected(*refusal);
+  }
+  const std::uint8_t length = placed.instruction.length;
+  const auto serves = [&](const Eviction& eviction) {
+    if (meets_other_probe(bytes_of(placed.address, length, eviction), context.other_probes)) {
+      return false;
+    }
+    return !context.placeable || (context.placeable(eviction.first, placed.address) &&
+                                  context.placeable(eviction.second, next->address));
+  };
+  Window window;
+  window.kind = WindowKind::kEvicted;
+  window.address = placed.address;
+  window.displaced = {placed.instruction};
+  window.successor = next->instruction;
+  window.evictions = evictions(code.bytes_from(placed.address), length, next->instruction.length,
+                               placed.address.value, kEvictionsKept, serves);
+  if (window.evictions.empty()) return std::unexpected(SiteRefusal::kNoTrampolineRoom);
+  for (const Eviction& eviction : window.evictions) {
+    const ProbeBytes mine = bytes_of(placed.address, length, eviction);
+    window.changed = std::max(window.changed, static_cast<std::uint8_t>(mine.changed.size()));
+    window.relied = std::max(window.relied, static_cast<std::uint8_t>(mine.relied.size()));
+  }
+  return window;
+}
+
 // The instructions from `first` on that a five-byte jump covers.
 std::expected<std::vector<Instruction>, SiteRefusal> covered(const FunctionCode& code,
                                                              const PlacedInstruction& first,
@@ -150,6 +191,9 @@ std::expected<Window, SiteRefusal> choose_window(const FunctionCode& code, LinkA
   auto one = one_instruction(code, **placed, context);
   if (one) return one;
   if ((*placed)->instruction.length >= kJumpLength) return one;
+  if (context.allow_eviction) {
+    if (auto evicted = with_successor(code, **placed, context)) return evicted;
+  }
   auto several = several_instructions(code, **placed, context);
   if (!several) return one;
   if (!context.target.allow_stop) return std::unexpected(SiteRefusal::kNeedsStop);

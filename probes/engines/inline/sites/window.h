@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "probes/engines/inline/sites/displaceable.h"
+#include "probes/engines/inline/sites/eviction.h"
 #include "probes/engines/inline/sites/function_code.h"
 #include "probes/engines/inline/sites/jump_form.h"
 #include "probes/engines/inline/sites/refusal.h"
@@ -46,7 +47,11 @@ struct Window {
   std::uint8_t relied = 0;   // most bytes that must stay as they are once it is armed
   bool needs_stop = false;
   std::vector<Instruction> displaced;  // in order, from `address`
-  // The jumps that serve, widest first.
+  // kEvicted: the instruction behind the displaced one, which is displaced too,
+  // into code of its own without a probe; and the pairs of jumps that serve.
+  Instruction successor;
+  std::vector<Eviction> evictions;
+  // All other kinds: the jumps that serve, widest first.
   std::vector<JumpForm> forms;
 
   [[nodiscard]] ProbeBytes probe_bytes() const {
@@ -56,14 +61,15 @@ struct Window {
   [[nodiscard]] LinkAddress resume() const;
 };
 
-// True where a trampoline could be placed for the jump at the address. A default
-// (empty) function accepts all.
+// True where a trampoline could be placed for the jump at the address, its
+// spacing() included. A default (empty) function accepts all.
 using Placeable = std::function<bool(const JumpForm&, LinkAddress)>;
 
 struct SiteContext {
   TargetTraits target;
   std::span<const ProbeBytes> other_probes;
   Placeable placeable;
+  bool allow_eviction = false;
 };
 
 // The window to use at `pc`, in the order of the kinds above.
