@@ -158,4 +158,10 @@ const Image* Images::of(const Mapping& mapping) const {
   return nullptr;
 }
 
+bool Images::is_page_of(const Mapping& mapping) const {
+  return !mapping.anonymous() && std::ranges::any_of(images_, [&](const Image& image) {
+    return image.file == mapping.file && image.path == mapping.path;
+  });
+}
+
 }  // namespace nohalt::target

@@ -39,6 +39,8 @@ class Images {
   [[nodiscard]] const std::vector<Image>& all() const { return images_; }
   // The lasting image that this file-backed mapping belongs to, or null.
   [[nodiscard]] const Image* of(const Mapping& mapping) const;
+  // It maps the file of a lasting image, wherever that is.
+  [[nodiscard]] bool is_page_of(const Mapping& mapping) const;
   // The C library gives the unused ends of pages to its allocator (musl does).
   [[nodiscard]] bool page_ends_in_use() const { return page_ends_in_use_; }
 

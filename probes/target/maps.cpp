@@ -1,11 +1,17 @@
 // Parses the text of /proc/PID/maps and smaps (proc_pid_maps(5), proc_pid_smaps(5)).
 #include "probes/target/maps.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <charconv>
 #include <optional>
 
 #include "src/base/file.h"
+#include "src/base/unique_fd.h"
 
 namespace nohalt::target {
 
@@ -172,9 +178,27 @@ Result<MappingFacts> parse_mapping_facts(std::string_view smaps, RuntimeAddress 
               "The target changed its mappings meanwhile: try again.");
 }
 
+// A read of less than one entry makes the kernel walk one mapping only, so those
+// after the one that is wanted (a heap of many gigabytes) are not walked at all.
 Result<MappingFacts> read_mapping_facts(pid_t pid, RuntimeAddress start) {
-  NOHALT_TRY(const std::string text, read_file("/proc/" + std::to_string(pid) + "/smaps"));
-  return parse_mapping_facts(text, start);
+  const std::string path = "/proc/" + std::to_string(pid) + "/smaps";
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return fail_errno("open", path, errno);
+  std::string text;
+  std::array<char, 256> piece{};
+  for (;;) {
+    const ssize_t n = ::read(fd.get(), piece.data(), piece.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail_errno("read", path, errno);
+    text.append(piece.data(), static_cast<std::size_t>(n));
+    // VmFlags is the last line of an entry.
+    const auto flags = text.rfind("\nVmFlags:");
+    const bool whole = flags != std::string::npos && text.find('\n', flags + 1) != std::string::npos;
+    if (!whole && n != 0) continue;
+    auto facts = parse_mapping_facts(text, start);
+    if (facts || n == 0) return facts;
+    text.clear();
+  }
 }
 
 }  // namespace nohalt::target

@@ -1,0 +1,174 @@
+// Reasons from the list of mappings to what must be moved back.
+#include "probes/engines/inline/pages/recover_page.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "probes/engines/inline/pages/page_swap.h"
+#include "probes/engines/inline/pages/region.h"
+
+namespace nohalt::inline_pages {
+
+using target::Images;
+using target::Mapping;
+using target::Maps;
+using target::RemoteThread;
+
+namespace {
+
+bool is_ours(const Mapping& mapping) {
+  return mapping.deleted && mapping.path == "/memfd:" + std::string(kSwappedPageName);
+}
+
+bool is_plain_code(const Mapping& mapping) {
+  return mapping.readable && mapping.executable && !mapping.writable && !mapping.shared;
+}
+
+// What belongs at a page, told by the nearest mapping of a file below or above it
+// with nothing but pages of ours between.
+std::optional<Backing> backing_around(const Maps& maps, const Images& images,
+                                      RuntimeAddress page) {
+  const auto from = [&](const Mapping& m) -> std::optional<Backing> {
+    const auto* image = m.anonymous() ? nullptr : images.of(m);
+    if (image == nullptr || !is_plain_code(m)) return std::nullopt;
+    return Backing{m.file, m.path, m.offset + page.value - m.range.begin.value,
+                   image->main_executable};
+  };
+  for (RuntimeAddress at = page;;) {
+    const Mapping* m = maps.find(at);
+    if (m == nullptr) break;
+    if (!is_ours(*m)) {
+      if (auto backing = from(*m)) return backing;
+      break;
+    }
+    at = m->range.begin - 1;
+  }
+  for (RuntimeAddress at = page;;) {
+    const Mapping* m = maps.find(at);
+    if (m == nullptr) return std::nullopt;
+    if (!is_ours(*m)) return from(*m);
+    at = m->range.end;
+  }
+}
+
+// The mapping is that file's page (and perhaps more around it).
+bool is_backed_by(const Mapping& mapping, RuntimeAddress page, const Backing& backing) {
+  return mapping.file == backing.file && mapping.path == backing.path && is_plain_code(mapping) &&
+         mapping.offset + (page - mapping.range.begin) == backing.offset;
+}
+
+// A page of the file outside its image: the parked original, if its bytes agree.
+std::optional<RuntimeAddress> find_parked(const Maps& maps, const Images& images,
+                                          const RemoteThread& thread, const FilePage& original) {
+  for (const auto& mapping : maps.all()) {
+    if (mapping.range.size() != kPageSize || images.of(mapping) != nullptr ||
+        !is_backed_by(mapping, mapping.range.begin, original.backing))
+      continue;
+    PageBytes bytes{};
+    const auto copied = has_private_copy(thread.process().pid(), mapping.range.begin);
+    if (thread.memory().read(mapping.range.begin, bytes) && bytes == original.bytes && copied &&
+        !*copied)
+      return mapping.range.begin;
+  }
+  return std::nullopt;
+}
+
+// Maps the file anew over the page. The path must fit into the scratch words.
+Status map_from_file(RemoteThread& thread, const FilePage& original) {
+  NOHALT_TRY(const RuntimeAddress text, thread.put_text(original.backing.path));
+  NOHALT_TRY(const auto fd, thread.call("open", SYS_open,
+                                        {text.value, O_RDONLY | O_CLOEXEC, 0, 0, 0, 0}));
+  // The helper opened it by name; the kernel's list then shows whether it is the
+  // same file, and the caller proves the bytes.
+  const auto mapped = thread.call("mmap", SYS_mmap,
+                                  {original.page.value, kPageSize, PROT_READ | PROT_EXEC,
+                                   MAP_PRIVATE | MAP_FIXED, fd, original.backing.offset});
+  NOHALT_CHECK(thread.call("close", SYS_close, {fd, 0, 0, 0, 0, 0}));
+  if (!mapped) return std::unexpected(mapped.error());
+  return {};
+}
+
+Status prove_restored(const RemoteThread& thread, const FilePage& original) {
+  NOHALT_TRY(const auto maps, target::read_maps(thread.process().pid()));
+  const Mapping* mapping = maps.find(original.page);
+  PageBytes live{};
+  NOHALT_CHECK(thread.memory().read(original.page, live));
+  if (mapping != nullptr && is_backed_by(*mapping, original.page, original.backing) &&
+      live == original.bytes)
+    return {};
+  return fail(ErrorCode::kInternal, "page-not-restored",
+              "A page of the target's code is not what its file says after removal.",
+              "Restart the target when convenient; the probe is dormant.");
+}
+
+Result<Recovery> restore_text(RemoteThread& thread, const Maps& maps, const Images& images,
+                              const FilePage& original) {
+  const Mapping* mapping = maps.find(original.page);
+  if (mapping != nullptr && is_backed_by(*mapping, original.page, original.backing))
+    return Recovery::kWasOriginal;
+  if (const auto parked = find_parked(maps, images, thread, original)) {
+    NOHALT_CHECK(move_page(thread, *parked, original.page, false));
+    return Recovery::kMovedBack;
+  }
+  NOHALT_CHECK(map_from_file(thread, original));
+  return Recovery::kMappedFromFile;
+}
+
+}  // namespace
+
+Result<Recovery> recover_page(RemoteThread& thread, RuntimeAddress page, RuntimeAddress parked) {
+  const target::Process& process = thread.process();
+  NOHALT_TRY(const auto maps, target::read_maps(process.pid()));
+  NOHALT_TRY(const auto images, Images::read(process.pid(), maps, thread.memory()));
+  const Mapping* mapping = maps.find(page);
+  const auto backing = mapping != nullptr && page.value % kPageSize == 0
+                           ? backing_around(maps, images, page)
+                           : std::nullopt;
+  if (!backing)
+    return fail(ErrorCode::kRefused, "page-not-ours",
+                "What is mapped at the page of code was not put there by nohalt.",
+                "Nothing was changed.");
+  NOHALT_TRY(const FilePage original, read_file_page(process, maps, page, *backing));
+  NOHALT_TRY(const Recovery recovery, restore_text(thread, maps, images, original));
+  NOHALT_CHECK(prove_restored(thread, original));
+  if (parked.value != 0) NOHALT_CHECK(remove_slot(thread, parked));
+  return recovery;
+}
+
+Result<Leftovers> find_leftovers(const target::Process& process, const target::Memory& memory) {
+  NOHALT_TRY(const auto maps, target::read_maps(process.pid()));
+  NOHALT_TRY(const auto images, Images::read(process.pid(), maps, memory));
+  Leftovers leftovers;
+  for (const auto& mapping : maps.all()) {
+    if (is_ours(mapping) && mapping.executable && backing_around(maps, images, mapping.range.begin))
+      leftovers.swapped.push_back(mapping.range.begin);
+    else if (is_ours(mapping))
+      leftovers.slots.push_back(mapping.range.begin);
+    else if (mapping.range.size() == kPageSize && is_plain_code(mapping) && !mapping.anonymous() &&
+             images.is_page_of(mapping) && images.of(mapping) == nullptr)
+      leftovers.slots.push_back(mapping.range.begin);
+  }
+  return leftovers;
+}
+
+Status remove_slot(RemoteThread& thread, RuntimeAddress slot) {
+  NOHALT_TRY(const auto maps, target::read_maps(thread.process().pid()));
+  NOHALT_TRY(const auto images,
+             Images::read(thread.process().pid(), maps, thread.memory()));
+  for (const RuntimeAddress at : {slot, slot + kPageSize}) {
+    const Mapping* mapping = maps.find(at);
+    if (mapping == nullptr || backing_around(maps, images, at)) continue;
+    const bool parked_copy = mapping->range == RuntimeRange{at, at + kPageSize} &&
+                             is_plain_code(*mapping) && images.is_page_of(*mapping);
+    if (is_ours(*mapping) || parked_copy)
+      NOHALT_CHECK(unmap_range(thread, {at, at + kPageSize}));
+  }
+  return {};
+}
+
+}  // namespace nohalt::inline_pages
