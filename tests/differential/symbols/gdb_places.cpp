@@ -1,0 +1,135 @@
+// test_gdb_places [--sample N] [--least PERCENT] PROGRAM...
+//
+// Asks GDB where `break` stops for sampled lines and functions of each program,
+// and compares with resolve(). Prints how many agree; exits 1 where fewer than
+// PERCENT (100) do.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <random>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "probes/symbols/debug_info.h"
+
+namespace nohalt::symbols {
+namespace {
+
+struct Options {
+  std::size_t sample = 400;
+  double least = 100;
+  std::vector<std::string> programs;
+};
+
+struct Tally {
+  std::size_t asked = 0;
+  std::size_t agreed = 0;
+};
+
+std::vector<std::string> sampled(std::set<std::string> all, std::size_t count) {
+  std::vector<std::string> items(all.begin(), all.end());
+  std::ranges::shuffle(items, std::mt19937(20));
+  if (items.size() > count) items.resize(count);
+  return items;
+}
+
+// GDB's addresses for each location, as text; empty where it did not run.
+std::vector<std::string> ask_gdb(const std::string& program,
+                                 const std::vector<std::string>& locations) {
+  std::string folder = std::filesystem::temp_directory_path() / "gdb-places-XXXXXX";
+  if (mkdtemp(folder.data()) == nullptr) return {};
+  {
+    std::ofstream file(folder + "/places");
+    for (const std::string& location : locations) file << location << "\n";
+  }
+  setenv("NOHALT_PLACES", (folder + "/places").c_str(), 1);
+  setenv("NOHALT_OUT", (folder + "/out").c_str(), 1);
+  const std::string command = "timeout -k 5 300 gdb -batch -nx -x '" GDB_PLACES_SCRIPT "' '" +
+                              program + "' >/dev/null 2>&1";
+  std::vector<std::string> answers;
+  if (std::system(command.c_str()) == 0) {
+    std::ifstream file(folder + "/out");
+    for (std::string line; std::getline(file, line);) answers.push_back(line);
+  }
+  std::filesystem::remove_all(folder);
+  return answers;
+}
+
+std::string our_answer(const DebugInfo& info, const std::string& location) {
+  const Result<ResolvedPlace> place = info.resolve(location);
+  if (!place) return "none";
+  std::set<LinkAddress> found;
+  for (const LineSite& site : place->sites) found.insert(site.pc);
+  std::ostringstream text;
+  for (const LinkAddress pc : found)
+    text << (text.str().empty() ? "" : " ") << std::hex << pc.value;
+  return text.str();
+}
+
+Tally compare(const DebugInfo& info, const std::string& program,
+              const std::vector<std::string>& locations) {
+  const std::vector<std::string> theirs = ask_gdb(program, locations);
+  Tally tally;
+  std::size_t shown = 0;
+  if (theirs.size() != locations.size()) {
+    std::printf("  gdb did not answer\n");
+    return {.asked = 1, .agreed = 0};
+  }
+  for (std::size_t i = 0; i < locations.size(); ++i) {
+    const std::string ours = our_answer(info, locations[i]);
+    ++tally.asked;
+    if (ours == theirs[i])
+      ++tally.agreed;
+    else if (++shown <= 6)
+      std::printf("    %s: gdb %s, ours %s\n", locations[i].c_str(), theirs[i].c_str(),
+                  ours.c_str());
+  }
+  return tally;
+}
+
+bool run(const Options& options, const std::string& program) {
+  const Result<std::unique_ptr<DebugInfo>> info = DebugInfo::open(program, program, {});
+  if (!info) {
+    std::fprintf(stderr, "%s\n", info.error().message.c_str());
+    return false;
+  }
+  std::set<std::string> lines;
+  std::set<std::string> functions;
+  for (const StatementRow& row : (*info)->statements())
+    lines.insert(row.file + ":" + std::to_string(row.line));
+  for (const FunctionRange& function : (*info)->functions())
+    if (!function.name.empty() && function.name.find("<lambda") == std::string::npos)
+      functions.insert(function.name);
+  bool enough = true;
+  for (const auto& [what, locations] :
+       std::map<std::string, std::set<std::string>>{{"lines", lines}, {"functions", functions}}) {
+    std::printf("%s: %s\n", program.c_str(), what.c_str());
+    const Tally tally = compare(**info, program, sampled(locations, options.sample));
+    const double percent = 100.0 * static_cast<double>(tally.agreed) /
+                           static_cast<double>(std::max<std::size_t>(tally.asked, 1));
+    std::printf("  %zu of %zu agree with gdb (%.1f %%)\n", tally.agreed, tally.asked, percent);
+    enough &= tally.asked > 0 && percent >= options.least;
+  }
+  return enough;
+}
+
+}  // namespace
+}  // namespace nohalt::symbols
+
+int main(int count, char** values) {
+  nohalt::symbols::Options options;
+  const std::vector<std::string> arguments(values + 1, values + count);
+  std::size_t at = 0;
+  for (; at + 1 < arguments.size() && arguments[at].starts_with("--"); at += 2) {
+    if (arguments[at] == "--sample") options.sample = std::stoul(arguments[at + 1]);
+    if (arguments[at] == "--least") options.least = std::stod(arguments[at + 1]);
+  }
+  bool good = at < arguments.size();
+  for (; at < arguments.size(); ++at) good &= nohalt::symbols::run(options, arguments[at]);
+  return good ? 0 : 1;
+}
