@@ -1,0 +1,229 @@
+// One walk over a type, with the bounds that keep it short.
+#include "probes/capture/shape.h"
+
+#include <algorithm>
+
+#include "probes/language/binder_impl.h"
+
+namespace nohalt::capture {
+
+using symbols::Member;
+using symbols::strip_typedefs;
+
+namespace {
+
+constexpr std::size_t kMaxHoles = 128;
+constexpr std::size_t kMaxLeads = 48;
+constexpr int kMaxNesting = 24;
+
+const Why kHidden = {ValueState::kRedacted, "hidden by policy"};
+
+class Walk {
+ public:
+  Walk(const ShapeRules& rules, Shape& shape) : rules_(rules), shape_(shape) {}
+
+  void visit(const Type* type, std::uint64_t at, const std::string& path, bool may_lead,
+             int nesting) {
+    const Type* real = strip_typedefs(type);
+    if (at >= rules_.bytes || nesting > kMaxNesting) return;
+    switch (real->kind) {
+      case TypeKind::kPointer:
+      case TypeKind::kReference:
+        pointer(real, at, path, may_lead);
+        break;
+      case TypeKind::kArray:
+        array(real, at, path, may_lead, nesting);
+        break;
+      case TypeKind::kStruct:
+      case TypeKind::kUnion:
+        record(real, at, path, may_lead, nesting);
+        break;
+      default:
+        break;
+    }
+  }
+
+  void hole(std::uint64_t begin, std::uint64_t end) {
+    shape_.holes.push_back({begin, end, kHidden});
+    if (shape_.holes.size() > kMaxHoles) tidy(shape_.holes);
+    // Too scattered to spare each: spare the whole.
+    if (shape_.holes.size() > kMaxHoles) {
+      shape_.holes = {{shape_.holes.front().begin, shape_.holes.back().end, kHidden}};
+    }
+  }
+
+ private:
+  void lead(Lead found, std::uint64_t size) {
+    if (found.at + size > rules_.bytes || shape_.leads.size() >= kMaxLeads) return;
+    shape_.leads.push_back(std::move(found));
+  }
+
+  void pointer(const Type* real, std::uint64_t at, const std::string& path, bool may_lead) {
+    if (!may_lead || real->target == nullptr || real->byte_size != 8) return;
+    const Type* target = strip_typedefs(real->target);
+    if (is_redacted_step(path, real->target, rules_.is_redacted)) return;
+    if (language::is_byte_char(target) && real->kind == TypeKind::kPointer) {
+      lead({Lead::Kind::kText, at, 0, real->target, path}, 8);
+    } else if (language::is_record(target) && target->byte_size > 0 && rules_.follow_records) {
+      lead({Lead::Kind::kRecord, at, 0, real->target, path}, 8);
+    }
+  }
+
+  void array(const Type* real, std::uint64_t at, const std::string& path, bool may_lead,
+             int nesting) {
+    if (real->target == nullptr) return;
+    const Type* item = strip_typedefs(real->target);
+    const bool plain = language::is_arithmetic(item) || item->byte_size == 0;
+    if (is_redacted_step(path, real->target, rules_.is_redacted)) {
+      hole(at, at + std::max<std::uint64_t>(real->byte_size, 1));
+      return;
+    }
+    if (plain) return;
+    const std::uint64_t count = real->element_count.value_or(0);
+    for (std::uint64_t i = 0; i < count && at + i * item->byte_size < rules_.bytes; ++i) {
+      const std::size_t before = shape_.holes.size();
+      visit(real->target, at + i * item->byte_size, path, may_lead && i < rules_.items,
+            nesting + 1);
+      const bool nothing_hidden = shape_.holes.size() == before;
+      if (nothing_hidden && i >= rules_.items) return;
+    }
+  }
+
+  void record(const Type* real, std::uint64_t at, const std::string& path, bool may_lead,
+              int nesting) {
+    if (language::is_std_string(real)) {
+      const auto layout = language::std_string_layout(real);
+      const Lead found{Lead::Kind::kStdString, at + layout.pointer_offset,
+                       at + layout.length_offset, real, path};
+      if (may_lead && at + real->byte_size <= rules_.bytes) lead(found, 8);
+      return;
+    }
+    for (const Member& member : real->members) {
+      if (member.is_static || member.is_virtual_base || member.type == nullptr) continue;
+      const bool named = !member.name.empty() && !member.is_base_class;
+      const std::string inner = named ? path + (path.empty() ? "" : ".") + member.name : path;
+      std::uint64_t begin = at + member.byte_offset;
+      std::uint64_t size = strip_typedefs(member.type)->byte_size;
+      if (member.bit_offset) {
+        begin = at + *member.bit_offset / 8;
+        size = (*member.bit_offset % 8 + member.bit_size + 7) / 8;
+      }
+      if (is_redacted_step(inner, member.type, rules_.is_redacted)) {
+        // An array of unknown length goes on to the end of what is captured.
+        hole(begin, size > 0 ? begin + size : std::max(rules_.bytes, begin + 1));
+        continue;
+      }
+      if (member.bit_offset) continue;
+      visit(member.type, begin, inner, may_lead && real->kind != TypeKind::kUnion, nesting + 1);
+    }
+  }
+
+  const ShapeRules& rules_;
+  Shape& shape_;
+};
+
+// True where the place lies over a redacted sibling in a union on its path.
+bool overlaps_hidden_sibling(const Expr& place, const IsRedacted& is_redacted) {
+  std::uint64_t begin = 0;
+  std::uint64_t size = strip_typedefs(place.type)->byte_size;
+  bool exact = true;
+  for (const Expr* step = &place;
+       step->kind == ExprKind::kMember || step->kind == ExprKind::kElement;
+       step = &step->operand()) {
+    if (step->kind == ExprKind::kElement) {
+      const auto constant = language::constant_integer(step->operand(1));
+      exact = exact && constant;
+      if (constant) begin += *constant * strip_typedefs(step->type)->byte_size;
+      continue;
+    }
+    begin += step->member->bit_offset ? *step->member->bit_offset / 8 : step->member->byte_offset;
+    const Type* outer = strip_typedefs(step->operand().type);
+    if (outer->kind != TypeKind::kUnion) continue;
+    const auto steps = path_steps(step->operand());
+    const ShapeRules rules{is_redacted, outer->byte_size, 0, false};
+    for (const Hole& hole : shape_of(outer, steps.empty() ? "" : steps.back().path, rules).holes) {
+      if (!exact || (hole.begin < begin + std::max<std::uint64_t>(size, 1) && begin < hole.end)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+bool is_redacted_step(const std::string& path, const Type* type, const IsRedacted& is_redacted) {
+  if (!is_redacted) return false;
+  if (is_redacted(path, type->name)) return true;
+  // Each alias on the way to the real type has a name that a rule may know.
+  for (const Type* alias = type; alias->kind == TypeKind::kTypedef && alias->target != nullptr;) {
+    alias = alias->target;
+    if (is_redacted(path, alias->name)) return true;
+  }
+  return false;
+}
+
+Shape shape_of(const Type* type, const std::string& path, const ShapeRules& rules) {
+  Shape shape;
+  Walk(rules, shape).visit(type, 0, path, true, 0);
+  tidy(shape.holes);
+  std::erase_if(shape.leads, [&](const Lead& lead) {
+    return std::any_of(shape.holes.begin(), shape.holes.end(), [&](const Hole& hole) {
+      const bool over_pointer = hole.begin < lead.at + 8 && lead.at < hole.end;
+      const bool over_length = lead.kind == Lead::Kind::kStdString &&
+                               hole.begin < lead.length_at + 8 && lead.length_at < hole.end;
+      return over_pointer || over_length;
+    });
+  });
+  return shape;
+}
+
+bool is_hidden(const Expr& expr, const IsRedacted& is_redacted) {
+  if (!is_redacted) return false;
+  if (expr.kind == ExprKind::kVariable || expr.kind == ExprKind::kMember) {
+    for (const PathStep& step : path_steps(expr)) {
+      if (is_redacted_step(step.path, step.type, is_redacted)) return true;
+    }
+  }
+  if (expr.is_place()) {
+    const auto steps = path_steps(expr);
+    const std::string path = steps.empty() ? "" : steps.back().path;
+    if (is_redacted_step(path, expr.type, is_redacted)) return true;
+    if (overlaps_hidden_sibling(expr, is_redacted)) return true;
+  }
+  return std::any_of(expr.operands.begin(), expr.operands.end(),
+                     [&](const auto& operand) { return is_hidden(*operand, is_redacted); });
+}
+
+std::vector<Hole> gaps_between(const std::vector<Hole>& holes, std::uint64_t size) {
+  std::vector<Hole> parts;
+  std::uint64_t at = 0;
+  for (const Hole& hole : holes) {
+    if (hole.begin >= size) break;
+    if (at < hole.begin) parts.push_back({at, hole.begin, {}});
+    at = std::max(at, hole.end);
+  }
+  if (at < size) parts.push_back({at, size, {}});
+  return parts;
+}
+
+void tidy(std::vector<Hole>& holes) {
+  std::sort(holes.begin(), holes.end(),
+            [](const Hole& a, const Hole& b) { return a.begin < b.begin; });
+  std::vector<Hole> joined;
+  for (Hole& hole : holes) {
+    // What is redacted stays so, whatever else its bytes are.
+    const bool touches = !joined.empty() && hole.begin < joined.back().end;
+    const bool alike = !joined.empty() && joined.back().end == hole.begin &&
+                       joined.back().why.state == hole.why.state;
+    if (touches || alike) {
+      joined.back().end = std::max(joined.back().end, hole.end);
+      if (hole.why.state == ValueState::kRedacted) joined.back().why = hole.why;
+    } else {
+      joined.push_back(std::move(hole));
+    }
+  }
+  holes = std::move(joined);
+}
+
+}  // namespace nohalt::capture

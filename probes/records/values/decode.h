@@ -1,0 +1,36 @@
+// A record's body back into values. The body is hostile: every offset comes
+// from the layout, every length and status in it is checked, and what does not
+// add up is unavailable.
+//
+// Threading: pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "probes/capture/layout.h"
+#include "probes/language/binder.h"
+#include "probes/records/values/value.h"
+
+namespace nohalt::values {
+
+// What the record's header says, for $pid and $tid.
+struct HitFacts {
+  std::int64_t pid = 0;
+  std::int64_t tid = 0;
+};
+
+// One value for each of layout.values, in order. A body of another size than
+// the layout's gives values that are all unavailable.
+[[nodiscard]] std::vector<NamedValue> decode(const capture::CaptureLayout& layout,
+                                             std::span<const std::byte> body,
+                                             const HitFacts& facts);
+
+// The message: values[i] belongs to template.values[i].
+[[nodiscard]] std::string render(const language::BoundTemplate& message,
+                                 std::span<const NamedValue> values);
+
+}  // namespace nohalt::values

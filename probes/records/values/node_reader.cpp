@@ -1,0 +1,318 @@
+// The type says what the bytes mean; the node says which of them are there.
+#include "probes/records/values/node_reader.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "probes/language/binder_impl.h"
+
+namespace nohalt::values {
+
+using symbols::Member;
+using symbols::strip_typedefs;
+using symbols::Type;
+using symbols::TypeKind;
+
+namespace {
+
+constexpr int kMaxNesting = 32;
+constexpr std::uint32_t kMaxValues = 20'000;
+
+const Why kDamaged = {ValueState::kUnavailable, "the record is damaged"};
+
+Value shell(const Type* type, Value::Kind kind) {
+  Value value;
+  value.kind = kind;
+  value.type = language::type_name(type);
+  value.state = ValueState::kExact;
+  value.byte_size = static_cast<std::uint32_t>(strip_typedefs(type)->byte_size);
+  return value;
+}
+
+void truncate(Value& value, std::string why) {
+  value.state = ValueState::kTruncated;
+  value.why = std::move(why);
+}
+
+std::string as_text(std::span<const std::byte> bytes) {
+  std::string text(bytes.size(), '\0');
+  std::transform(bytes.begin(), bytes.end(), text.begin(),
+                 [](std::byte b) { return static_cast<char>(b); });
+  return text;
+}
+
+}  // namespace
+
+Value absent(const Type* type, const Why& why) {
+  Value value;
+  value.type = language::type_name(type);
+  value.state = why.state;
+  value.why = why.text;
+  return value;
+}
+
+std::uint64_t little_endian(std::span<const std::byte> bytes) {
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, bytes.data(), std::min<std::size_t>(bytes.size(), sizeof bits));
+  return bits;
+}
+
+long double float_from(std::span<const std::byte> bytes) {
+  if (bytes.size() == 4)
+    return std::bit_cast<float>(static_cast<std::uint32_t>(little_endian(bytes)));
+  if (bytes.size() == 8) return std::bit_cast<double>(little_endian(bytes));
+  // x87 extended: ten bytes of sixteen count. Bit patterns that no x87
+  // computes (unnormals) have no value.
+  long double number = 0;
+  std::array<std::byte, sizeof number> copy{};
+  std::copy_n(bytes.begin(), std::min<std::size_t>(bytes.size(), 10), copy.begin());
+  std::memcpy(&number, copy.data(), sizeof number);
+  return number;
+}
+
+std::string enum_name(const Type* type, std::uint64_t bits) {
+  const Type* real = strip_typedefs(type);
+  for (const symbols::Enumerator& candidate : real->enumerators) {
+    if (language::fit_integer(static_cast<std::uint64_t>(candidate.value), real) == bits) {
+      return candidate.name;
+    }
+  }
+  std::string name;
+  std::uint64_t left = bits;
+  for (const symbols::Enumerator& candidate : real->enumerators) {
+    const auto flag = static_cast<std::uint64_t>(candidate.value);
+    if (!std::has_single_bit(flag) || (left & flag) == 0) continue;
+    name += (name.empty() ? "" : "|") + candidate.name;
+    left &= ~flag;
+  }
+  if (name.empty() || left == 0) return name;
+  // A rest that no flag explains: say it, unless that is most of the value.
+  std::string digits;
+  for (std::uint64_t rest = left; rest != 0; rest >>= 4) {
+    digits.insert(digits.begin(), "0123456789abcdef"[rest & 15]);
+  }
+  return name + "|0x" + digits;
+}
+
+std::span<const std::byte> NodeReader::bytes(std::uint32_t offset, std::uint64_t size) const {
+  if (offset > body_.size() || size > body_.size() - offset) return {};
+  return body_.subspan(offset, size);
+}
+
+std::span<const std::byte> NodeReader::node_bytes(const Node& node) const {
+  if (node.kind == Node::Kind::kConstant) return std::as_bytes(std::span(node.constant));
+  return bytes(node.data, node.size);
+}
+
+std::optional<Why> NodeReader::missing(const Node& node) const {
+  if (node.kind == Node::Kind::kAbsent) return node.absent;
+  if (node.kind == Node::Kind::kConstant || node.status == capture::kNowhere) return std::nullopt;
+  const auto status = bytes(node.status, 1);
+  if (status.empty()) return kDamaged;
+  const auto code = static_cast<std::uint8_t>(status[0]);
+  if (code == capture::kStatusCaptured) return std::nullopt;
+  const std::size_t index = static_cast<std::size_t>(code) - capture::kStatusFirstWhy;
+  if (code < capture::kStatusFirstWhy || index >= node.whys.size()) return kDamaged;
+  return node.whys[index];
+}
+
+Value NodeReader::read(const Node& node) {
+  if (const auto why = missing(node)) return absent(node.type, *why);
+  if (node.kind == Node::Kind::kText) return read_text(node);
+  if (node_bytes(node).empty()) return absent(node.type, kDamaged);
+  if (node.bit_size != 0) return read_scalar(node, node.type, 0, node.bit_offset, node.bit_size);
+  return read_at(node, node.type, 0, 0);
+}
+
+std::span<const std::byte> NodeReader::scalar_bytes(const Node& node, Why& why) const {
+  why = kDamaged;
+  if (const auto gone = missing(node)) {
+    why = *gone;
+    return {};
+  }
+  const std::uint64_t size = std::min<std::uint64_t>(strip_typedefs(node.type)->byte_size, 16);
+  const auto all = node_bytes(node);
+  const std::uint64_t wanted = node.bit_size != 0 ? all.size() : size;
+  if (const auto gone = lost(node, 0, wanted)) {
+    why = *gone;
+    return {};
+  }
+  return wanted > all.size() ? std::span<const std::byte>() : all.subspan(0, wanted);
+}
+
+Value NodeReader::read_text(const Node& node) const {
+  if (const auto why = missing(node)) return absent(node.type, *why);
+  const auto length_bytes = bytes(node.length, 4);
+  const auto room = bytes(node.data, node.size);
+  if (length_bytes.empty() || room.empty()) return absent(node.type, kDamaged);
+  const std::uint64_t length = little_endian(length_bytes);
+  const std::uint64_t most = node.text_may_go_on ? node.size : std::uint64_t{node.size} + 1;
+  if (length > most) return absent(node.type, kDamaged);
+  Value value = shell(node.type, Value::Kind::kText);
+  value.text = as_text(room.subspan(0, std::min<std::uint64_t>(length, node.size)));
+  if (length == most) truncate(value, "longer than " + std::to_string(node.size) + " bytes");
+  return value;
+}
+
+std::optional<Why> NodeReader::lost(const Node& node, std::uint64_t at, std::uint64_t size) const {
+  for (const capture::Hole& hole : node.holes) {
+    if (hole.begin < at + std::max<std::uint64_t>(size, 1) && at < hole.end) return hole.why;
+  }
+  const std::uint64_t there = node_bytes(node).size();
+  if (at + size > there || at + size < at) {
+    return Why{ValueState::kUnavailable, "past the bytes that are captured"};
+  }
+  return std::nullopt;
+}
+
+const Node* NodeReader::follow(const Node& node, std::uint64_t at) const {
+  for (const capture::Follow& candidate : node.follows) {
+    if (candidate.at == at) return candidate.node.get();
+  }
+  return nullptr;
+}
+
+Value NodeReader::read_at(const Node& node, const Type* type, std::uint64_t at, int nesting) {
+  const Type* real = strip_typedefs(type);
+  if (++made_ > kMaxValues || nesting > kMaxNesting) {
+    return absent(type, {ValueState::kUnavailable, "too large to show"});
+  }
+  switch (real->kind) {
+    case TypeKind::kStruct:
+    case TypeKind::kUnion:
+      return read_record(node, type, at, nesting);
+    case TypeKind::kArray:
+      return read_array(node, type, at, nesting);
+    case TypeKind::kPointer:
+    case TypeKind::kReference:
+      return read_pointer(node, type, at, nesting);
+    default:
+      return read_scalar(node, type, at, 0, 0);
+  }
+}
+
+Value NodeReader::read_scalar(const Node& node, const Type* type, std::uint64_t at,
+                              std::uint32_t bit_offset, std::uint32_t bit_size) {
+  const Type* real = strip_typedefs(type);
+  const std::uint64_t size =
+      bit_size != 0 ? (std::uint64_t{bit_offset} + bit_size + 7) / 8 : real->byte_size;
+  if (size == 0) return absent(type, {ValueState::kUnavailable, "its size is not known"});
+  if (const auto why = lost(node, at, size)) return absent(type, *why);
+  const auto raw = node_bytes(node).subspan(at, size);
+  if (language::is_floating(real) && bit_size == 0) {
+    Value value = shell(type, Value::Kind::kFloat);
+    value.floating = float_from(raw);
+    return value;
+  }
+  const bool number = language::is_integral(real) || real->kind == TypeKind::kUnspecified;
+  if (!number || size > 8 || bit_size > 64) {
+    Value value = shell(type, Value::Kind::kBytes);
+    value.text = as_text(raw.subspan(0, std::min<std::size_t>(raw.size(), 64)));
+    if (raw.size() > 64) truncate(value, "more than 64 bytes");
+    return value;
+  }
+  Value value = shell(type, Value::Kind::kInteger);
+  value.is_signed = language::is_signed(real);
+  value.bits = little_endian(raw);
+  if (bit_size != 0) {
+    const unsigned up = 64 - bit_offset - bit_size;
+    const unsigned down = 64 - bit_size;
+    const std::uint64_t high = value.bits << up;
+    value.bits = value.is_signed
+                     ? static_cast<std::uint64_t>(static_cast<std::int64_t>(high) >> down)
+                     : high >> down;
+  } else if (real->kind != TypeKind::kBool) {
+    value.bits = language::fit_integer(value.bits, real);
+  }
+  if (real->kind == TypeKind::kBool) value.kind = Value::Kind::kBool;
+  if (real->kind == TypeKind::kChar) value.kind = Value::Kind::kChar;
+  if (real->kind == TypeKind::kEnum) {
+    value.kind = Value::Kind::kEnum;
+    value.text = enum_name(real, value.bits);
+  }
+  if (real->kind == TypeKind::kUnspecified) value.kind = Value::Kind::kPointer;
+  return value;
+}
+
+Value NodeReader::read_pointer(const Node& node, const Type* type, std::uint64_t at, int nesting) {
+  if (const auto why = lost(node, at, 8)) return absent(type, *why);
+  Value value = shell(type, Value::Kind::kPointer);
+  value.bits = little_endian(node_bytes(node).subspan(at, 8));
+  const Node* leads = follow(node, at);
+  if (leads == nullptr || value.bits == 0) return value;
+  if (leads->kind == Node::Kind::kText) {
+    value.target.push_back(read_text(*leads));
+    value.state = value.target[0].state;
+    value.why = value.target[0].why;
+  } else if (const auto why = missing(*leads)) {
+    value.target.push_back(absent(leads->type, *why));
+  } else {
+    value.target.push_back(read_at(*leads, leads->type, 0, nesting + 1));
+  }
+  return value;
+}
+
+Value NodeReader::read_record(const Node& node, const Type* type, std::uint64_t at, int nesting) {
+  const Type* real = strip_typedefs(type);
+  if (language::is_std_string(real)) {
+    const auto layout = language::std_string_layout(real);
+    if (const Node* text = follow(node, at + layout.pointer_offset)) {
+      Value value = read_text(*text);
+      value.type = language::type_name(type);
+      return value;
+    }
+  }
+  Value value = shell(type, Value::Kind::kStruct);
+  if (real->is_declaration) {
+    return absent(type, {ValueState::kUnavailable, "its members are not known in this program"});
+  }
+  for (const Member& member : real->members) {
+    if (member.is_static || member.type == nullptr) continue;
+    std::string name = member.is_base_class ? language::type_name(member.type) : member.name;
+    Value inner;
+    if (member.is_virtual_base) {
+      inner = absent(member.type, {ValueState::kUnavailable, "virtual bases are not covered"});
+    } else if (member.bit_offset) {
+      inner = read_scalar(node, member.type, at + *member.bit_offset / 8,
+                          static_cast<std::uint32_t>(*member.bit_offset % 8), member.bit_size);
+    } else {
+      inner = read_at(node, member.type, at + member.byte_offset, nesting + 1);
+    }
+    value.members.emplace_back(std::move(name), std::move(inner));
+  }
+  if (at + real->byte_size > node_bytes(node).size()) truncate(value, "larger than is captured");
+  return value;
+}
+
+Value NodeReader::read_array(const Node& node, const Type* type, std::uint64_t at, int nesting) {
+  const Type* real = strip_typedefs(type);
+  const Type* item = real->target == nullptr ? nullptr : strip_typedefs(real->target);
+  if (item == nullptr || item->byte_size == 0 || !real->element_count) {
+    return absent(type, {ValueState::kUnavailable, "its length is not known"});
+  }
+  const std::uint64_t count = *real->element_count;
+  if (language::is_byte_char(item) && item->is_signed) {
+    const auto all = node_bytes(node);
+    const std::uint64_t there =
+        at < all.size() ? std::min<std::uint64_t>(count, all.size() - at) : 0;
+    if (const auto why = lost(node, at, there)) return absent(type, *why);
+    Value value = shell(type, Value::Kind::kText);
+    value.text = as_text(all.subspan(at, there));
+    const auto end = value.text.find('\0');
+    if (end != value.text.npos) value.text.resize(end);
+    if (end == value.text.npos && there < count) truncate(value, "longer than is captured");
+    return value;
+  }
+  Value value = shell(type, Value::Kind::kArray);
+  const std::uint64_t shown = std::min<std::uint64_t>(count, max_items_);
+  for (std::uint64_t i = 0; i < shown && made_ < kMaxValues; ++i) {
+    value.items.push_back(read_at(node, real->target, at + i * item->byte_size, nesting + 1));
+  }
+  if (value.items.size() < count) {
+    truncate(value, std::to_string(value.items.size()) + " of " + std::to_string(count) + " shown");
+  }
+  return value;
+}
+
+}  // namespace nohalt::values

@@ -1,0 +1,135 @@
+// Values as text: one line, nothing in it that drives a terminal.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "probes/records/values/format.h"
+#include "probes/records/values/value.h"
+#include "src/base/escape.h"
+
+namespace nohalt::values {
+
+const char* state_name(ValueState state) {
+  switch (state) {
+    case ValueState::kExact:
+      return "exact";
+    case ValueState::kTruncated:
+      return "truncated";
+    case ValueState::kOptimizedOut:
+      return "optimized_out";
+    case ValueState::kUnreadable:
+      return "unreadable";
+    case ValueState::kRedacted:
+      return "redacted";
+    case ValueState::kUnavailable:
+      break;
+  }
+  return "unavailable";
+}
+
+std::string float_text(const Value& value) {
+  if (std::isnan(value.floating)) return std::signbit(value.floating) ? "-nan" : "nan";
+  // Shortest text that reads back as the same number of its type.
+  if (value.byte_size == 4) return fmt::format("{}", static_cast<float>(value.floating));
+  if (value.byte_size == 8) return fmt::format("{}", static_cast<double>(value.floating));
+  return fmt::format("{}", value.floating);
+}
+
+std::string integer_text(const Value& value) {
+  return value.is_signed ? fmt::format("{}", static_cast<std::int64_t>(value.bits))
+                         : fmt::format("{}", value.bits);
+}
+
+namespace {
+
+std::string quoted(const Value& text) {
+  std::string shown = "\"";
+  for (const char c : escape_untrusted(text.text).text)
+    shown += c == '"' ? "\\\"" : std::string(1, c);
+  return shown + "\"" + (text.state == ValueState::kTruncated ? "..." : "");
+}
+
+std::string character(const Value& value) {
+  std::string text = integer_text(value);
+  const bool printable = value.bits >= 0x20 && value.bits < 0x7f;
+  if (printable) text += fmt::format(" '{}'", static_cast<char>(value.bits));
+  return text;
+}
+
+std::string why_not(const Value& value) {
+  const std::string why = escape_untrusted(value.why).text;
+  switch (value.state) {
+    case ValueState::kOptimizedOut:
+      return "<optimized out>";
+    case ValueState::kRedacted:
+      return "<redacted>";
+    case ValueState::kUnreadable:
+      return "<unreadable: " + why + ">";
+    default:
+      return "<unavailable: " + why + ">";
+  }
+}
+
+std::string pointer(const Value& value) {
+  std::string text = fmt::format("{:#x}", value.bits);
+  if (!value.target.empty()) text += " " + to_text(value.target[0]);
+  return text;
+}
+
+}  // namespace
+
+std::string to_text(const Value& value) {
+  switch (value.kind) {
+    case Value::Kind::kNone:
+      return why_not(value);
+    case Value::Kind::kBool:
+      return value.bits == 0 ? "false" : value.bits == 1 ? "true" : integer_text(value);
+    case Value::Kind::kInteger:
+      return integer_text(value);
+    case Value::Kind::kFloat:
+      return float_text(value);
+    case Value::Kind::kChar:
+      return character(value);
+    case Value::Kind::kEnum:
+      return value.text.empty() ? integer_text(value) : escape_untrusted(value.text).text;
+    case Value::Kind::kPointer:
+      return pointer(value);
+    case Value::Kind::kText:
+      return quoted(value);
+    case Value::Kind::kBytes: {
+      std::string text = "<bytes";
+      for (const char byte : value.text)
+        text += fmt::format(" {:02x}", static_cast<std::uint8_t>(byte));
+      return text + ">";
+    }
+    case Value::Kind::kStruct: {
+      std::string text = "{";
+      for (const auto& [name, member] : value.members) {
+        if (text.size() > 1) text += ", ";
+        if (!name.empty()) text += escape_untrusted(name).text + " = ";
+        text += to_text(member);
+      }
+      return text + "}";
+    }
+    case Value::Kind::kArray: {
+      std::string text = "[";
+      for (const Value& item : value.items) text += (text.size() > 1 ? ", " : "") + to_text(item);
+      return text + (value.state == ValueState::kTruncated ? ", ...]" : "]");
+    }
+  }
+  return {};
+}
+
+std::string to_message_text(const Value& value) {
+  const Value* text = &value;
+  if (value.kind == Value::Kind::kPointer && !value.target.empty() &&
+      value.target[0].type.find("char") != std::string::npos) {
+    const bool is_text =
+        value.target[0].kind == Value::Kind::kText || value.target[0].kind == Value::Kind::kNone;
+    if (is_text) text = &value.target[0];
+  }
+  if (text->kind != Value::Kind::kText) return to_text(*text);
+  return escape_untrusted(text->text).text + (text->state == ValueState::kTruncated ? "..." : "");
+}
+
+}  // namespace nohalt::values
