@@ -43,12 +43,14 @@ class Sink {
  private:
   Sink() = default;
   [[nodiscard]] int fd() const;
-  [[nodiscard]] Result<SinkState> write_some(int timeout_ms);
+  void write_some(int timeout_ms);
+  [[nodiscard]] Result<SinkState> state();
 
   UniqueFd file_;  // not valid: stdout
   bool is_terminal_ = false;
   bool is_file_ = false;
   bool closed_ = false;
+  std::string failure_;  // not reported yet
   std::string queue_;
   std::size_t begin_ = 0;  // of what is not yet written
   std::uint64_t lost_ = 0;

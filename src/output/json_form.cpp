@@ -1,0 +1,144 @@
+// The JSON form: names and their order are promises (docs/formats.md).
+#include <algorithm>
+#include <cmath>
+
+#include "src/base/time_text.h"
+#include "src/output/forms.h"
+#include "src/output/json.h"
+
+namespace nohalt::output {
+
+namespace {
+
+void begin(ObjectBuilder& object, const char* kind, std::int64_t wall_ns) {
+  object.set("schema", 1);
+  object.set("kind", kind);
+  object.set("time", rfc3339_utc(wall_ns));
+}
+
+Json value_json(const Value& value) {
+  ObjectBuilder object;
+  object.text("type", value.type);
+  if (!value.json.empty()) {
+    Json parsed = Json::parse(value.json, nullptr, false);
+    object.set("value", parsed.is_discarded() ? Json(value.json) : std::move(parsed));
+  }
+  object.text("state", value.state);
+  object.text("why", value.why);
+  Json finished = object.finish();
+  if (value.bytes_escaped) finished["encoding"] = "escaped";
+  return finished;
+}
+
+// Costs are measurements: a tenth of a nanosecond is more than they are good for.
+double rounded(double ns) { return std::isfinite(ns) ? std::round(ns * 10) / 10 : 0; }
+
+void put_counters(ObjectBuilder& object, const Counters& counters) {
+  object.number("hits", counters.hits);
+  object.number("matched", counters.matched);
+  object.number("recorded", counters.recorded);
+  object.number("suppressed", counters.suppressed);
+  object.number("dropped", counters.dropped);
+  object.number_if("condition_unavailable", counters.condition_unavailable);
+  object.set("cost", {{"mean_ns", rounded(counters.mean_cost_ns)},
+                      {"worst_ns", rounded(counters.worst_cost_ns)}});
+}
+
+std::uint64_t count_of(std::chrono::nanoseconds duration) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, duration.count()));
+}
+
+Json removal_json(const Receipt& receipt) {
+  ObjectBuilder object;
+  if (receipt.target_gone) {
+    object.set("target_gone", true);
+  } else {
+    object.set("text_restored", receipt.text_restored);
+    object.set("mappings_as_before", receipt.mappings_as_before);
+    object.set("descriptors_as_before", receipt.descriptors_as_before);
+    object.set("threads_as_before", receipt.threads_as_before);
+  }
+  object.texts("left", receipt.left);
+  return object.finish();
+}
+
+void put_origin(ObjectBuilder& object, const Origin& origin) {
+  object.text("exe", origin.exe);
+  object.text("build_id", origin.build_id);
+  object.text("service", origin.service);
+  object.text("version", origin.version);
+}
+
+}  // namespace
+
+std::string hit_json(const Origin& origin, const Hit& hit) {
+  ObjectBuilder object;
+  begin(object, "log", hit.wall_ns);
+  object.number("seq", hit.seq);
+  object.text("probe", hit.probe);
+  object.text("host", origin.host);
+  object.number("pid", static_cast<std::uint64_t>(origin.pid));
+  object.number_if("tid", hit.tid);
+  object.text("thread", hit.thread);
+  put_origin(object, origin);
+  object.text("file", hit.file);
+  object.number_if("line", hit.line);
+  object.text("function", hit.function);
+  object.text("message", hit.message);
+  ObjectBuilder values;
+  for (const Value& value : hit.values) values.set(value.name, value_json(value));
+  object.set_if("values", values.finish());
+  object.number("suppressed", hit.suppressed);
+  object.number("dropped", hit.dropped);
+  object.text("engine", origin.engine);
+  return json_line(object.finish());
+}
+
+std::string notice_json(const Origin& origin, const Notice& notice) {
+  ObjectBuilder object;
+  begin(object, "notice", notice.wall_ns);
+  object.text("probe", notice.probe);
+  object.text("run", origin.run);
+  object.text("host", origin.host);
+  object.number("pid", static_cast<std::uint64_t>(origin.pid));
+  object.text("reason", notice.reason);
+  object.text("message", notice.message);
+  return json_line(object.finish());
+}
+
+std::string receipt_json(const Origin& origin, const Receipt& receipt) {
+  ObjectBuilder object;
+  begin(object, "receipt", receipt.wall_ns);
+  object.text("run", origin.run);
+  object.text("host", origin.host);
+  object.number("pid", static_cast<std::uint64_t>(origin.pid));
+  put_origin(object, origin);
+  object.text("outcome", receipt.outcome);
+  object.number("lasted_ms", count_of(receipt.lasted) / 1'000'000);
+  object.set("holds", {{"count", receipt.holds},
+                       {"longest_ns", json_number(count_of(receipt.longest_hold))},
+                       {"total_ns", json_number(count_of(receipt.total_hold))}});
+  put_counters(object, receipt.total);
+  object.number("lost_output", receipt.lost_output);
+  Json probes = Json::array();
+  if (receipt.probes.size() > 1) {
+    for (const ProbeCounters& probe : receipt.probes) {
+      ObjectBuilder one;
+      one.text("probe", probe.probe);
+      one.text("location", probe.location);
+      put_counters(one, probe.counters);
+      probes.push_back(one.finish());
+    }
+  }
+  object.set_if("probes", std::move(probes));
+  object.set("removal", removal_json(receipt));
+  object.texts("lowered", receipt.lowered);
+  Json redactions = Json::object();
+  for (const auto& [rule, count] : receipt.redactions) redactions[rule] = json_number(count);
+  object.set_if("redactions", std::move(redactions));
+  object.text("output_salt", receipt.output_salt);
+  object.text("engine", origin.engine);
+  return json_line(object.finish());
+}
+
+}  // namespace nohalt::output

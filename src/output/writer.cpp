@@ -1,0 +1,45 @@
+// Each record passes redaction, then its form, then the sink.
+#include "src/output/writer.h"
+
+#include "src/output/forms.h"
+#include "src/output/redact.h"
+
+namespace nohalt::output {
+
+Writer::Writer(Sink sink, session::Format format, Origin origin, Talk& talk)
+    : sink_(std::move(sink)), format_(format), origin_(std::move(origin)), talk_(talk) {}
+
+void Writer::put(const std::string& line) {
+  // On a terminal the live line stands where the record is to go.
+  if (sink_.is_terminal()) talk_.clear_status();
+  sink_.put(line);
+}
+
+void Writer::hit(const Hit& hit) {
+  Hit shown = hit;
+  redact_hit(shown, redactions_);
+  const bool json = format_ == session::Format::kJson;
+  const bool colour = sink_.is_terminal() && talk_.colour();
+  const std::string line = json ? hit_json(origin_, shown) : hit_text(shown, colour);
+  digest_.add(line);
+  put(line);
+}
+
+void Writer::notice(const Notice& notice) {
+  if (format_ == session::Format::kJson)
+    put(notice_json(origin_, notice));
+  else
+    talk_.say(notice_text(notice, talk_.colour()));
+}
+
+void Writer::receipt(Receipt receipt) {
+  receipt.redactions = redactions_;
+  receipt.lost_output = sink_.lost();
+  receipt.output_salt = digest_.salt();
+  if (format_ == session::Format::kJson)
+    put(receipt_json(origin_, receipt));
+  else
+    talk_.say(receipt_text(receipt));
+}
+
+}  // namespace nohalt::output
