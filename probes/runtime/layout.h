@@ -31,6 +31,7 @@ inline constexpr uint32_t kMaxStaticRanges = 8;
 inline constexpr uint32_t kMaxHitStack =
     768;  // bytes a hit takes of the target's stack, red zone excluded
 inline constexpr uint32_t kMaxFrameBytes = 64 * 1024;
+inline constexpr uint64_t kSlowHit = uint64_t{1} << 63;  // no time stamp counter gets there
 inline constexpr char kControlName[] =
     "nohalt-control";  // memfd names, as /proc/PID/maps shows them
 inline constexpr char kCodeName[] = "nohalt-code";
@@ -154,7 +155,7 @@ struct SiteConstants {
   uint8_t* slots;      // slot 0
   uint64_t slot_mask;  // slot count - 1
   uint64_t generation;
-  uint32_t site;
+  uint32_t site;       // this and the next as in a record's header
   uint32_t body_size;  // what a record holds, at most slot_size - sizeof(RecordHeader)
   uint32_t slot_size;
   uint32_t tid_offset;  // of the thread id from fs:0; 0: unknown
@@ -172,14 +173,17 @@ struct SiteConstants {
 struct HitContext {
   SavedRegisters regs;
   const SiteConstants* site;
-  uint64_t tsc_entry;  // when the hit began, where it was chosen to be timed whole; else 0
+  // When the hit began, where it was chosen to be timed whole, else 0. kSlowHit
+  // is set in it once a system call was made on the way.
+  uint64_t tsc_entry;
   uint64_t tsc_begin;  // set by take_token
   uint64_t seq;        // set by take_token
-  uint64_t slow;       // not 0: a system call was made on the way
-  uint64_t reserved[6];
+  uint64_t reserved[7];
   uint64_t xmm[16][2];
 };
 static_assert(offsetof(HitContext, xmm) == 256);
+static_assert(offsetof(SiteConstants, body_size) - offsetof(SiteConstants, site) ==
+              offsetof(RecordHeader, body_size) - offsetof(RecordHeader, site));
 
 // The entry points of the runtime's code (see runtime_blob.h for their offsets).
 // Calling convention: System V, general registers only; every one of them is

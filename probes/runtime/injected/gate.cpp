@@ -4,8 +4,8 @@
 // is timed:
 //  - An admitted hit has read the clock once for the lease. The second reading
 //    is made for the first 64, for each that made a system call (where it does
-//    not show, and where costs differ most), and for one in 16 of the rest,
-//    which is charged 16-fold.
+//    not show, and where costs differ most), and for one in 64 of the rest,
+//    which is charged 64-fold.
 //  - A hit that is not admitted is charged at a running estimate, 256 of them at
 //    a time: the thread whose increment of the counter crosses the boundary
 //    charges for all, so none is missed and none charged twice whatever the
@@ -37,7 +37,7 @@ void learn_quick_cost(const HitContext& hit) {
   ProbeControl& probe = *hit.site->probe;
   uint64_t estimate = load(probe.quick_cost_ticks);
   if (estimate == 0 || estimate > probe.cpu_outlier_ticks) estimate = kFirstEstimate;
-  uint64_t cost = read_clock() - hit.tsc_entry;
+  uint64_t cost = read_clock() - (hit.tsc_entry & ~kSlowHit);
   if (cost > 4 * estimate) cost = 4 * estimate;
   const uint64_t next = (estimate * 7 + cost + 7) / 8;
   __atomic_store_n(&probe.quick_cost_ticks, next, __ATOMIC_RELAXED);
@@ -94,7 +94,8 @@ NOHALT_RUNTIME_ENTRY void nohalt_finish(HitContext* hit, uint64_t outcome) {
     if (outcome == kConditionUnavailable) add(site.probe->condition_unavailable, 1);
     charge_quick(site, add(site.probe->unmatched, 1));
   }
-  if (__builtin_expect(hit->tsc_entry != 0, 0) && outcome != kDropped) learn_quick_cost(*hit);
+  if (__builtin_expect((hit->tsc_entry & ~kSlowHit) != 0, 0) && outcome != kDropped)
+    learn_quick_cost(*hit);
 }
 
 }  // namespace nohalt::runtime

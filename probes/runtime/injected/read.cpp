@@ -47,7 +47,7 @@ bool is_user_range(uint64_t from, uint64_t size) {
 int64_t read_ranges(HitContext& hit, Byte* to, const Range* ranges, uint64_t count,
                     uint64_t total) {
   const Range local{reinterpret_cast<uint64_t>(to), total};
-  hit.slow = 1;
+  hit.tsc_entry |= kSlowHit;
   int64_t result = 310;  // __NR_process_vm_readv
   register const Range* remote asm("r10") = ranges;
   register uint64_t remote_count asm("r8") = count;

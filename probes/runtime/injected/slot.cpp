@@ -25,7 +25,8 @@ void note_worst(ProbeControl& probe, uint64_t cost) {
 
 void account(const HitContext& hit, uint64_t weight) {
   ProbeControl& probe = *hit.site->probe;
-  const uint64_t begin = hit.tsc_entry != 0 ? hit.tsc_entry : hit.tsc_begin;
+  const uint64_t entry = hit.tsc_entry & ~kSlowHit;
+  const uint64_t begin = entry != 0 ? entry : hit.tsc_begin;
   uint64_t cost = read_clock() - begin + kUntimedTicks;
   note_worst(probe, cost);
   if (cost > probe.cpu_outlier_ticks) {
@@ -41,10 +42,11 @@ void account(const HitContext& hit, uint64_t weight) {
 }
 
 void account_if_chosen(const HitContext& hit) {
-  if (hit.slow != 0 || hit.seq < 64) {
+  constexpr uint64_t kOneIn = 64;
+  if ((hit.tsc_entry & kSlowHit) != 0 || hit.seq < kOneIn) {
     account(hit, 1);
-  } else if (hit.seq % 16 == 0) {
-    account(hit, 16);
+  } else if (hit.seq % kOneIn == 0) {
+    account(hit, kOneIn);
   }
 }
 
@@ -68,8 +70,7 @@ NOHALT_RUNTIME_ENTRY void* nohalt_reserve(HitContext* hit) {
 NOHALT_RUNTIME_ENTRY void nohalt_commit(HitContext* hit, void* body) {
   const SiteConstants& site = *hit->site;
   auto* header = reinterpret_cast<RecordHeader*>(static_cast<Byte*>(body) - sizeof(RecordHeader));
-  header->site = site.site;
-  header->body_size = site.body_size;
+  reinterpret_cast<Word&>(header->site) = reinterpret_cast<const Word&>(site.site);
   header->generation = site.generation;
   header->seq = hit->seq;
   header->tsc = hit->tsc_begin;

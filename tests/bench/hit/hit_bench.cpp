@@ -110,8 +110,9 @@ void print_ratios(const Case& source, const Case& full, const Case& quick) {
     overhead.push_back(full_ns.back() / source_ns.back());
     share.push_back(quick_ns.back() / full_ns.back());
   }
-  std::printf("\nin turn, medians: in source %.1f ns, trampoline %.1f ns, condition false %.1f ns\n",
-              median(source_ns), median(full_ns), median(quick_ns));
+  std::printf(
+      "\nin turn, medians: in source %.1f ns, trampoline %.1f ns, condition false %.1f ns\n",
+      median(source_ns), median(full_ns), median(quick_ns));
   std::printf("trampoline / in source          %.2f  (aim 1.3)\n", median(overhead));
   std::printf("condition false / trampoline    %.2f  (aim 0.5, or 20 ns)\n", median(share));
 }
@@ -119,9 +120,14 @@ void print_ratios(const Case& source, const Case& full, const Case& quick) {
 int run(int argc, char** argv) {
   const std::vector<Case> cases = all_cases();
   for (const Case& one : cases) {
-    benchmark::RegisterBenchmark(one.name.c_str(), [&one](benchmark::State& state) {
-      for (auto _ : state) state.SetIterationTime(one.batch());
-    })->UseManualTime()->Iterations(1000)->Repetitions(5)->ReportAggregatesOnly(true);
+    benchmark::RegisterBenchmark(one.name.c_str(),
+                                 [&one](benchmark::State& state) {
+                                   for (auto _ : state) state.SetIterationTime(one.batch());
+                                 })
+        ->UseManualTime()
+        ->Iterations(1000)
+        ->Repetitions(5)
+        ->ReportAggregatesOnly(true);
   }
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();

@@ -208,9 +208,9 @@ TEST_F(Reading, StackIsLoadedPlainlyOnlyWhereItIsProvenMapped) {
   const auto read = run_.function<Read>(RuntimeEntry::kReadFrame);
   hit_.regs.rsp = address(stack.edge(3 * kPage + 200));
   const auto plain = [&](std::uint64_t from, std::uint64_t size) {
-    hit_.slow = 0;
+    hit_.tsc_entry = 0;
     EXPECT_EQ(read(&hit_, to_.data(), size, from), 0);
-    return hit_.slow == 0;
+    return hit_.tsc_entry == 0;
   };
   EXPECT_TRUE(plain(hit_.regs.rsp, 8));
   EXPECT_TRUE(plain(hit_.regs.rsp - 128, 328));
@@ -234,9 +234,9 @@ TEST_F(Reading, StaticDataIsLoadedPlainlyOnlyInItsRanges) {
   site_.static_ranges[1] = {address(data.edge(100)), address(data.edge(50))};
   const auto read = run_.function<Read>(RuntimeEntry::kReadStatic);
   EXPECT_EQ(read(&hit_, to_.data(), 50, address(data.edge(100))), 0);
-  EXPECT_EQ(hit_.slow, 0u);
+  EXPECT_EQ(hit_.tsc_entry, 0u);
   EXPECT_EQ(read(&hit_, to_.data(), 51, address(data.edge(100))), 0);
-  EXPECT_EQ(hit_.slow, 1u);
+  EXPECT_EQ(hit_.tsc_entry, runtime::kSlowHit);
   EXPECT_LT(read(&hit_, to_.data(), 51, address(data.edge(50))), 0);
 }
 

@@ -15,8 +15,8 @@
 // Gates. The process-wide gate and the probe's state are asked when only rax, rdi
 // and the flags are saved, so that a dormant probe costs two loads. What a hit
 // costs is accounted by the runtime (see probes/runtime/injected/gate.cpp): here
-// one hit in about 256 that end early is chosen to be timed as a whole, by the
-// low bytes of the three counters in exactly one of which every hit ends.
+// one hit in 256 that end early is chosen to be timed as a whole, by the counter
+// in which it is about to end.
 #include "probes/engines/inline/trampoline/trampoline.h"
 
 #include <asmjit/asmjit.h>
@@ -148,14 +148,12 @@ class Builder {
   void choose_timing() {
     a_.lea(rcx, ptr(constants_));
     a_.mov(at(rsp, offsetof(HitContext, site)), rcx);
-    a_.movzx(ecx, byte_ptr(rsi, offsetof(ProbeControl, unmatched)));
-    a_.add(cl, byte_ptr(rsi, offsetof(ProbeControl, suppressed)));
-    a_.xor_(eax, eax);
-    a_.mov(at(rsp, offsetof(HitContext, slow)), rax);
-    a_.add(cl, byte_ptr(rsi, offsetof(ProbeControl, next_seq)));
-    a_.jz(time_hit_);
+    a_.mov(at(rsp, offsetof(HitContext, tsc_entry)), asmjit::imm(0));
+    a_.cmp(byte_ptr(rsi, offsetof(ProbeControl, unmatched)), asmjit::imm(255));
+    a_.je(time_hit_);
+    a_.cmp(byte_ptr(rsi, offsetof(ProbeControl, suppressed)), asmjit::imm(255));
+    a_.je(time_hit_);
     a_.bind(timed_);
-    a_.mov(at(rsp, offsetof(HitContext, tsc_entry)), rax);
   }
 
   void place_timing() {
@@ -163,6 +161,7 @@ class Builder {
     a_.rdtsc();
     a_.shl(rdx, asmjit::imm(32));
     a_.or_(rax, rdx);
+    a_.mov(at(rsp, offsetof(HitContext, tsc_entry)), rax);
     a_.jmp(timed_);
   }
 
