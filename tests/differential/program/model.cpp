@@ -89,6 +89,7 @@ std::int64_t Model::read(Helper helper, char region, std::int64_t to_offset,
   const bool plain = (helper == Helper::kReadFrame && memory.on_stack(from, to.size())) ||
                      (helper == Helper::kReadStatic && memory.in_data(from, to.size()));
   if (plain) {
+    if (logs_every_read_) calls_.push_back({helper, region, 0, to.size(), from, 0});
     // May have been read without a call: the same bytes, and no trace.
     std::memcpy(to.data(), reinterpret_cast<const void*>(from), to.size());
     return 0;

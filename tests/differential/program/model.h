@@ -55,6 +55,8 @@ class Model {
   std::int64_t read(program::Helper helper, char region, std::int64_t to_offset,
                     std::span<std::byte> to, std::uint64_t from, std::uint64_t length);
 
+  // Logs reads of known memory too, which an executor may make without a call.
+  void log_every_read() { logs_every_read_ = true; }
   [[nodiscard]] std::span<std::byte> record() { return record_; }
   [[nodiscard]] const std::vector<HelperCall>& calls() const { return calls_; }
   // The record as it was when it was committed; empty where it was not.
@@ -68,6 +70,7 @@ class Model {
   std::vector<HelperCall> calls_;
   std::int64_t first_on_stack_ = 0;
   bool seen_on_stack_ = false;
+  bool logs_every_read_ = false;
 };
 
 // The interpreter's way into a model.

@@ -1,0 +1,93 @@
+// Reads of the hit's frame are plain loads exactly where the memory is proven
+// mapped, to the byte; beyond, the runtime is asked.
+#include <gtest/gtest.h>
+
+#include "probes/engines/inline/translate/translate.h"
+#include "probes/program/assembler.h"
+#include "tests/differential/program/machine.h"
+
+namespace nohalt::program_test {
+namespace {
+
+using program::AluOp;
+using program::Assembler;
+using program::Helper;
+using program::Outcome;
+using program::Register;
+using program::Size;
+
+// Where the address to read comes from.
+enum class From { kUnknownNumber, kRspPlusConstant };
+
+program::Program reader(std::uint64_t size, From from, std::int32_t distance) {
+  Assembler as;
+  as.load(Size::k8, Register::kR3, Register::kR1,
+          from == From::kUnknownNumber ? offsetof(runtime::SavedRegisters, r15)
+                                       : offsetof(runtime::SavedRegisters, rsp));
+  if (from == From::kRspPlusConstant) as.alu(AluOp::kAdd, Register::kR3, distance);
+  as.mov(Register::kR1, Register::kR10);
+  as.alu(AluOp::kAdd, Register::kR1, -64);
+  as.mov(Register::kR2, size);
+  as.call(Helper::kReadFrame);
+  as.exit(Outcome::kNoMatch);
+  program::Program program;
+  program.code = *as.finish();
+  return program;
+}
+
+// Whether reading [rsp + distance, + size) asks the runtime.
+bool asks_runtime(std::uint64_t size, std::int32_t distance, std::uint32_t frame_bytes,
+                  std::uint64_t rsp_in_page, From from = From::kUnknownNumber) {
+  Machine machine;
+  inline_translate::Surroundings surroundings = machine.surroundings();
+  surroundings.frame_bytes = frame_bytes;
+  const auto body = inline_translate::translate(reader(size, from, distance), surroundings);
+  EXPECT_TRUE(body) << body.error().message;
+  if (!body) return false;
+  Model model(1, 8);
+  model.log_every_read();
+  const auto stack = reinterpret_cast<std::uint64_t>(TargetMemory::get().stack);
+  model.context().regs.rsp = stack + 4096 + rsp_in_page;
+  model.context().regs.r15 =
+      model.context().regs.rsp + static_cast<std::uint64_t>(static_cast<std::int64_t>(distance));
+  EXPECT_EQ(machine.run(body->code, model), 0U);
+  return !model.calls().empty();
+}
+
+TEST(FrameRead, LoadsPlainlyFromTheRedZoneToTheEndOfTheFrame) {
+  for (const std::uint64_t size : {1, 2, 4, 8, 12, 16, 24, 32})
+    for (const From from : {From::kUnknownNumber, From::kRspPlusConstant}) {
+      const auto end = 100 - static_cast<std::int32_t>(size);
+      EXPECT_FALSE(asks_runtime(size, -128, 100, 2048, from)) << size;
+      EXPECT_FALSE(asks_runtime(size, end, 100, 2048, from)) << size;
+    }
+}
+
+TEST(FrameRead, AsksTheRuntimeOneByteBeyondTheFrame) {
+  for (const std::uint64_t size : {1, 2, 4, 8, 12, 16, 24, 32}) {
+    const auto beyond = 101 - static_cast<std::int32_t>(size);
+    EXPECT_TRUE(asks_runtime(size, -129, 100, 2048)) << size;
+    EXPECT_TRUE(asks_runtime(size, beyond, 100, 2048)) << size;
+  }
+}
+
+TEST(FrameRead, LoadsPlainlyWithinThePageBelowRspWhereTheFrameIsUnknown) {
+  for (const std::uint64_t size : {1, 2, 4, 8, 12, 16, 24, 32}) {
+    const auto last = 4096 - 2048 - static_cast<std::int32_t>(size);
+    EXPECT_FALSE(asks_runtime(size, -2048, 0, 2048)) << size;
+    EXPECT_FALSE(asks_runtime(size, last, 0, 2048)) << size;
+    EXPECT_TRUE(asks_runtime(size, -2049, 0, 2048)) << size;
+    EXPECT_TRUE(asks_runtime(size, last + 1, 0, 2048)) << size;
+  }
+}
+
+TEST(FrameRead, TakesThePageBelowForAnRspAtThePageBorder) {
+  EXPECT_FALSE(asks_runtime(8, -8, 0, 0));
+  EXPECT_TRUE(asks_runtime(8, 0, 0, 0));
+  EXPECT_TRUE(asks_runtime(8, -4, 0, 0));
+}
+
+TEST(FrameRead, AsksTheRuntimeForMoreThanAFewWords) { EXPECT_TRUE(asks_runtime(33, 0, 400, 2048)); }
+
+}  // namespace
+}  // namespace nohalt::program_test
