@@ -13,10 +13,10 @@ packages_of() {
     source)  # fetching and building Debian source packages
       echo "dpkg-dev make patch ca-certificates" ;;
     tests)
-      echo "libgtest-dev libbenchmark-dev ccache python3 gdb binutils procps
-            util-linux" ;;
+      echo "libgtest-dev libbenchmark-dev ccache python3 gdb binutils clang-19
+            procps util-linux" ;;
     bench)  # the peers that nohalt is measured beside
-      echo "lldb-19 clang-19 bpftrace lttng-tools liblttng-ust-dev libbenchmark-dev" ;;
+      echo "lldb-19 bpftrace lttng-tools liblttng-ust-dev" ;;
     *)
       echo "packages.sh: no group named '$1'" >&2
       return 1 ;;
