@@ -33,7 +33,7 @@ using test::Harness;
 using test::Outcome;
 
 constexpr std::int8_t kRcx = 1, kRsp = 4, kRbp = 5;
-constexpr int kStates = 4;
+constexpr int kStates = 3;
 constexpr std::int32_t kBranchDistance = 0x40;  // to the exit for taken branches
 constexpr std::uint64_t kStatusFlags = 0x8d5;   // CF PF AF ZF SF OF
 

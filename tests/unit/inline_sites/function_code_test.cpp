@@ -60,6 +60,10 @@ TEST(FunctionCode, CollectsBranchTargetsFromInsideAndOutside) {
   EXPECT_FALSE(code.code.branches_into({kEntry + 1, kEntry + 3}));
 }
 
+TEST(FunctionCode, TakesATransactionForABranchThatIsNotKnown) {
+  EXPECT_TRUE(TestCode({0xc7, 0xf8, 0, 0, 0, 0, 0xc3}).code.has_unknown_indirect_jump());
+}
+
 TEST(FunctionCode, RefusesARangeOutsideItsText) {
   TestCode code({0xc3});
   code.input.range.end = kEntry + 1000;

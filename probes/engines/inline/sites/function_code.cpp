@@ -123,6 +123,8 @@ void FunctionCode::prove_jump_tables(const ReadData& read_data) {
     unknown_indirect_jump_ = false;
     for (std::size_t i = 0; i < instructions_.size(); ++i) {
       const Instruction& jump = instructions_[i].instruction;
+      // Aborts of a transaction lead to a place that is not looked for.
+      if (jump.has(Trait::kTransaction)) unknown_indirect_jump_ = true;
       // Through a word at a fixed place: a tail call, as through the linker's table.
       if (jump.flow != Flow::kIndirectJump || jump.rip_relative) continue;
       const auto table = find_jump_table(instructions_, i, targets_);
