@@ -138,6 +138,11 @@ Result<ExprPtr> Binder::comparison(const Syntax& syntax, ExprPtr left, ExprPtr r
 }
 
 Result<ExprPtr> Binder::arithmetic(const Syntax& syntax, ExprPtr left, ExprPtr right) {
+  for (const Expr* side : {left.get(), right.get()}) {
+    if (side->kind == ExprKind::kText) {
+      return mismatch(side->span, "text can only be compared with == and !=");
+    }
+  }
   if (is_pointer(left->type) || is_pointer(right->type)) {
     return pointer_arithmetic(syntax, std::move(left), std::move(right));
   }

@@ -166,6 +166,14 @@ std::optional<Why> NodeReader::lost(const Node& node, std::uint64_t at, std::uin
   return std::nullopt;
 }
 
+std::optional<Why> NodeReader::wholly_lost(const Node& node, std::uint64_t at,
+                                           std::uint64_t size) const {
+  for (const capture::Hole& hole : node.holes) {
+    if (size > 0 && hole.begin <= at && at + size <= hole.end) return hole.why;
+  }
+  return size > 0 && at >= node_bytes(node).size() ? lost(node, at, size) : std::nullopt;
+}
+
 const Node* NodeReader::follow(const Node& node, std::uint64_t at) const {
   for (const capture::Follow& candidate : node.follows) {
     if (candidate.at == at) return candidate.node.get();

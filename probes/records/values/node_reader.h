@@ -40,6 +40,8 @@ class NodeReader {
   // Where these bytes of the node were not copied.
   [[nodiscard]] std::optional<Why> lost(const Node& node, std::uint64_t at,
                                         std::uint64_t size) const;
+  [[nodiscard]] std::optional<Why> wholly_lost(const Node& node, std::uint64_t at,
+                                               std::uint64_t size) const;
   [[nodiscard]] const Node* follow(const Node& node, std::uint64_t at) const;
   [[nodiscard]] std::span<const std::byte> node_bytes(const Node& node) const;
 

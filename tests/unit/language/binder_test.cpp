@@ -1,0 +1,151 @@
+// What names and types come to, and what is refused.
+#include "probes/language/binder.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/language/fake_scope.h"
+
+namespace nohalt::language {
+namespace {
+
+using test::FakeScope;
+using test::StockScope;
+
+class BinderTest : public testing::Test {
+ protected:
+  std::string type_of(const std::string& text, bool raw = false) {
+    const auto bound = bind_expression(text, stock_.scope, {raw, false});
+    return bound ? type_name((*bound)->root->type) : bound.error().message;
+  }
+  Error error_of(const std::string& text) {
+    const auto bound = bind_expression(text, stock_.scope, {});
+    return bound ? Error{} : bound.error();
+  }
+  StockScope stock_;
+};
+
+TEST_F(BinderTest, gives_every_operator_the_type_that_c_gives_it) {
+  EXPECT_EQ(type_of("count + 1"), "int");
+  EXPECT_EQ(type_of("count + total"), "unsigned int");
+  EXPECT_EQ(type_of("count + 1l"), "long");
+  EXPECT_EQ(type_of("total + 1l"), "long");
+  EXPECT_EQ(type_of("total + 1ul"), "unsigned long");
+  EXPECT_EQ(type_of("count + ratio"), "double");
+  EXPECT_EQ(type_of("*text + *text"), "int");
+  EXPECT_EQ(type_of("1ul << count"), "unsigned long");
+  EXPECT_EQ(type_of("count == 1"), "bool");
+  EXPECT_EQ(type_of("0xffffffff"), "unsigned int");
+  EXPECT_EQ(type_of("4294967295"), "long");
+  EXPECT_EQ(type_of("u->name"), "char *");
+  EXPECT_EQ(type_of("&u->age"), "int *");
+  EXPECT_EQ(type_of("*items"), "int");
+  EXPECT_EQ(type_of("items"), "int [4]");
+  EXPECT_EQ(type_of("(unsigned char)count"), "unsigned char");
+  EXPECT_EQ(type_of("len(items)"), "unsigned long");
+}
+
+TEST_F(BinderTest, knows_an_enumerator_beside_its_enum) {
+  EXPECT_EQ(type_of("st == RUNNING"), "bool");
+  EXPECT_EQ(type_of("RUNNING != st"), "bool");
+  EXPECT_EQ(error_of("count + RUNNING").reason, "unknown-name");
+}
+
+TEST_F(BinderTest, names_what_may_have_been_meant) {
+  const Error error = error_of("1 + coutn");
+  EXPECT_EQ(error.reason, "unknown-name");
+  EXPECT_EQ(error.message, "expression: there is no variable 'coutn' here\n  1 + coutn\n      ^");
+  EXPECT_EQ(error.hint, "Did you mean 'count'?");
+  const Error member = error_of("u->nmae");
+  EXPECT_EQ(member.message, "expression: 'struct user' has no member 'nmae'\n  u->nmae\n     ^");
+  EXPECT_EQ(member.hint, "Did you mean 'name'?");
+}
+
+TEST_F(BinderTest, says_where_an_optimised_out_variable_is_available) {
+  const Error error = error_of("gone");
+  EXPECT_EQ(error.reason, "optimized-out");
+  EXPECT_EQ(error.message, "expression: 'gone' exists, but is optimised out here\n  gone\n  ^");
+  EXPECT_EQ(error.hint, "It is available at lines 41, 43.");
+  EXPECT_TRUE(bind_expression("gone", stock_.scope, {false, true}));
+}
+
+TEST_F(BinderTest, suggests_the_other_member_operator) {
+  EXPECT_EQ(error_of("me->age").message,
+            "expression: 'struct user' is not a pointer\n  me->age\n    ^");
+  EXPECT_EQ(error_of("me->age").hint, "Use . instead of ->.");
+  EXPECT_EQ(error_of("u.age").hint, "Use -> instead of '.'.");
+  EXPECT_EQ(error_of("count.x").reason, "not-a-record");
+  EXPECT_EQ(error_of("*count").reason, "not-a-pointer");
+}
+
+TEST_F(BinderTest, refuses_what_c_has_no_meaning_for) {
+  EXPECT_EQ(error_of("me == me").reason, "type-mismatch");
+  EXPECT_EQ(error_of("u + \"x\"").reason, "type-mismatch");
+  EXPECT_EQ(error_of("ratio % 2").reason, "type-mismatch");
+  EXPECT_EQ(error_of("count == \"x\"").reason, "type-mismatch");
+  EXPECT_EQ(error_of("text < \"x\"").reason, "type-mismatch");
+  EXPECT_EQ(error_of("*blob").reason, "type-mismatch");
+  EXPECT_EQ(error_of("count / 0").reason, "type-mismatch");
+  EXPECT_EQ(error_of("u == 3").reason, "type-mismatch");
+  EXPECT_EQ(error_of("(nosuch *)blob").reason, "unknown-type");
+}
+
+TEST_F(BinderTest, keeps_raw_reads_to_those_with_the_right) {
+  for (const std::string text : {"u + 1", "u[1]", "items[4]", "items[-1]", "(int *)u",
+                                 "(int *)count", "*(int *)0x1000", "((int *)(void *)u)"}) {
+    EXPECT_EQ(error_of(text).reason, "needs-raw-right") << text;
+    EXPECT_EQ(error_of(text).code, ErrorCode::kDenied) << text;
+    EXPECT_TRUE(bind_expression(text, stock_.scope, {true, false})) << text;
+  }
+  for (const std::string text :
+       {"u[0]", "items[3]", "items[count]", "(struct user *)blob", "((struct user *)blob)->age",
+        "(int *)text", "(void *)u", "(long)u", "u == 0", "(struct user *)u"}) {
+    EXPECT_EQ(error_of(text).reason, "") << text << ": " << error_of(text).message;
+  }
+}
+
+TEST_F(BinderTest, follows_inheritance_and_keeps_out_of_it_otherwise) {
+  FakeScope& scope = stock_.scope;
+  const Type* base =
+      scope.record(TypeKind::kStruct, "Base", 8, {FakeScope::member("id", stock_.int_type, 0)});
+  symbols::Member inherited = FakeScope::member("", base, 16);
+  inherited.is_base_class = true;
+  const Type* derived = scope.record(TypeKind::kStruct, "Derived", 24,
+                                     {FakeScope::member("own", stock_.int_type, 0), inherited});
+  scope.local("b", scope.pointer(base));
+  scope.local("d", scope.pointer(derived));
+  EXPECT_EQ(type_of("d->id"), "int");
+  EXPECT_EQ(type_of("((struct Derived *)b)->own"), "int");
+  EXPECT_EQ(type_of("((struct Base *)d)->id"), "int");
+  EXPECT_EQ(error_of("(struct user *)d").reason, "needs-raw-right");
+}
+
+TEST_F(BinderTest, does_not_follow_a_pointer_out_of_a_union_with_numbers) {
+  FakeScope& scope = stock_.scope;
+  const Type* mixed = scope.record(TypeKind::kUnion, "union mixed", 8,
+                                   {FakeScope::member("number", stock_.int_type, 0),
+                                    FakeScope::member("who", scope.pointer(stock_.user), 0)});
+  scope.local("m", scope.pointer(mixed));
+  EXPECT_EQ(error_of("m->number").reason, "");
+  EXPECT_EQ(error_of("m->who->age").reason, "needs-raw-right");
+}
+
+TEST_F(BinderTest, checks_a_spec_against_the_type) {
+  EXPECT_TRUE(bind_template("{count:08x} {ratio:.2f} {text:>10s} {u:p}", stock_.scope, {}));
+  for (const std::string text : {"{ratio:x}", "{count:.2f}", "{count:s}", "{me:d}", "{text:d}"}) {
+    const auto bound = bind_template(text, stock_.scope, {});
+    ASSERT_FALSE(bound) << text;
+    EXPECT_EQ(bound.error().reason, "wrong-spec") << text;
+  }
+  const auto bound = bind_template("x {ratio:x}", stock_.scope, {});
+  EXPECT_NE(bound.error().message.find("\n  x {ratio:x}\n           ^"), std::string::npos)
+      << bound.error().message;
+}
+
+TEST_F(BinderTest, finds_members_through_this) {
+  stock_.scope.local("this", stock_.scope.pointer(stock_.user));
+  EXPECT_EQ(type_of("age"), "int");
+  EXPECT_EQ(error_of("agee").hint, "Did you mean 'age'?");
+}
+
+}  // namespace
+}  // namespace nohalt::language
