@@ -201,7 +201,7 @@ TEST_F(Exactness, RefusesAHitThatNeedsTooMuchStack) {
   inline_engine::TrampolineSpec spec;
   spec.constants = run_.constants(0);
   spec.xmm_count = 16;
-  spec.body_stack = runtime::kMaxProgramStack;
+  spec.body = [](RuntimeAddress) { return inline_engine::BodyCode(); };
   const auto built = inline_engine::build_trampoline(spec);
   ASSERT_FALSE(built);
   EXPECT_EQ(built.error().reason, "hit-stack");
@@ -212,7 +212,8 @@ TEST_F(Exactness, RefusesAPlaceOutOfAJumpsReach) {
   spec.position = {0x10000};
   spec.resume = {0x7f0000000000};
   spec.constants = run_.constants(0);
-  spec.displaced = [](RuntimeAddress) { return inline_engine::CodeBytes{}; };
+  spec.body = [](RuntimeAddress) { return inline_engine::BodyCode(); };
+  spec.displaced = [](RuntimeAddress) { return inline_engine::CodeBytes(); };
   const auto built = inline_engine::build_trampoline(spec);
   ASSERT_FALSE(built);
   EXPECT_EQ(built.error().reason, "trampoline-range");

@@ -109,9 +109,12 @@ std::uint64_t InProcessRun::add_trampoline(std::size_t site, BodyMaker body,
       .gate = {reinterpret_cast<std::uint64_t>(gate_)},
       .finish = {entry(runtime::RuntimeEntry::kFinish)},
       .constants = constants(site),
-      .body = [&](RuntimeAddress at) { return body(*this, at); },
-      .registers = options.registers,
-      .body_stack = options.body_stack,
+      .body = [&](RuntimeAddress at) -> Result<inline_engine::BodyCode> {
+        inline_engine::BodyCode code(body(*this, at));
+        code.stack_bytes = options.body_stack;
+        code.registers = options.registers;
+        return code;
+      },
       .xmm_count = options.xmm_count,
       .displaced = [&](RuntimeAddress) { return options.displaced; },
       .resume = {options.resume != 0 ? options.resume : next_.value}};

@@ -21,6 +21,7 @@
 
 #include <asmjit/asmjit.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -69,7 +70,8 @@ Mem at(const Gp& base, std::size_t offset) { return qword_ptr(base, static_cast<
 
 class Builder {
  public:
-  explicit Builder(const TrampolineSpec& spec) : spec_(spec) {
+  Builder(const TrampolineSpec& spec, const BodyCode& needs)
+      : spec_(spec), needs_(needs), xmm_count_(std::min(spec.xmm_count, needs.xmm_count)) {
     code_.init(asmjit::Environment::host(), spec.position.value);
     code_.setErrorHandler(&failures_);
     code_.attach(&a_);
@@ -95,7 +97,7 @@ class Builder {
 
  private:
   [[nodiscard]] int context_size() const {
-    return static_cast<int>(offsetof(HitContext, xmm)) + static_cast<int>(spec_.xmm_count) * 16;
+    return static_cast<int>(offsetof(HitContext, xmm)) + static_cast<int>(xmm_count_) * 16;
   }
   [[nodiscard]] RuntimeAddress here() const { return spec_.position + a_.offset(); }
 
@@ -115,7 +117,7 @@ class Builder {
   }
 
   [[nodiscard]] bool wanted(std::size_t offset) const {
-    return (spec_.registers & register_bit(offset)) != 0;
+    return (needs_.registers & register_bit(offset)) != 0;
   }
 
   void save_registers() {
@@ -135,7 +137,7 @@ class Builder {
       a_.mov(rcx, asmjit::imm(spec_.site.value));
       a_.mov(at(rsp, offsetof(SavedRegisters, rip)), rcx);
     }
-    for (std::uint32_t i = 0; i < spec_.xmm_count; ++i)
+    for (std::uint32_t i = 0; i < xmm_count_; ++i)
       a_.movups(xmmword_ptr(rsp, static_cast<int>(offsetof(HitContext, xmm) + i * 16)), xmm(i));
   }
 
@@ -217,8 +219,11 @@ class Builder {
   Status place_body() {
     a_.align(asmjit::AlignMode::kCode, 16);
     a_.bind(body_);
-    NOHALT_TRY(const CodeBytes body, spec_.body(here()));
-    a_.embed(body.data(), body.size());
+    NOHALT_TRY(const BodyCode body, spec_.body(here()));
+    if (body.registers != needs_.registers || body.stack_bytes != needs_.stack_bytes)
+      return fail(ErrorCode::kInternal, "trampoline-body",
+                  "A capture program's machine code is not the same at two addresses.");
+    a_.embed(body.bytes.data(), body.bytes.size());
     return {};
   }
 
@@ -244,7 +249,7 @@ class Builder {
   [[nodiscard]] std::uint32_t hit_stack() const {
     return static_cast<std::uint32_t>(kFrame + context_size() + kContextAlign - 1 +
                                       2 * kReturnAddress) +
-           spec_.body_stack + runtime::kRuntimeStack;
+           needs_.stack_bytes + runtime::kRuntimeStack;
   }
 
  private:
@@ -257,6 +262,8 @@ class Builder {
   [[nodiscard]] bool failed() const { return failures_.any; }
 
   const TrampolineSpec& spec_;
+  const BodyCode& needs_;
+  const std::uint32_t xmm_count_;
   asmjit::CodeHolder code_;
   Failures failures_;
   Assembler a_;
@@ -286,7 +293,8 @@ Status check(const TrampolineSpec& spec, std::uint32_t stack) {
 }  // namespace
 
 Result<Trampoline> build_trampoline(const TrampolineSpec& spec) {
-  Builder builder(spec);
+  NOHALT_TRY(const BodyCode needs, spec.body(spec.position));
+  Builder builder(spec, needs);
   NOHALT_CHECK(check(spec, builder.hit_stack()));
   return builder.build();
 }

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "probes/runtime/layout.h"
@@ -30,26 +31,37 @@ inline constexpr std::uint32_t kAllRegisters = (1U << 21) - 1;
   return 1U << (offset_in_saved_registers / sizeof(std::uint64_t));
 }
 
+// The capture program as x86-64: a function of HitContext* (rdi) that returns its
+// Outcome in rax. It may change flags and every general register but rsp (see
+// `registers`); it finds rsp as the System V ABI says (16 bytes aligned before the
+// call).
+struct BodyCode {
+  BodyCode() = default;
+  BodyCode(CodeBytes code) : bytes(std::move(code)) {}  // of which nothing more is known
+
+  CodeBytes bytes;
+  // Below the return address, without what runtime entries take when called.
+  std::uint32_t stack_bytes = runtime::kMaxProgramStack;
+  // Bit i: it reads word i of SavedRegisters, or changes that register. rax, rcx,
+  // rdx, rsi, rdi and r8 to r11 may be changed, and rsp read, without being named.
+  // What is not named is not in the context: each store saved is a store less that
+  // the next locked instruction waits for.
+  std::uint32_t registers = kAllRegisters;
+  std::uint32_t xmm_count =
+      16;  // it reads none of xmm(xmm_count) and above; see also TrampolineSpec
+};
+using BodyAt = std::function<Result<BodyCode>(RuntimeAddress)>;
+
 struct TrampolineSpec {
   RuntimeAddress position;  // where the bytes will be; also the entry
   RuntimeAddress site;      // the probed address, as the capture program sees rip
   RuntimeAddress gate;      // the GatePage in the target
   RuntimeAddress finish;    // RuntimeEntry::kFinish in the target
   runtime::SiteConstants constants;
-  // The capture program as x86-64: a function of HitContext* (rdi) that returns
-  // its Outcome in rax. It may change flags and every general register but rsp
-  // (see `registers`); it finds rsp as the System V ABI says (16 bytes aligned
-  // before the call).
-  CodeAt body;
-  // Bit i: the body reads word i of SavedRegisters, or changes that register. rax,
-  // rcx, rdx, rsi, rdi and r8 to r11 may be changed and rsp read without being
-  // named. What is not named is not in the context: each store saved is a store
-  // less that the next locked instruction waits for.
-  std::uint32_t registers = kAllRegisters;
-  // Stack the body takes below its return address, without what runtime entries
-  // take when it calls them.
-  std::uint32_t body_stack = runtime::kMaxProgramStack;
-  std::uint32_t xmm_count = 0;  // how many of xmm0.. are saved for the body: 0 to 16
+  // Called twice: for what the body needs, and for where it is. The answers differ
+  // in addresses only.
+  BodyAt body;
+  std::uint32_t xmm_count = 0;  // at most so many of xmm0.. are saved for the body: 0 to 16
   // The displaced instruction(s), which run with all registers as at the site.
   CodeAt displaced;
   RuntimeAddress resume;  // where to go on after them

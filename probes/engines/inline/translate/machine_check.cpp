@@ -46,6 +46,7 @@ class Checker {
   Broken store(const MachineInstruction& i);
   Broken may_write(const MachineValue& to, std::int64_t size) const;
   Broken load(const MachineInstruction& i, MachineValue& value);
+  void note_context_word(std::size_t offset);
   [[nodiscard]] bool in_page(const MachineValue& from, std::int64_t size) const;
   [[nodiscard]] bool proven_mapped(const MachineValue& base, std::int64_t size) const;
   [[nodiscard]] bool has_fact(MachineFact::Kind kind, const MachineValue& of) const;
@@ -75,6 +76,11 @@ MachineValue moved(MachineValue value, std::int64_t by) {
   value.offset = static_cast<std::int64_t>(static_cast<std::uint64_t>(value.offset) +
                                            static_cast<std::uint64_t>(by));
   return value;
+}
+
+// a - b as the machine reckons: numbers wrap, and so do what is added to them.
+std::uint64_t difference(std::int64_t a, std::int64_t b) {
+  return static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b);
 }
 
 bool is_pointer_like(const MachineValue& value) { return !value.is_number(); }
@@ -161,8 +167,10 @@ Broken Checker::write(const MachineOperand& to, const MachineValue& value) {
     kept = symbols_.fresh();
   // A record that may be null is not moved along; its null would not be null.
   if (kept.kind == Kind::kRecordOrNull && kept.offset != 0) return "record-not-checked";
-  const bool far = kept.offset > kFar || kept.offset < -kFar;
-  if (is_pointer_like(kept) && far) return "pointer-too-far";
+  const bool is_far = kept.offset > kFar || kept.offset < -kFar;
+  const bool has_bounds =
+      kept.kind == Kind::kStack || kept.kind == Kind::kContext || kept.kind == Kind::kRecord;
+  if (has_bounds && is_far) return "pointer-too-far";
   if (to.reg == Reg::kRsp) {
     const bool in_frame = kept.kind == Kind::kStack && kept.offset <= ceiling() &&
                           kept.offset >= -kMaxStack && kept.offset % 8 == 0;
@@ -188,6 +196,15 @@ Broken Checker::move(const MachineInstruction& i) {
   return write(to, value);
 }
 
+void Checker::note_context_word(std::size_t offset) {
+  constexpr std::size_t kXmm = offsetof(runtime::HitContext, xmm);
+  if (offset < kXmm)
+    facts_.registers |= 1U << offset / sizeof(std::uint64_t);
+  else
+    facts_.xmm_count =
+        std::max(facts_.xmm_count, static_cast<std::uint32_t>((offset - kXmm) / 16 + 1));
+}
+
 Broken Checker::load(const MachineInstruction& i, MachineValue& value) {
   const MachineOperand& memory = i.operands[1];
   const MachineValue from = moved(state_[memory.reg], memory.value);
@@ -200,6 +217,7 @@ Broken Checker::load(const MachineInstruction& i, MachineValue& value) {
                           from.offset >= std::int64_t{offsetof(runtime::HitContext, xmm)} &&
                           from.offset + size <= std::int64_t{sizeof(runtime::HitContext)};
       if (size != 8 || from.offset % 8 != 0 || (!general && !vector)) return "context-load";
+      note_context_word(static_cast<std::size_t>(from.offset));
       if (from.offset == std::int64_t{offsetof(runtime::SavedRegisters, rsp)})
         value = {Kind::kNumber, kHitRspSymbol, 0};
       return std::nullopt;
@@ -226,11 +244,14 @@ bool Checker::in_page(const MachineValue& from, std::int64_t size) const {
     return fact.kind == MachineFact::Kind::kInPage && fact.symbol == from.symbol;
   };
   for (const MachineFact& low : state_.facts)
-    for (const MachineFact& high : state_.facts)
-      if (is_about(low) && is_about(high) && low.offset <= from.offset &&
-          high.offset >= from.offset + size - 1 &&
-          high.offset - low.offset < static_cast<std::int64_t>(kPageSize))
+    for (const MachineFact& high : state_.facts) {
+      if (!is_about(low) || !is_about(high)) continue;
+      const std::uint64_t lead = difference(from.offset, low.offset);
+      const std::uint64_t span = difference(high.offset, low.offset);
+      if (lead < kPageSize && span < kPageSize &&
+          lead + static_cast<std::uint64_t>(size - 1) <= span)
         return true;
+    }
   return false;
 }
 
@@ -254,10 +275,11 @@ bool Checker::proven_mapped(const MachineValue& base, std::int64_t size) const {
     if (fact.kind != MachineFact::Kind::kFromHitRsp || fact.symbol != from.symbol) return false;
     // fact: 0 <= u <= limit for u = symbol + fact.offset - rsp, so the load
     // begins at rsp - 128 + u + lead.
-    const std::int64_t lead = from.offset - fact.offset + kBelow;
-    const std::int64_t room = kBelow + std::int64_t{surroundings_.frame_bytes};
-    return lead >= 0 && lead <= room && fact.limit <= static_cast<std::uint64_t>(room) &&
-           static_cast<std::int64_t>(fact.limit) + lead + size <= room;
+    const std::uint64_t lead =
+        difference(from.offset, fact.offset) + static_cast<std::uint64_t>(kBelow);
+    const std::uint64_t room = static_cast<std::uint64_t>(kBelow) + surroundings_.frame_bytes;
+    return lead <= room && fact.limit <= room &&
+           fact.limit + lead + static_cast<std::uint64_t>(size) <= room;
   });
 }
 

@@ -31,6 +31,8 @@ struct BodyLimits {
 struct BodyFacts {
   std::uint32_t stack_bytes = 0;  // below the body's return address, callees' not included
   std::uint32_t instructions = 0;
+  std::uint32_t registers = 0;  // bit i: loads word i of runtime::SavedRegisters
+  std::uint32_t xmm_count = 0;  // loads from none of xmm(xmm_count) and above
 };
 
 // Refusals have the reason "machine-check"; the message names the rule, the

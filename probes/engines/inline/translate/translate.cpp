@@ -14,6 +14,8 @@ Result<TranslatedBody> translate(const program::Program& program,
   const BodyLimits limits{program.record_size, program.needs_xmm};
   NOHALT_TRY(const BodyFacts facts, check_body(body.code, limits, surroundings));
   body.stack_bytes = facts.stack_bytes;
+  body.registers = facts.registers;
+  body.xmm_count = facts.xmm_count;
   return body;
 }
 

@@ -24,6 +24,9 @@ struct TranslatedBody {
   // Stack below the body's return address, without what the runtime takes below that.
   std::uint32_t stack_bytes = 0;
   program::Cost cost;
+  // What it reads of the context: see BodyFacts.
+  std::uint32_t registers = 0;
+  std::uint32_t xmm_count = 0;
 };
 
 // Verifies the program, translates it, and checks the machine code that came
