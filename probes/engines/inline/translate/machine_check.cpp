@@ -268,9 +268,8 @@ bool Checker::proven_mapped(const MachineValue& base, std::int64_t size) const {
   if (from.kind != Kind::kNumber) return false;
   if (in_page(from, size)) return true;
   constexpr auto kBelow = static_cast<std::int64_t>(kRedZone);
-  if (from.symbol == kHitRspSymbol && from.offset >= -kBelow &&
-      from.offset + size <= std::int64_t{surroundings_.frame_bytes})
-    return true;
+  const std::int64_t last = std::int64_t{surroundings_.frame_bytes} - size;
+  if (from.symbol == kHitRspSymbol && from.offset >= -kBelow && from.offset <= last) return true;
   return std::ranges::any_of(state_.facts, [&](const MachineFact& fact) {
     if (fact.kind != MachineFact::Kind::kFromHitRsp || fact.symbol != from.symbol) return false;
     // fact: 0 <= u <= limit for u = symbol + fact.offset - rsp, so the load
