@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstring>
 #include <memory>
+#include <random>
 #include <set>
 #include <thread>
 #include <vector>
@@ -64,6 +65,10 @@ class Stress : public ::testing::Test {
   void poll() {
     reader_.poll([](std::uint32_t) { return true; },
                  [this](const records::RingRecord& record) { take(record); });
+  }
+
+  void poll_garbage() {
+    reader_.poll([](std::uint32_t) { return false; }, [](const records::RingRecord&) {});
   }
 
   void expect_nothing_lost(std::size_t site, std::uint64_t hits) const {
@@ -187,6 +192,78 @@ TEST_F(Stress, ChildThatSharesTheMemoryReadsThroughPointers) {
   std::uint64_t seen = 0;
   std::memcpy(&seen, run_.tool_side().slot(0, 0) + sizeof(runtime::RecordHeader) + 8, sizeof seen);
   EXPECT_EQ(seen, 77u);
+}
+
+// What the tool and the target share may be written by the target at any time:
+// whatever is in it, a hit writes nowhere else and comes back.
+TEST_F(Stress, ScribbledControlRegionHarmsNobody) {
+  const auto hit = reinterpret_cast<Hit>(run_.add_trampoline(0, testing::capture_three));
+  const auto through =
+      reinterpret_cast<Hit>(run_.add_trampoline(1, testing::capture_through_pointer));
+  std::atomic<bool> stop = false;
+  std::atomic<std::uint64_t> returned = 0;
+  std::vector<std::jthread> threads;
+  for (std::uint64_t t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      std::mt19937_64 random(t);
+      for (; !stop; ++returned) {
+        hit(1, 2, 3);
+        through(random() >> (random() % 64), 0, 0);
+      }
+    });
+  }
+  std::mt19937_64 random(11);
+  auto* words = reinterpret_cast<volatile std::uint64_t*>(&run_.tool_side().control());
+  const std::uint64_t count = run_.tool_side().layout().region_size / sizeof(std::uint64_t);
+  const auto end = std::chrono::steady_clock::now() + kDuration / 2;
+  while (std::chrono::steady_clock::now() < end) {
+    for (int i = 0; i < 10000; ++i) words[random() % count] = random() >> (random() % 64);
+    run_.probe(0).state = 1;
+    run_.probe(1).state = 1;
+    poll_garbage();
+  }
+  stop = true;
+  threads.clear();
+  EXPECT_GT(returned, 0u);
+}
+
+// Pointers to memory that other threads unmap and map again.
+TEST_F(Stress, ReadsOfVanishingMemoryAreWholeOrAbsent) {
+  constexpr std::size_t kPage = 4096;
+  const auto hit = reinterpret_cast<Hit>(run_.add_trampoline(0, testing::capture_through_pointer));
+  void* place = mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  std::atomic<bool> stop = false;
+  std::jthread vanishing([&] {
+    while (!stop) {
+      munmap(place, kPage);
+      void* again = mmap(place, kPage, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+      if (again == place) std::memset(place, 0x77, kPage);
+    }
+  });
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      while (!stop) hit(reinterpret_cast<std::uint64_t>(place) + 8, 0, 0);
+    });
+  }
+  std::uint64_t records = 0;
+  std::uint64_t mixed = 0;
+  const auto end = std::chrono::steady_clock::now() + kDuration / 2;
+  while (std::chrono::steady_clock::now() < end) {
+    reader_.poll([](std::uint32_t) { return true; },
+                 [&](const records::RingRecord& record) {
+                   ++records;
+                   for (const std::byte byte : record.body)
+                     mixed += byte != std::byte{0} && byte != std::byte{0x77} ? 1 : 0;
+                 });
+  }
+  stop = true;
+  threads.clear();
+  vanishing.join();
+  EXPECT_GT(records, 0u);
+  EXPECT_EQ(mixed, 0u);
+  munmap(place, kPage);
 }
 
 // Errno is the caller's, not the hit's.
