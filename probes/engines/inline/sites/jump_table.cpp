@@ -29,7 +29,7 @@ class Backwards {
  public:
   Backwards(std::span<const PlacedInstruction> instructions, std::size_t jump,
             std::span<const LinkAddress> targets)
-      : instructions_(instructions), targets_(targets), jump_(jump) {
+      : instructions_(instructions), targets_(targets) {
     first_ = jump;
     while (first_ > 0 && jump - first_ < kMaxSteps && extends_to(first_ - 1)) --first_;
   }
@@ -61,7 +61,6 @@ class Backwards {
 
   std::span<const PlacedInstruction> instructions_;
   std::span<const LinkAddress> targets_;
-  std::size_t jump_;
   std::size_t first_;
 };
 
