@@ -169,6 +169,25 @@ Result<Trail> Trail::open(const Caller& caller, const std::string& named) {
   return Trail(std::move(path));
 }
 
+Result<std::string> Trail::check(const Caller& caller, const std::string& named) {
+  std::string path = named;
+  if (path.empty()) {
+    NOHALT_TRY(path, usual_path(caller));
+  }
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) == 0) {
+    NOHALT_TRY(const UniqueFd fd, open_file(path));
+    return path;
+  }
+  // The nearest folder that exists is where the rest would be made.
+  std::string folder = folder_of(path);
+  while (named.empty() && folder != "/" && ::access(folder.c_str(), F_OK) != 0)
+    folder = folder_of(folder);
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    return unwritable_errno(path, "access to its folder");
+  return path;
+}
+
 Status Trail::append(const Event& event) const {
   NOHALT_TRY(const UniqueFd fd, open_locked(path_));
   NOHALT_TRY(const TrailEnd end, read_end(fd.get(), path_));

@@ -32,6 +32,9 @@ class Trail {
   // it is missing; a named one must exist. Shows that the file can be written.
   [[nodiscard]] static Result<Trail> open(const Caller& caller, const std::string& named);
 
+  // Whether open would succeed, without making anything; gives the path.
+  [[nodiscard]] static Result<std::string> check(const Caller& caller, const std::string& named);
+
   [[nodiscard]] Status append(const Event& event) const;
   [[nodiscard]] const std::string& path() const { return path_; }
 

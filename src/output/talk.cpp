@@ -48,6 +48,8 @@ std::string safe_lines(std::string_view text, std::string_view indent) {
   }
 }
 
+bool takes_colour(int fd) { return ::isatty(fd) == 1 && std::getenv("NO_COLOR") == nullptr; }
+
 std::size_t terminal_width() {
   winsize size{};
   if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 20) return 80;
@@ -70,9 +72,9 @@ std::string status_text(const LiveStatus& status) {
                      policy::duration_text(seconds));
 }
 
-Talk::Talk()
-    : is_terminal_(::isatty(STDERR_FILENO) == 1),
-      colour_(is_terminal_ && std::getenv("NO_COLOR") == nullptr) {}
+bool stdout_takes_colour() { return takes_colour(STDOUT_FILENO); }
+
+Talk::Talk() : is_terminal_(::isatty(STDERR_FILENO) == 1), colour_(takes_colour(STDERR_FILENO)) {}
 
 void Talk::error(const Error& error) {
   clear_status();

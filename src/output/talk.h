@@ -17,6 +17,9 @@ namespace nohalt::output {
 // lines (a caret under an expression); each is made safe to show.
 [[nodiscard]] std::string error_text(const Error& error, bool colour);
 
+// Whether text on stdout may be coloured: a terminal, and NO_COLOR not set.
+[[nodiscard]] bool stdout_takes_colour();
+
 struct LiveStatus {
   std::uint64_t hits = 0;
   std::uint64_t written = 0;

@@ -19,7 +19,7 @@ void Writer::hit(const Hit& hit) {
   Hit shown = hit;
   redact_hit(shown, redactions_);
   const bool json = format_ == session::Format::kJson;
-  const bool colour = sink_.is_terminal() && talk_.colour();
+  const bool colour = sink_.is_terminal() && stdout_takes_colour();
   const std::string line = json ? hit_json(origin_, shown) : hit_text(shown, colour);
   digest_.add(line);
   put(line);

@@ -64,6 +64,14 @@ TEST_F(TrailFile, TheUsualFolderOfAUserIsMade) {
   EXPECT_EQ(status.st_mode & 07777, 0700U);
 }
 
+TEST_F(TrailFile, ACheckMakesNothing) {
+  EXPECT_EQ(Trail::check(Caller{}, path()).value(), path());
+  EXPECT_FALSE(std::filesystem::exists(path()));
+  EXPECT_FALSE(Trail::check(Caller{}, path("missing/audit.jsonl")));
+  ASSERT_EQ(::symlink("/dev/null", path("link").c_str()), 0);
+  EXPECT_FALSE(Trail::check(Caller{}, path("link")));
+}
+
 TEST_F(TrailFile, AppendsOneWholeChain) {
   const auto trail = Trail::open(Caller::current(), path());
   ASSERT_TRUE(trail);

@@ -1,0 +1,28 @@
+// A reader that has gone (as `head` does) is no failure.
+#include "src/session/answer.h"
+
+#include "src/output/sink.h"
+#include "src/output/talk.h"
+
+namespace nohalt::session {
+
+namespace {
+
+Status write_whole(const CommonOptions& common, const std::string& text) {
+  NOHALT_TRY(output::Sink sink, output::Sink::open(common.output_file));
+  sink.put(text);
+  NOHALT_TRY(const output::SinkState state, sink.drain(std::chrono::seconds{30}));
+  static_cast<void>(state);
+  return {};
+}
+
+}  // namespace
+
+int write_answer(const CommonOptions& common, const std::string& text) {
+  const Status written = write_whole(common, text);
+  if (written) return 0;
+  output::Talk{}.error(written.error());
+  return exit_status(written.error().code);
+}
+
+}  // namespace nohalt::session

@@ -1,0 +1,80 @@
+// `nohalt doctor`: what works on this machine, and what to do about the rest.
+#include <sys/stat.h>
+
+#include "policy/access/authority.h"
+#include "policy/audit/trail.h"
+#include "src/output/talk.h"
+#include "src/session/answer.h"
+#include "src/session/machine_checks.h"
+#include "src/session/session.h"
+
+namespace nohalt::session {
+
+namespace {
+
+using output::Check;
+using output::CheckResult;
+
+Check check_policy(const CommonOptions& common) {
+  const auto authority = policy::Authority::load(policy::PolicySources::usual(common.policy_file));
+  if (!authority)
+    return {"policy", CheckResult::kFail, authority.error().message, authority.error().hint};
+  return {"policy", CheckResult::kOk,
+          "The built-in policy holds: own processes, root all, a lease of at most 1h.", ""};
+}
+
+Check check_binding(const policy::Caller& caller) {
+  return {"policy-binds-tool", CheckResult::kWarn,
+          "Policy binds this tool only: who may trace a process can also look into it without "
+          "nohalt.",
+          caller.is_root() ? "Keep root and CAP_SYS_PTRACE to those who are trusted with the data."
+                           : "Set kernel.yama.ptrace_scope=2 where that is too much."};
+}
+
+Check check_audit(const CommonOptions& common, const policy::Caller& caller) {
+  const auto path = policy::Trail::check(caller, common.audit_file);
+  if (!path) return {"audit", CheckResult::kFail, path.error().message, path.error().hint};
+  return {"audit", CheckResult::kOk, "The audit trail is " + *path + ".", ""};
+}
+
+bool is_folder(const std::string& path) {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+Check check_debug_folders(const CommonOptions& common) {
+  std::string there;
+  std::string missing;
+  std::vector<std::string> folders = common.debug_dirs;
+  folders.emplace_back("/usr/lib/debug");
+  for (const std::string& folder : folders) {
+    std::string& list = is_folder(folder) ? there : missing;
+    list += (list.empty() ? "" : ", ") + folder;
+  }
+  if (missing.empty())
+    return {"debug-folders", CheckResult::kOk, "Debug files are looked for in " + there + ".", ""};
+  return {"debug-folders", CheckResult::kWarn, "There is no folder " + missing + ".",
+          "Programs built with -g need none; for others install their -dbgsym packages or name a "
+          "folder with --debug-dir."};
+}
+
+}  // namespace
+
+int run_doctor(const DoctorCommand& command) {
+  const policy::Caller caller = policy::Caller::current();
+  std::vector<Check> checks;
+  const auto add = [&checks](std::vector<Check> more) {
+    for (Check& check : more) checks.push_back(std::move(check));
+  };
+  add(check_access(caller));
+  add(check_kernel());
+  add(check_processor());
+  add({check_kernel_engine(), check_audit(command.common, caller), check_policy(command.common),
+       check_binding(caller), check_debug_folders(command.common)});
+  const bool json = command.common.format == Format::kJson;
+  const bool colour = command.common.output_file.empty() && output::stdout_takes_colour();
+  return write_answer(command.common,
+                      json ? output::checks_json(checks) : output::checks_text(checks, colour));
+}
+
+}  // namespace nohalt::session

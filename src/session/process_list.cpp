@@ -1,0 +1,152 @@
+// Cheap questions first: whose it is, what state it is in, then its file. The
+// files' answers are kept, since many processes run the same one.
+#include "src/session/process_list.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <map>
+#include <utility>
+
+#include "probes/symbols/debug_info.h"
+#include "probes/target/memory.h"
+#include "src/session/target_facts.h"
+
+namespace nohalt::session {
+
+namespace {
+
+struct FileAnswer {
+  std::string build_id;
+  std::string refusal;
+  std::string refusal_text;
+  bool has_debug_info = false;
+};
+
+class Lister {
+ public:
+  Lister(const policy::Authority& authority, const policy::Caller& caller,
+         const ListOptions& options)
+      : authority_(authority), caller_(caller), options_(options) {}
+
+  output::ProcessRow row_of(const target::Process& process) {
+    output::ProcessRow row;
+    row.pid = process.pid();
+    row.user = user_name(process.facts().uids[0]);
+    row.exe = process.facts().exe_path;
+    if (const auto obstacle = obstacle_of(process)) {
+      row.refusal = obstacle->reason;
+      row.refusal_text = obstacle->message;
+      return row;
+    }
+    const FileAnswer& answer = file_answer(process);
+    row.build_id = answer.build_id;
+    row.has_debug_info = answer.has_debug_info;
+    row.refusal = answer.refusal;
+    row.refusal_text = answer.refusal_text;
+    return row;
+  }
+
+ private:
+  std::optional<Error> obstacle_of(const target::Process& process) const {
+    const auto admission = authority_.admit(caller_, target_facts(process));
+    if (!admission) return admission.error();
+    if (auto obstacle = obstacle_in(process.facts(), process.pid())) return obstacle;
+    // Opening its memory takes the right to trace it, and changes nothing.
+    const auto memory = target::Memory::open(process.pid());
+    if (!memory) return memory.error();
+    return std::nullopt;
+  }
+
+  const FileAnswer& file_answer(const target::Process& process) {
+    const auto key = std::pair{process.facts().exe_device, process.facts().exe_inode};
+    const auto known = answers_.find(key);
+    if (known != answers_.end()) return known->second;
+    FileAnswer answer;
+    const auto info = symbols::DebugInfo::open("/proc/" + std::to_string(process.pid()) + "/exe",
+                                               process.facts().exe_path, {options_.debug_dirs});
+    if (info) {
+      answer.has_debug_info = true;
+      answer.build_id = (*info)->build_id();
+    } else if (info.error().reason != "no-debug-info") {
+      answer.refusal = info.error().reason;
+      answer.refusal_text = info.error().message;
+    }
+    return answers_.emplace(key, std::move(answer)).first->second;
+  }
+
+  const std::string& user_name(uid_t uid) {
+    const auto known = users_.find(uid);
+    if (known != users_.end()) return known->second;
+    std::vector<char> buffer(16384);
+    passwd entry{};
+    passwd* found = nullptr;
+    const bool named =
+        ::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr;
+    return users_.emplace(uid, named ? found->pw_name : std::to_string(uid)).first->second;
+  }
+
+  const policy::Authority& authority_;
+  const policy::Caller& caller_;
+  const ListOptions& options_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, FileAnswer> answers_;
+  std::map<uid_t, std::string> users_;
+};
+
+std::vector<pid_t> all_pids() {
+  std::vector<pid_t> pids;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const std::string name = entry.path().filename();
+    pid_t pid = 0;
+    const auto [end, bad] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (bad == std::errc{} && end == name.data() + name.size() && pid != ::getpid())
+      pids.push_back(pid);
+  }
+  std::ranges::sort(pids);
+  return pids;
+}
+
+std::optional<Error> refused(const char* reason, std::string message) {
+  return Error{ErrorCode::kRefused, reason, std::move(message), {}};
+}
+
+}  // namespace
+
+std::optional<Error> obstacle_in(const target::ProcessFacts& facts, pid_t pid) {
+  const std::string name = "Process " + std::to_string(pid);
+  if (facts.kernel_thread) return refused("kernel-thread", name + " is a kernel thread.");
+  if (facts.state == 'Z' || facts.state == 'X')
+    return Error{ErrorCode::kTargetGone, "target-gone", name + " has ended.", {}};
+  if (facts.tracer != 0)
+    return refused("traced", name + " is traced by process " + std::to_string(facts.tracer) + ".");
+  if (facts.state == 'T' || facts.state == 't') return refused("stopped", name + " is stopped.");
+  if (facts.elf_class == 1) return refused("not-64-bit", name + " is a 32-bit program.");
+  const bool filtered = std::ranges::any_of(
+      facts.seccomp, [](const target::ThreadSeccomp& thread) { return thread.mode != 0; });
+  if (filtered)
+    return refused("seccomp-filter", name + " runs under seccomp, which would judge our calls.");
+  return std::nullopt;
+}
+
+Result<std::vector<output::ProcessRow>> list_processes(const policy::Authority& authority,
+                                                       const policy::Caller& caller,
+                                                       const ListOptions& options) {
+  Lister lister(authority, caller, options);
+  std::vector<output::ProcessRow> rows;
+  if (options.only != 0) {
+    NOHALT_TRY(const target::Process process, target::Process::open(options.only));
+    rows.push_back(lister.row_of(process));
+    return rows;
+  }
+  for (const pid_t pid : all_pids()) {
+    const auto process = target::Process::open(pid);
+    if (process && !process->facts().kernel_thread) rows.push_back(lister.row_of(*process));
+  }
+  return rows;
+}
+
+}  // namespace nohalt::session
