@@ -194,7 +194,13 @@ TEST_F(Exactness, HitStaysWithinItsShareOfTheStack) {
     std::memset(run_.tool_side().slot(0, static_cast<std::size_t>(round) % 256), 0, 8);
   }
   EXPECT_LE(deepest, run_.last_trampoline().stack_bytes);
+  RecordProperty("stack_bytes", static_cast<int>(deepest));
   EXPECT_GT(deepest, 500u) << "the paint did not catch the body's own stack";
+}
+
+TEST_F(Exactness, TrampolineIsNoLongerThanPromised) {
+  trampoline(testing::clobber_everything, 16);
+  EXPECT_LE(run_.last_trampoline().bytes.size(), inline_engine::kTrampolineOverhead);
 }
 
 TEST_F(Exactness, RefusesAHitThatNeedsTooMuchStack) {

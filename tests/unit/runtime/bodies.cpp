@@ -64,12 +64,13 @@ class Body {
     call(RuntimeEntry::kCommit);
     leave_with(1);
   }
-  void read_user(int size) {
+  void read(RuntimeEntry entry, int size) {
     a.mov(rdi, rbx);
     a.mov(rsi, r12);
     a.mov(edx, size);
     a.mov(rcx, qword_ptr(rbx, kRdi));
-    call(RuntimeEntry::kReadUser);
+    a.mov(r8d, size);
+    call(entry);
   }
   inline_engine::CodeBytes finish() {
     a.bind(out_);
@@ -140,7 +141,7 @@ inline_engine::CodeBytes capture_xmm(const InProcessRun& run, RuntimeAddress at)
 inline_engine::CodeBytes capture_through_pointer(const InProcessRun& run, RuntimeAddress at) {
   Body body(run, at);
   body.admit_and_reserve();
-  body.read_user(24);
+  body.read(RuntimeEntry::kReadUser, 24);
   body.commit();
   return body.finish();
 }
@@ -166,7 +167,10 @@ inline_engine::CodeBytes use_all_stack(const InProcessRun& run, RuntimeAddress a
   body.a.sub(rsp, kUsed / 16 * 16);
   for (int i = 0; i < kUsed / 16 * 16; i += 8) body.a.mov(qword_ptr(rsp, i), rbx);
   body.admit_and_reserve();
-  body.read_user(24);
+  for (const auto entry :
+       {RuntimeEntry::kReadUser, RuntimeEntry::kReadFrame, RuntimeEntry::kReadStatic,
+        RuntimeEntry::kReadBytes, RuntimeEntry::kReadString})
+    body.read(entry, 24);
   body.a.add(rsp, kUsed / 16 * 16);
   body.commit();
   return body.finish();

@@ -89,7 +89,7 @@ inline_engine::CodeBytes capture_words(const InProcessRun& run, RuntimeAddress a
 inline_engine::CodeBytes capture_through_pointer(const InProcessRun& run, RuntimeAddress at);
 // Writes every general register it may, and the flags; kNoMatch.
 inline_engine::CodeBytes clobber_everything(const InProcessRun& run, RuntimeAddress at);
-// Touches all of the 256 bytes of stack it may have, then as capture_through_pointer.
+// Touches all of the 256 bytes of stack it may have, then calls every entry.
 inline_engine::CodeBytes use_all_stack(const InProcessRun& run, RuntimeAddress at);
 
 }  // namespace nohalt::testing

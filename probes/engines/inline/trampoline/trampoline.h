@@ -80,6 +80,6 @@ struct Trampoline {
 [[nodiscard]] Result<Trampoline> build_trampoline(const TrampolineSpec& spec);
 
 // What a trampoline takes at most, besides its body: for whoever lays them out.
-inline constexpr std::size_t kTrampolineOverhead = 768;
+inline constexpr std::size_t kTrampolineOverhead = 1024;
 
 }  // namespace nohalt::inline_engine
