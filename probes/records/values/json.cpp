@@ -156,6 +156,11 @@ std::string content(const Value& value, bool& escaped) {
 
 }  // namespace
 
+std::string content_json(const Value& value, bool& escaped) {
+  escaped = false;
+  return content(value, escaped);
+}
+
 std::string to_json(const Value& value) {
   bool escaped = false;
   const std::string inner = content(value, escaped);

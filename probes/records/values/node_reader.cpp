@@ -186,6 +186,7 @@ Value NodeReader::read_at(const Node& node, const Type* type, std::uint64_t at, 
   if (++made_ > kMaxValues || nesting > kMaxNesting) {
     return absent(type, {ValueState::kUnavailable, "too large to show"});
   }
+  if (const auto why = wholly_lost(node, at, real->byte_size)) return absent(type, *why);
   switch (real->kind) {
     case TypeKind::kStruct:
     case TypeKind::kUnion:

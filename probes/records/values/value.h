@@ -56,6 +56,10 @@ struct NamedValue {
 // As a message shows it: text without quotes or address.
 [[nodiscard]] std::string to_message_text(const Value& value);
 
+// The value alone, as it stands under "value" there; empty where it is not
+// there. `escaped` tells whether text had to be escaped.
+[[nodiscard]] std::string content_json(const Value& value, bool& escaped);
+
 // {"type": ..., "value": ..., "state": ..., "why": ..., "encoding": ...}
 [[nodiscard]] std::string to_json(const Value& value);
 

@@ -1,5 +1,6 @@
 #include "tests/unit/capture/stopped_subject.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/personality.h>
 #include <sys/ptrace.h>
@@ -105,7 +106,7 @@ StoppedSubject::~StoppedSubject() {
 
 void StoppedSubject::start(const std::string& executable) {
   int pipes[2];
-  ASSERT_EQ(pipe(pipes), 0);
+  ASSERT_EQ(pipe2(pipes, O_NONBLOCK), 0);
   pid_ = fork();
   ASSERT_GE(pid_, 0);
   if (pid_ == 0) {
