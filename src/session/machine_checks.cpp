@@ -110,7 +110,8 @@ bool can_park_a_file_page() {
   if (!exe.valid()) return false;
   void* page = ::mmap(nullptr, kPageSize, PROT_READ | PROT_EXEC, MAP_PRIVATE, exe.get(), 0);
   if (page == MAP_FAILED) return false;
-  void* parked = ::mremap(page, kPageSize, kPageSize, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+  // The address is given: the C library passes the register on as it finds it.
+  void* parked = ::mremap(page, kPageSize, kPageSize, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, nullptr);
   ::munmap(page, kPageSize);
   if (parked == MAP_FAILED) return false;
   ::munmap(parked, kPageSize);

@@ -144,7 +144,9 @@ Result<std::vector<output::ProcessRow>> list_processes(const policy::Authority& 
   }
   for (const pid_t pid : all_pids()) {
     const auto process = target::Process::open(pid);
-    if (process && !process->facts().kernel_thread) rows.push_back(lister.row_of(*process));
+    if (!process || process->facts().kernel_thread) continue;
+    output::ProcessRow row = lister.row_of(*process);
+    if (row.refusal != "target-gone") rows.push_back(std::move(row));
   }
   return rows;
 }
