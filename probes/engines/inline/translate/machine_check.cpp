@@ -6,86 +6,21 @@
 #include "probes/engines/inline/translate/machine_check.h"
 
 #include <algorithm>
-#include <map>
-#include <optional>
 #include <string>
-#include <string_view>
 
-#include "probes/engines/inline/translate/machine_code.h"
-#include "probes/engines/inline/translate/machine_state.h"
+#include "probes/engines/inline/translate/machine_checker.h"
 
 namespace nohalt::inline_translate {
 namespace {
 
 using Kind = MachineValue::Kind;
-using Reg = MachineRegister;
-using Broken = std::optional<std::string_view>;
 
 constexpr std::int64_t kMaxStack = 512;
 constexpr std::int64_t kFar = std::int64_t{1} << 30;
 
-class Checker {
- public:
-  Checker(const BodyLimits& limits, const Surroundings& surroundings)
-      : limits_(limits), surroundings_(surroundings) {}
-  Result<BodyFacts> run(std::span<const std::byte> code);
+}  // namespace
 
- private:
-  Broken step(const MachineInstruction& i);
-  Broken move(const MachineInstruction& i);
-  Broken add(const MachineInstruction& i);
-  Broken arithmetic(const MachineInstruction& i);
-  Broken divide(const MachineInstruction& i);
-  Broken set_flags(const MachineInstruction& i);
-  Broken push_or_pop(const MachineInstruction& i);
-  Broken call(const MachineInstruction& i);
-  Broken call_gate(RuntimeEntry entry);
-  Broken call_release();
-  Broken call_read();
-  Broken give_back(const MachineInstruction& i) const;
-  Broken store(const MachineInstruction& i);
-  Broken may_write(const MachineValue& to, std::int64_t size) const;
-  Broken load(const MachineInstruction& i, MachineValue& value);
-  void note_context_word(std::size_t offset);
-  [[nodiscard]] bool in_page(const MachineValue& from, std::int64_t size) const;
-  [[nodiscard]] bool proven_mapped(const MachineValue& base, std::int64_t size) const;
-  [[nodiscard]] bool has_fact(MachineFact::Kind kind, const MachineValue& of) const;
-  Broken write(const MachineOperand& to, const MachineValue& value);
-  Broken flow(const MachineInstruction& i);
-  Broken jump_to(const MachineInstruction& i, const MachineState& state);
-
-  // Where the caller's saved registers, or the return address, begin.
-  [[nodiscard]] std::int64_t ceiling() const {
-    return -8 * static_cast<std::int64_t>(state_.pushed.size());
-  }
-  [[nodiscard]] MachineValue operand_value(const MachineOperand& operand) const {
-    if (operand.is_immediate()) return {Kind::kConstant, 0, operand.value};
-    return state_[operand.reg];
-  }
-
-  const BodyLimits& limits_;
-  const Surroundings& surroundings_;
-  SymbolSource symbols_;
-  MachineState state_;
-  bool reached_ = true;  // whether state_ is that before the next instruction
-  std::map<std::uint64_t, MachineState> pending_;  // by address
-  BodyFacts facts_;
-};
-
-MachineValue moved(MachineValue value, std::int64_t by) {
-  value.offset = static_cast<std::int64_t>(static_cast<std::uint64_t>(value.offset) +
-                                           static_cast<std::uint64_t>(by));
-  return value;
-}
-
-// a - b as the machine reckons: numbers wrap, and so do what is added to them.
-std::uint64_t difference(std::int64_t a, std::int64_t b) {
-  return static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b);
-}
-
-bool is_pointer_like(const MachineValue& value) { return !value.is_number(); }
-
-Result<BodyFacts> Checker::run(std::span<const std::byte> code) {
+Result<BodyFacts> MachineChecker::run(std::span<const std::byte> code) {
   NOHALT_TRY(const std::vector<MachineInstruction> instructions,
              decode(code, surroundings_.load_address));
   state_ = machine_entry_state(symbols_);
@@ -118,7 +53,7 @@ Result<BodyFacts> Checker::run(std::span<const std::byte> code) {
   return facts_;
 }
 
-Broken Checker::step(const MachineInstruction& i) {
+Broken MachineChecker::step(const MachineInstruction& i) {
   switch (i.operation) {
     case Operation::kMove:
     case Operation::kMoveZeroExtend:
@@ -156,7 +91,7 @@ Broken Checker::step(const MachineInstruction& i) {
 }
 
 // Every write to a register. Half a register's write clears the other half.
-Broken Checker::write(const MachineOperand& to, const MachineValue& value) {
+Broken MachineChecker::write(const MachineOperand& to, const MachineValue& value) {
   if (!to.is_register() || to.size < 4) return "partial-register";
   MachineValue kept = value;
   if (to.size == 4 && value.kind == Kind::kConstant)
@@ -181,7 +116,7 @@ Broken Checker::write(const MachineOperand& to, const MachineValue& value) {
   return std::nullopt;
 }
 
-Broken Checker::move(const MachineInstruction& i) {
+Broken MachineChecker::move(const MachineInstruction& i) {
   const MachineOperand& to = i.operands[0];
   const MachineOperand& from = i.operands[1];
   if (to.is_memory()) return i.operation == Operation::kMove ? store(i) : Broken("operand");
@@ -196,112 +131,7 @@ Broken Checker::move(const MachineInstruction& i) {
   return write(to, value);
 }
 
-void Checker::note_context_word(std::size_t offset) {
-  constexpr std::size_t kXmm = offsetof(runtime::HitContext, xmm);
-  if (offset < kXmm)
-    facts_.registers |= 1U << offset / sizeof(std::uint64_t);
-  else
-    facts_.xmm_count =
-        std::max(facts_.xmm_count, static_cast<std::uint32_t>((offset - kXmm) / 16 + 1));
-}
-
-Broken Checker::load(const MachineInstruction& i, MachineValue& value) {
-  const MachineOperand& memory = i.operands[1];
-  const MachineValue from = moved(state_[memory.reg], memory.value);
-  const std::int64_t size = memory.size;
-  switch (from.kind) {
-    case Kind::kContext: {
-      const bool general =
-          from.offset >= 0 && from.offset + size <= std::int64_t{sizeof(runtime::SavedRegisters)};
-      const bool vector = limits_.has_xmm &&
-                          from.offset >= std::int64_t{offsetof(runtime::HitContext, xmm)} &&
-                          from.offset + size <= std::int64_t{sizeof(runtime::HitContext)};
-      if (size != 8 || from.offset % 8 != 0 || (!general && !vector)) return "context-load";
-      note_context_word(static_cast<std::size_t>(from.offset));
-      if (from.offset == std::int64_t{offsetof(runtime::SavedRegisters, rsp)})
-        value = {Kind::kNumber, kHitRspSymbol, 0};
-      return std::nullopt;
-    }
-    case Kind::kStack:
-      if (from.offset < state_[Reg::kRsp].offset || from.offset + size > ceiling())
-        return "stack-load";
-      return std::nullopt;
-    default:
-      if (!proven_mapped(from, size)) return "load-not-proven-mapped";
-      return std::nullopt;
-  }
-}
-
-bool Checker::has_fact(MachineFact::Kind kind, const MachineValue& of) const {
-  return std::ranges::find(state_.facts, MachineFact{kind, of.symbol, of.offset, 0}) !=
-         state_.facts.end();
-}
-
-// Whether bytes at or before the first and at or after the last are in the one
-// page, less than a page apart: then so is all between.
-bool Checker::in_page(const MachineValue& from, std::int64_t size) const {
-  const auto is_about = [&](const MachineFact& fact) {
-    return fact.kind == MachineFact::Kind::kInPage && fact.symbol == from.symbol;
-  };
-  for (const MachineFact& low : state_.facts)
-    for (const MachineFact& high : state_.facts) {
-      if (!is_about(low) || !is_about(high)) continue;
-      const std::uint64_t lead = difference(from.offset, low.offset);
-      const std::uint64_t span = difference(high.offset, low.offset);
-      if (lead < kPageSize && span < kPageSize &&
-          lead + static_cast<std::uint64_t>(size - 1) <= span)
-        return true;
-    }
-  return false;
-}
-
-bool Checker::proven_mapped(const MachineValue& base, std::int64_t size) const {
-  if (base.kind == Kind::kConstant) {
-    const auto address = static_cast<std::uint64_t>(base.offset);
-    const bool is_static = std::ranges::any_of(surroundings_.static_ranges, [&](const auto& range) {
-      return address >= range.begin && address < range.end &&
-             static_cast<std::uint64_t>(size) <= range.end - address;
-    });
-    if (is_static) return true;
-  }
-  const MachineValue from = as_number(base);
-  if (from.kind != Kind::kNumber) return false;
-  if (in_page(from, size)) return true;
-  constexpr auto kBelow = static_cast<std::int64_t>(kRedZone);
-  const std::int64_t last = std::int64_t{surroundings_.frame_bytes} - size;
-  if (from.symbol == kHitRspSymbol && from.offset >= -kBelow && from.offset <= last) return true;
-  return std::ranges::any_of(state_.facts, [&](const MachineFact& fact) {
-    if (fact.kind != MachineFact::Kind::kFromHitRsp || fact.symbol != from.symbol) return false;
-    // fact: 0 <= u <= limit for u = symbol + fact.offset - rsp, so the load
-    // begins at rsp - 128 + u + lead.
-    const std::uint64_t lead =
-        difference(from.offset, fact.offset) + static_cast<std::uint64_t>(kBelow);
-    const std::uint64_t room = static_cast<std::uint64_t>(kBelow) + surroundings_.frame_bytes;
-    return lead <= room && fact.limit <= room &&
-           fact.limit + lead + static_cast<std::uint64_t>(size) <= room;
-  });
-}
-
-Broken Checker::may_write(const MachineValue& to, std::int64_t size) const {
-  if (to.kind == Kind::kRecord) {
-    if (to.offset < 0 || to.offset + size > std::int64_t{limits_.record_size})
-      return "store-outside-record";
-    return std::nullopt;
-  }
-  if (to.kind != Kind::kStack) return "store-elsewhere";
-  if (to.offset < state_[Reg::kRsp].offset || to.offset + size > ceiling())
-    return "store-outside-frame";
-  return std::nullopt;
-}
-
-Broken Checker::store(const MachineInstruction& i) {
-  const MachineOperand& memory = i.operands[0];
-  const MachineOperand& from = i.operands[1];
-  if (from.is_register() && is_pointer_like(state_[from.reg])) return "pointer-stored";
-  return may_write(moved(state_[memory.reg], memory.value), memory.size);
-}
-
-Broken Checker::add(const MachineInstruction& i) {
+Broken MachineChecker::add(const MachineInstruction& i) {
   const MachineOperand& to = i.operands[0];
   const MachineOperand& by = i.operands[1];
   if (!to.is_register() || i.operands[2].kind != MachineOperand::Kind::kNone) return "operand";
@@ -325,7 +155,7 @@ Broken Checker::add(const MachineInstruction& i) {
 
 // What is not followed: the result is a number, and nothing but numbers may go
 // into it.
-Broken Checker::arithmetic(const MachineInstruction& i) {
+Broken MachineChecker::arithmetic(const MachineInstruction& i) {
   const MachineOperand& to = i.operands[0];
   if (!to.is_register()) return "operand";
   state_.flags = {};
@@ -350,7 +180,7 @@ Broken Checker::arithmetic(const MachineInstruction& i) {
   return write(to, result);
 }
 
-Broken Checker::divide(const MachineInstruction& i) {
+Broken MachineChecker::divide(const MachineInstruction& i) {
   const MachineOperand& by = i.operands[0];
   if (!by.is_register() || by.size < 4) return "operand";
   const MachineValue divisor = state_[by.reg];
@@ -369,7 +199,7 @@ Broken Checker::divide(const MachineInstruction& i) {
   return std::nullopt;
 }
 
-Broken Checker::set_flags(const MachineInstruction& i) {
+Broken MachineChecker::set_flags(const MachineInstruction& i) {
   const MachineOperand& left = i.operands[0];
   const MachineOperand& right = i.operands[1];
   if (!left.is_register() || right.is_memory() || left.size < 4) return "operand";
@@ -387,98 +217,7 @@ Broken Checker::set_flags(const MachineInstruction& i) {
   return std::nullopt;
 }
 
-Broken Checker::push_or_pop(const MachineInstruction& i) {
-  const MachineOperand& operand = i.operands[0];
-  if (!operand.is_register() || operand.size != 8 || operand.reg == Reg::kRsp) return "operand";
-  MachineOperand rsp = operand;
-  rsp.reg = Reg::kRsp;
-  // Only what belongs to the caller is pushed, only before the frame is made.
-  if (state_[Reg::kRsp].offset != ceiling()) return "push-or-pop-within-frame";
-  if (i.operation == Operation::kPush) {
-    const auto number = static_cast<std::uint32_t>(operand.reg);
-    if (state_[operand.reg] != MachineValue{Kind::kCallerSaved, number, 0}) return "push";
-    state_.pushed.push_back(operand.reg);
-    return write(rsp, moved(state_[Reg::kRsp], -8));
-  }
-  if (state_.pushed.empty()) return "pop";
-  const auto number = static_cast<std::uint32_t>(state_.pushed.back());
-  state_.pushed.pop_back();
-  state_[operand.reg] = {Kind::kCallerSaved, number, 0};
-  return write(rsp, moved(state_[Reg::kRsp], 8));
-}
-
-Broken Checker::call(const MachineInstruction& i) {
-  const MachineValue target = operand_value(i.operands[0]);
-  if (i.operands[0].is_memory() || target.kind != Kind::kConstant) return "call-target";
-  const auto last_program_entry = static_cast<std::size_t>(RuntimeEntry::kReadString);
-  std::size_t which = 0;
-  while (which <= last_program_entry &&
-         surroundings_.entries[which].value != static_cast<std::uint64_t>(target.offset))
-    ++which;
-  if (which > last_program_entry) return "call-target";
-  const auto entry = static_cast<RuntimeEntry>(which);
-  if (state_[Reg::kRdi] != MachineValue{Kind::kContext, 0, 0}) return "call-context";
-  if (state_[Reg::kRsp].offset % 16 != -8) return "call-stack-alignment";
-
-  Broken broken;
-  MachineValue result = symbols_.fresh();
-  if (entry == RuntimeEntry::kTakeToken || entry == RuntimeEntry::kReserve) {
-    broken = call_gate(entry);
-    result = {entry == RuntimeEntry::kTakeToken ? Kind::kToken : Kind::kRecordOrNull, 0, 0};
-  } else if (entry == RuntimeEntry::kCommit || entry == RuntimeEntry::kAbandon) {
-    broken = call_release();
-  } else {
-    broken = call_read();
-  }
-  if (broken) return broken;
-  for (const Reg clobbered : {Reg::kRax, Reg::kRcx, Reg::kRdx, Reg::kRsi, Reg::kRdi, Reg::kR8,
-                              Reg::kR9, Reg::kR10, Reg::kR11})
-    state_[clobbered] = symbols_.fresh();
-  state_[Reg::kRax] = result;
-  state_.flags = {};
-  return std::nullopt;
-}
-
-Broken Checker::call_gate(RuntimeEntry entry) {
-  if (entry == RuntimeEntry::kTakeToken) {
-    if (state_.token != MachineState::kNotTaken) return "token-twice";
-    state_.token = MachineState::kTaken;
-    return std::nullopt;
-  }
-  if (state_.record != MachineState::kNotReserved) return "reserve-twice";
-  if (state_.token != MachineState::kGranted) return "reserve-without-token";
-  state_.record = MachineState::kUnchecked;
-  return std::nullopt;
-}
-
-Broken Checker::call_release() {
-  if (state_[Reg::kRsi] != MachineValue{Kind::kRecord, 0, 0}) return "record-not-owned";
-  state_.record = MachineState::kGone;
-  for (MachineValue& value : state_.registers)
-    if (value.kind == Kind::kRecord) value = symbols_.fresh();
-  return std::nullopt;
-}
-
-Broken Checker::call_read() {
-  const MachineValue size = state_[Reg::kRdx];
-  const bool known = size.kind == Kind::kConstant && size.offset > 0 &&
-                     size.offset <= std::int64_t{runtime::kMaxRecordBody};
-  if (!known) return "read-size";
-  return may_write(state_[Reg::kRsi], size.offset);
-}
-
-Broken Checker::give_back(const MachineInstruction& i) const {
-  if (i.operands[0].kind != MachineOperand::Kind::kNone) return "operand";
-  if (!state_.pushed.empty() || state_[Reg::kRsp].offset != 0) return "return-stack";
-  for (const Reg reg : {Reg::kRbx, Reg::kRbp, Reg::kR12, Reg::kR13, Reg::kR14, Reg::kR15})
-    if (state_[reg] != MachineValue{Kind::kCallerSaved, static_cast<std::uint32_t>(reg), 0})
-      return "return-registers";
-  if ((state_.record & (MachineState::kUnchecked | MachineState::kOwned)) != 0)
-    return "record-left";
-  return std::nullopt;
-}
-
-Broken Checker::flow(const MachineInstruction& i) {
+Broken MachineChecker::flow(const MachineInstruction& i) {
   if (i.operation == Operation::kReturn) {
     reached_ = false;
     return std::nullopt;
@@ -494,7 +233,7 @@ Broken Checker::flow(const MachineInstruction& i) {
   return jump_to(i, taken);
 }
 
-Broken Checker::jump_to(const MachineInstruction& i, const MachineState& state) {
+Broken MachineChecker::jump_to(const MachineInstruction& i, const MachineState& state) {
   if (!i.operands[0].is_immediate()) return "indirect-jump";
   const auto target = static_cast<std::uint64_t>(i.operands[0].value);
   const std::uint64_t from = surroundings_.load_address.value + i.offset;
@@ -504,11 +243,9 @@ Broken Checker::jump_to(const MachineInstruction& i, const MachineState& state) 
   return std::nullopt;
 }
 
-}  // namespace
-
 Result<BodyFacts> check_body(std::span<const std::byte> code, const BodyLimits& limits,
                              const Surroundings& surroundings) {
-  return Checker(limits, surroundings).run(code);
+  return MachineChecker(limits, surroundings).run(code);
 }
 
 }  // namespace nohalt::inline_translate

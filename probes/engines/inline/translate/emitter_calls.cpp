@@ -1,0 +1,182 @@
+// Calls of the runtime, and the reads that need none. Reading the frame costs no
+// call where the address is proven mapped: at or above the red zone below rsp,
+// which the trampoline has written past, and within the frame or the page that
+// rsp - 1 is in. Otherwise the runtime decides.
+#include <algorithm>
+
+#include "probes/engines/inline/translate/emitter_impl.h"
+
+namespace nohalt::inline_translate {
+namespace {
+
+constexpr std::uint32_t kMaxPlainRead = 32;
+constexpr std::uint64_t kCodeReach = (std::uint64_t{1} << 31) - (std::uint64_t{1} << 22);
+
+RuntimeEntry entry_of(Helper helper) {
+  switch (helper) {
+    case Helper::kTakeToken:
+      return RuntimeEntry::kTakeToken;
+    case Helper::kReserve:
+      return RuntimeEntry::kReserve;
+    case Helper::kCommit:
+      return RuntimeEntry::kCommit;
+    case Helper::kAbandon:
+      return RuntimeEntry::kAbandon;
+    case Helper::kReadFrame:
+      return RuntimeEntry::kReadFrame;
+    case Helper::kReadStatic:
+      return RuntimeEntry::kReadStatic;
+    case Helper::kReadUser:
+      return RuntimeEntry::kReadUser;
+    case Helper::kReadBytes:
+      return RuntimeEntry::kReadBytes;
+    case Helper::kReadString:
+      break;
+  }
+  return RuntimeEntry::kReadString;
+}
+
+}  // namespace
+
+void Emitter::call_entry(RuntimeEntry entry) {
+  const std::uint64_t target = surroundings_.entry(entry).value;
+  const std::uint64_t from = surroundings_.load_address.value;
+  const std::uint64_t distance = target > from ? target - from : from - target;
+  as_.mov(kArgument, kContext);
+  if (distance < kCodeReach) {
+    as_.call(target);
+  } else {
+    move_constant(x86::rax, target);
+    as_.call(x86::rax);
+  }
+}
+
+void Emitter::call(const program::HelperSignature& helper, bool result_live) {
+  if (helper.writes_memory) {
+    read(helper, result_live);
+    return;
+  }
+  if (helper.takes_body) as_.mov(x86::rsi, kRecord);
+  call_entry(entry_of(helper.helper));
+  if (helper.helper == Helper::kReserve) as_.mov(kRecord, x86::rax);
+}
+
+bool Emitter::is_static(std::uint64_t from, std::uint64_t size) const {
+  return std::ranges::any_of(surroundings_.static_ranges, [&](const runtime::StaticRange& range) {
+    return from >= range.begin && from < range.end && size <= range.end - from;
+  });
+}
+
+void Emitter::read(const program::HelperSignature& helper, bool result_live) {
+  const RegisterState& to = state(1);
+  const auto size = static_cast<std::uint32_t>(*state(2).constant());
+  const std::optional<std::uint64_t> from = state(3).constant();
+  materialise(3);
+  const bool is_plain = size <= kMaxPlainRead;
+  if (helper.helper == Helper::kReadStatic && is_plain && from && is_static(*from, size)) {
+    copy_plainly(x86::rcx, to, size, result_live);
+    return;
+  }
+  const asmjit::Label slow = as_.newLabel();
+  const asmjit::Label done = as_.newLabel();
+  if (helper.helper == Helper::kReadFrame && is_plain && !from) {
+    if (is_in_frame(size)) {
+      copy_plainly(x86::rcx, to, size, result_live);
+      return;
+    }
+    frame_check(size, slow);
+    copy_plainly(x86::rcx, to, size, result_live);
+    as_.short_().jmp(done);
+    as_.bind(slow);
+  }
+  if (helper.takes_length) materialise(4);
+  as_.lea(x86::rsi, place(to, 0, 0));
+  move_constant(x86::rdx, size);
+  call_entry(entry_of(helper.helper));
+  as_.bind(done);
+}
+
+void Emitter::follow_hit_rsp(const Instruction& i) {
+  constexpr auto kWhere = static_cast<std::int32_t>(offsetof(runtime::SavedRegisters, rsp));
+  std::optional<std::int64_t>& dst = from_hit_rsp_[i.dst];
+  const bool is_move = program::alu_op_of(i) == AluOp::kMove;
+  const bool is_sum = program::alu_op_of(i) == AluOp::kAdd && !program::source_is_register(i);
+  switch (program::class_of(i)) {
+    case InstructionClass::kLoad: {
+      const bool is_rsp =
+          state(i.src).kind == Kind::kContext && state(i.src).offset + i.offset == kWhere;
+      dst = is_rsp ? std::optional<std::int64_t>(0) : std::nullopt;
+      return;
+    }
+    case InstructionClass::kAlu64:
+      if (is_move && program::source_is_register(i))
+        dst = from_hit_rsp_[i.src];
+      else if (is_sum && dst)
+        *dst += i.imm;
+      else
+        dst.reset();
+      return;
+    case InstructionClass::kAlu32:
+    case InstructionClass::kLoadImmediate:
+      dst.reset();
+      return;
+    case InstructionClass::kJump64:
+      if (i.opcode != program::kOpcodeCall) return;
+      for (unsigned number = 0; number <= 5; ++number) from_hit_rsp_[number].reset();
+      return;
+    default:
+      return;
+  }
+}
+
+// Whether r3 is known to point into the frame of the hit.
+bool Emitter::is_in_frame(std::uint32_t size) const {
+  const std::optional<std::int64_t> from = from_hit_rsp_[3];
+  return from && *from >= -static_cast<std::int64_t>(kRedZone) &&
+         *from + std::int64_t{size} <= std::int64_t{surroundings_.frame_bytes};
+}
+
+// Goes to `slow` unless [rcx, rcx + size) is proven mapped.
+void Emitter::frame_check(std::uint32_t size, asmjit::Label slow) {
+  const x86::Mem rsp_at_hit(kContext,
+                            static_cast<std::int32_t>(offsetof(runtime::SavedRegisters, rsp)), 8);
+  const auto reach = std::int64_t{surroundings_.frame_bytes} + std::int64_t{kRedZone} - size;
+  if (surroundings_.frame_bytes != 0 && reach >= 0) {
+    as_.lea(kScratch2, x86::Mem(x86::rcx, static_cast<std::int32_t>(kRedZone)));
+    as_.sub(kScratch2, rsp_at_hit);
+    as_.cmp(kScratch2, static_cast<std::int32_t>(reach));
+    as_.short_().ja(slow);
+    return;
+  }
+  constexpr std::int32_t kInPage = static_cast<std::int32_t>(kPageSize - 1);
+  as_.mov(kScratch, rsp_at_hit);
+  as_.sub(kScratch, 1);
+  as_.lea(kScratch2, x86::Mem(x86::rcx, static_cast<std::int32_t>(size - 1)));
+  as_.xor_(kScratch2, kScratch);
+  as_.cmp(kScratch2, kInPage);
+  as_.short_().ja(slow);
+  if (size == 1) return;
+  as_.xor_(kScratch, x86::rcx);
+  as_.cmp(kScratch, kInPage);
+  as_.short_().ja(slow);
+}
+
+void Emitter::copy_plainly(x86::Gp from, const RegisterState& to, std::uint32_t size,
+                           bool result_live) {
+  std::uint32_t done = 0;
+  while (done < size) {
+    std::uint32_t chunk = 8;
+    while (chunk > size - done) chunk /= 2;
+    const auto offset = static_cast<std::int32_t>(done);
+    const x86::Mem source(from, offset, chunk);
+    if (chunk >= 4)
+      as_.mov(sized(kArgument, chunk), source);
+    else
+      as_.movzx(kArgument.r32(), source);
+    as_.mov(place(to, offset, chunk), sized(kArgument, chunk));
+    done += chunk;
+  }
+  if (result_live) as_.xor_(x86::eax, x86::eax);
+}
+
+}  // namespace nohalt::inline_translate
