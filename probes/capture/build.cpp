@@ -22,6 +22,7 @@ constexpr std::uint32_t kLargestRecord = 32 * 1024;
 // An expression node that the program captures.
 struct Leaf {
   const Expr* expr = nullptr;
+  const language::Source* source = nullptr;
   std::size_t node = 0;
   Spot spot;  // of a kLoad
   std::string path;
@@ -43,7 +44,7 @@ class Builder {
 
  private:
   Status condition();
-  void collect(const Expr& expr, bool shown);
+  void collect(const Expr& expr, const language::Source& source, bool shown);
   Status place(Leaf& leaf);
   Status place_load(Leaf& leaf, Node& node);
   Status emit(Leaf& leaf);
@@ -75,19 +76,20 @@ bool is_pointer_step(const Expr& expr) {
 }
 
 // Finds what must be captured for the value: shown whole, or only computed with.
-void Builder::collect(const Expr& expr, bool shown) {
+void Builder::collect(const Expr& expr, const language::Source& source, bool shown) {
   const bool leaf =
       expr.kind == ExprKind::kLoad || expr.kind == ExprKind::kAddress || is_pointer_step(expr);
   if (leaf) {
     Leaf found;
     found.expr = &expr;
+    found.source = &source;
     found.depth = shown ? std::max<std::uint32_t>(request_.limits.depth, 1) : 1;
     const auto steps = path_steps(expr.kind == ExprKind::kLoad ? expr.operand() : expr);
     if (!steps.empty()) found.path = steps.back().path;
     leaves_.push_back(std::move(found));
     return;
   }
-  for (const auto& operand : expr.operands) collect(*operand, false);
+  for (const auto& operand : expr.operands) collect(*operand, source, false);
 }
 
 Status Builder::condition() {
@@ -231,6 +233,7 @@ std::string memory_why(const Spot& spot) {
 Status Builder::emit(Leaf& leaf) {
   if (leaf.done) return {};
   leaf.done = true;
+  generator_.set_source(leaf.source);
   Node& node = node_of(leaf);
   const StackScope scope(code_);
   const auto done = code_.label();
@@ -323,6 +326,7 @@ Status Builder::emit_shared(std::vector<Leaf*> leaves) {
   const StackScope scope(code_);
   const auto window = code_.take_stack(end - begin);
   if (!window) return fail(ErrorCode::kInternal, "stack-too-small", "No stack is left to share.");
+  generator_.set_source(leaves[0]->source);
   const auto done = code_.label();
   const Miss miss = writer_.miss_into(nodes, done);
   NOHALT_TRY(const Helper helper, generator_.address(leaves[0]->spot, miss));
@@ -382,7 +386,7 @@ Result<BuiltCapture> Builder::run() {
   NOHALT_CHECK(condition());
   for (const BoundPtr& value : request_.values) {
     built_.layout.values.push_back(value);
-    collect(*value->root, true);
+    collect(*value->root, value->source, true);
   }
   built_.layout.nodes.reserve(leaves_.size());
   for (Leaf& leaf : leaves_) NOHALT_CHECK(place(leaf));

@@ -41,8 +41,9 @@ struct BuiltCapture {
   CaptureLayout layout;
 };
 
-// Errors: condition-on-redacted, not-in-condition (floating-point arithmetic
-// and what else a program cannot compute), program-too-long, record-too-large.
+// Errors: condition-on-redacted, not-computed-in-target (floating-point
+// arithmetic in a condition or an index, and what else a program cannot
+// compute), expression-too-large, program-too-long, record-too-large.
 [[nodiscard]] Result<BuiltCapture> build_capture(const CaptureRequest& request);
 
 }  // namespace nohalt::capture

@@ -95,7 +95,7 @@ Status Generator::float_bits(const Expr& expr, const Miss& miss) {
     if (size == 4) extend(32, false);
     return {};
   }
-  return cannot(expr, "a condition does not compute with floating-point numbers",
+  return cannot(expr, "a probe does not compute with floating-point numbers",
                 "Compare a variable with a constant or with another of its type.");
 }
 
@@ -154,7 +154,7 @@ Status Generator::compare_floats(const Expr& expr, bool when, Code::Label target
   const Expr* right = &expr.operand(1);
   BinaryOp op = expr.op;
   if (strip_typedefs(left->type)->byte_size == 16) {
-    return cannot(expr, "a condition does not compare long double numbers");
+    return cannot(expr, "a probe does not compare long double numbers");
   }
   if (constant_float(*left)) {
     std::swap(left, right);

@@ -40,8 +40,8 @@ Status Generator::text_address(const Expr& text, std::uint64_t& max, const Miss&
 Status Generator::compare_text(const Expr& expr, bool when, Code::Label target, const Miss& miss) {
   const std::string& wanted = expr.text;
   if (wanted.size() > kLongestText) {
-    return cannot(expr, "a condition compares at most " + std::to_string(kLongestText) +
-                            " characters of text");
+    return cannot(
+        expr, "a probe compares at most " + std::to_string(kLongestText) + " characters of text");
   }
   const bool equal_jumps = (expr.op == BinaryOp::kEqual) == when;
   const auto different = code_.label();
@@ -105,7 +105,7 @@ Status Generator::text_length(const Expr& expr, const Miss& miss) {
   miss.because(ValueState::kUnreadable, "the text cannot be read");
   read(Helper::kReadString, buffer, max, miss);
   if (max == kLongestText) {
-    miss.because(ValueState::kUnavailable, "the text is longer than a condition reads");
+    miss.because(ValueState::kUnavailable, "the text is longer than a probe reads to decide");
     code_.jump_if(JumpOp::kEqual, R::kR0, max, miss.label);
   }
   return {};

@@ -11,8 +11,8 @@ using R = Register;
 
 std::unexpected<Error> Generator::cannot(const Expr& expr, const std::string& problem,
                                          const std::string& hint) const {
-  if (source_ == nullptr) return fail(ErrorCode::kUsage, "not-in-condition", problem, hint);
-  return language::fail_at(*source_, expr.span, "not-in-condition", problem, hint);
+  if (source_ == nullptr) return fail(ErrorCode::kUsage, "not-computed-in-target", problem, hint);
+  return language::fail_at(*source_, expr.span, "not-computed-in-target", problem, hint);
 }
 
 void Generator::extend(std::uint64_t bits, bool is_signed) {
@@ -97,7 +97,7 @@ Status Generator::value(const Expr& expr, const Miss& miss) {
     }
     case ExprKind::kConvert:
       if (language::is_floating(expr.operand().type)) {
-        return cannot(expr, "a condition does not convert floating-point numbers");
+        return cannot(expr, "a probe does not convert floating-point numbers");
       }
       NOHALT_CHECK(value(expr.operand(), miss));
       normalise(expr.type);
@@ -144,7 +144,7 @@ Status Generator::value(const Expr& expr, const Miss& miss) {
     default:
       break;
   }
-  return cannot(expr, "a condition does not compute this");
+  return cannot(expr, "a probe does not compute this");
 }
 
 Status Generator::truth_value(const Expr& expr, const Miss& miss) {
@@ -189,7 +189,7 @@ Status Generator::pair(const Expr& left, const Expr& right, const Miss& miss) {
 
 Status Generator::arithmetic(const Expr& expr, const Miss& miss) {
   if (language::is_floating(expr.type)) {
-    return cannot(expr, "a condition does not compute with floating-point numbers",
+    return cannot(expr, "a probe does not compute with floating-point numbers",
                   "Compare them as they are, or show them in the message.");
   }
   NOHALT_CHECK(pair(expr.operand(0), expr.operand(1), miss));
@@ -221,7 +221,7 @@ Status Generator::arithmetic(const Expr& expr, const Miss& miss) {
       shift(expr, miss);
       break;
     default:
-      return cannot(expr, "a condition does not compute this");
+      return cannot(expr, "a probe does not compute this");
   }
   normalise(expr.type);
   return {};

@@ -242,7 +242,7 @@ TEST_P(CaptureTest, refuses_floating_point_arithmetic_in_a_condition) {
   ASSERT_TRUE(bound);
   const auto built = build_capture({{}, *bound, {}, stopped_.bias(), {}});
   ASSERT_FALSE(built);
-  EXPECT_EQ(built.error().reason, "not-in-condition");
+  EXPECT_EQ(built.error().reason, "not-computed-in-target");
   EXPECT_NE(built.error().message.find("\n  n->in.d * 2 > 1\n  ^"), std::string::npos)
       << built.error().message;
 }
