@@ -9,10 +9,10 @@ namespace nohalt::output {
 Writer::Writer(Sink sink, session::Format format, Origin origin, Talk& talk)
     : sink_(std::move(sink)), format_(format), origin_(std::move(origin)), talk_(talk) {}
 
-void Writer::put(const std::string& line) {
+bool Writer::put(const std::string& line) {
   // On a terminal the live line stands where the record is to go.
   if (sink_.is_terminal()) talk_.clear_status();
-  sink_.put(line);
+  return sink_.put(line);
 }
 
 void Writer::hit(const Hit& hit) {
@@ -21,8 +21,7 @@ void Writer::hit(const Hit& hit) {
   const bool json = format_ == session::Format::kJson;
   const bool colour = sink_.is_terminal() && stdout_takes_colour();
   const std::string line = json ? hit_json(origin_, shown) : hit_text(shown, colour);
-  digest_.add(line);
-  put(line);
+  if (put(line)) digest_.add(line);
 }
 
 void Writer::notice(const Notice& notice) {

@@ -39,11 +39,11 @@ class Writer {
   }
   [[nodiscard]] std::uint64_t lost() const { return sink_.lost(); }
   [[nodiscard]] std::uint64_t bytes_written() const { return sink_.bytes_written(); }
-  // Over all hits handed over, for the audit trail.
+  // Over all hits that the sink took, for the audit trail.
   [[nodiscard]] std::string digest() const { return digest_.hex(); }
 
  private:
-  void put(const std::string& line);
+  bool put(const std::string& line);  // false: lost
 
   Sink sink_;
   session::Format format_;
