@@ -191,13 +191,13 @@ Result<MappingFacts> read_mapping_facts(pid_t pid, RuntimeAddress start) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail_errno("read", path, errno);
     text.append(piece.data(), static_cast<std::size_t>(n));
-    // VmFlags is the last line of an entry.
+    // VmFlags is the last line of an entry; the next one may have begun.
     const auto flags = text.rfind("\nVmFlags:");
-    const bool whole = flags != std::string::npos && text.find('\n', flags + 1) != std::string::npos;
-    if (!whole && n != 0) continue;
+    const auto end = flags == std::string::npos ? flags : text.find('\n', flags + 1);
+    if (end == std::string::npos && n != 0) continue;
     auto facts = parse_mapping_facts(text, start);
     if (facts || n == 0) return facts;
-    text.clear();
+    text.erase(0, end + 1);
   }
 }
 

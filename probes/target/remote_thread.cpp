@@ -63,6 +63,12 @@ Status reap_process(pid_t& pid) {
               "`nohalt sweep` removes what it may have left; then try again.");
 }
 
+std::unexpected<Error> session_over() {
+  return fail(ErrorCode::kInternal, "session-over",
+              "The process that held the target has ended; the target runs on.",
+              "Try again; a tool that is stopped for some seconds loses its hold.");
+}
+
 }  // namespace
 
 RemoteThread::RemoteThread(RemoteThread&& other) noexcept
@@ -102,8 +108,8 @@ Result<RemoteThread> RemoteThread::borrow(const Process& process, const TargetLo
 }
 
 Status RemoteThread::start(const BorrowPlan& plan) {
-  void* page = ::mmap(nullptr, sizeof(Heartbeat), PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* page =
+      ::mmap(nullptr, sizeof(Heartbeat), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return fail_errno("mmap", "the heartbeat page", errno);
   heartbeat_ = new (page) Heartbeat{};
   int ends[2];
@@ -137,7 +143,7 @@ Status RemoteThread::start(const BorrowPlan& plan) {
   return {};
 }
 
-Result<std::int64_t> RemoteThread::receive() {
+Result<TracerReply> RemoteThread::receive() {
   TracerReply reply;
   pollfd ready{socket_.get(), POLLIN, 0};
   int polled = 0;
@@ -145,13 +151,18 @@ Result<std::int64_t> RemoteThread::receive() {
     polled = ::poll(&ready, 1, kReplyPatience);
   } while (polled < 0 && errno == EINTR);
   if (polled <= 0 || ::recv(socket_.get(), &reply, sizeof reply, 0) != sizeof reply)
-    return fail(ErrorCode::kInternal, "session-over",
-                "The process that held the target has ended; the target runs on.",
-                "Try again; a tool that is stopped for some seconds loses its hold.");
+    return session_over();
   helper_ = reply.helper;
   holds_ = reply.holds;
-  if (reply.ok) return reply.value;
+  if (reply.ok) return reply;
   return fail(reply.code, reply.reason.data(), reply.message.data(), reply.hint.data());
+}
+
+Status RemoteThread::send(const TracerRequest& request) {
+  if (::send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL) ==
+      static_cast<ssize_t>(sizeof request))
+    return {};
+  return session_over();
 }
 
 Result<std::int64_t> RemoteThread::raw_call(long number,
@@ -159,12 +170,18 @@ Result<std::int64_t> RemoteThread::raw_call(long number,
   TracerRequest request;
   request.number = number;
   request.arguments = arguments;
-  if (::send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(sizeof request))
-    return fail(ErrorCode::kInternal, "session-over",
-                "The process that held the target has ended; the target runs on.",
-                "Try again; a tool that is stopped for some seconds loses its hold.");
-  return receive();
+  NOHALT_CHECK(send(request));
+  NOHALT_TRY(const TracerReply reply, receive());
+  return reply.value;
+}
+
+Result<ThreadSpot> RemoteThread::observe(pid_t tid) {
+  TracerRequest request;
+  request.op = TracerOp::kObserve;
+  request.arguments[0] = static_cast<std::uint64_t>(tid);
+  NOHALT_CHECK(send(request));
+  NOHALT_TRY(const TracerReply reply, receive());
+  return reply.spot;
 }
 
 Result<std::uint64_t> RemoteThread::call(std::string_view what, long number,
@@ -219,7 +236,7 @@ Status RemoteThread::finish() {
   if (helper_ != 0) {
     TracerRequest request;
     request.op = TracerOp::kFinish;
-    (void)!::send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL);
+    (void)send(request);
     if (auto reply = receive(); !reply) finished = std::unexpected(std::move(reply).error());
   }
   const bool clean = helper_ == 0 && tracer_ != 0 && finished;

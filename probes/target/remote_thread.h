@@ -30,6 +30,7 @@
 
 #include "probes/target/gadgets.h"
 #include "probes/target/heartbeat.h"
+#include "probes/target/observe.h"
 #include "probes/target/process.h"
 #include "probes/target/target_lock.h"
 #include "src/base/address.h"
@@ -57,6 +58,10 @@ class RemoteThread {
   [[nodiscard]] Result<std::int64_t> raw_call(long number,
                                               const std::array<std::uint64_t, 6>& arguments);
 
+  // Where another thread of the target is, by one short stop of it (observe.h).
+  // Reason "thread-gone" or "thread-does-not-stop" (kRefused): the session goes on.
+  [[nodiscard]] Result<ThreadSpot> observe(pid_t tid);
+
   // Puts a short text (at most kScratchTextSize - 1 bytes) into the scratch
   // words, for calls that want a name. Holds until the next put_text or finish.
   [[nodiscard]] Result<RuntimeAddress> put_text(std::string_view text);
@@ -76,7 +81,8 @@ class RemoteThread {
  private:
   RemoteThread(const Process& process, const TargetLock& lock) : process_(&process), lock_(&lock) {}
   Status start(const struct BorrowPlan& plan);
-  Result<std::int64_t> receive();
+  Status send(const struct TracerRequest& request);
+  Result<struct TracerReply> receive();
   Status reap();
   Status clear_scratch_after_loss();
 

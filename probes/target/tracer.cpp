@@ -42,9 +42,10 @@ class Session {
   Status begin();
   Result<std::int64_t> call(long number, const std::array<std::uint64_t, 6>& arguments);
   Result<bool> serve_one();
+  bool look_at(pid_t tid);
   Status run_to_syscall_stop();
   Status finish();
-  bool reply(const Result<std::int64_t>& result);
+  bool reply(const Result<std::int64_t>& result, ThreadSpot spot = {});
 
   const BorrowPlan& plan_;
   int socket_;
@@ -53,8 +54,9 @@ class Session {
   HoldReport holds_;
 };
 
-bool Session::reply(const Result<std::int64_t>& result) {
+bool Session::reply(const Result<std::int64_t>& result, ThreadSpot spot) {
   TracerReply reply;
+  reply.spot = spot;
   reply.ok = result.has_value();
   reply.helper = helper_;
   reply.holds = holds_;
@@ -104,8 +106,7 @@ Status Session::begin() {
   NOHALT_TRY(const auto borrowed, borrow(plan_, tracees_));
   helper_ = borrowed.helper;
   holds_ = borrowed.holds;
-  NOHALT_TRY(const auto closed,
-             call(SYS_close_range, {0, ~0U, CLOSE_RANGE_UNSHARE, 0, 0, 0}));
+  NOHALT_TRY(const auto closed, call(SYS_close_range, {0, ~0U, CLOSE_RANGE_UNSHARE, 0, 0, 0}));
   if (closed != 0)
     return fail(ErrorCode::kRefused, "kernel-too-old",
                 "The kernel cannot give the helper thread a descriptor table of its own.",
@@ -140,6 +141,13 @@ Status Session::finish() {
   return plan_.memory->write(plan_.scratch, zeros);
 }
 
+// A thread that cannot be seen is no reason to end the session.
+bool Session::look_at(pid_t tid) {
+  const auto spot = observe(tracees_, tid, holds_);
+  if (!spot) return reply(std::unexpected(spot.error()));
+  return reply(0, *spot);
+}
+
 // False when the session is over.
 Result<bool> Session::serve_one() {
   TracerRequest request;
@@ -147,6 +155,7 @@ Result<bool> Session::serve_one() {
   if (n < 0 && errno == EAGAIN) return true;
   if (n != sizeof request) return false;
   if (request.op == TracerOp::kFinish) return false;
+  if (request.op == TracerOp::kObserve) return look_at(static_cast<pid_t>(request.arguments[0]));
   auto result = call(request.number, request.arguments);
   return reply(result) && result.has_value();
 }

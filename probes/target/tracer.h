@@ -13,6 +13,7 @@
 
 #include "probes/target/borrow.h"
 #include "probes/target/heartbeat.h"
+#include "probes/target/observe.h"
 #include "src/base/result.h"
 
 namespace nohalt::target {
@@ -20,7 +21,8 @@ namespace nohalt::target {
 inline constexpr std::uint64_t kToolSilence = 5'000 * kMillisecond;
 inline constexpr std::uint64_t kCallPatience = 5'000 * kMillisecond;
 
-enum class TracerOp : std::uint32_t { kCall = 1, kFinish = 2 };
+// kObserve: the thread is arguments[0]; replies with its pc and stack pointer.
+enum class TracerOp : std::uint32_t { kCall = 1, kFinish = 2, kObserve = 3 };
 
 struct TracerRequest {
   TracerOp op = TracerOp::kCall;
@@ -34,6 +36,7 @@ struct TracerReply {
   bool ok = false;
   ErrorCode code = ErrorCode::kInternal;
   std::int64_t value = 0;  // of a call: as the kernel returned it
+  ThreadSpot spot;         // of an observed thread
   pid_t helper = 0;
   HoldReport holds;
   std::array<char, 64> reason{};

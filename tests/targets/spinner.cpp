@@ -43,13 +43,12 @@ namespace {
 bool one_round(std::uint64_t seed, int& result) {
   std::uint64_t changed = 0;
   asm volatile(R"(
+      sub $128, %%rsp
       push %%rbx; push %%rbp; push %%r12; push %%r13; push %%r14; push %%r15
-      sub $8, %%rsp
       mov %[seed], %%rbx; lea 1(%%rbx), %%r12; lea 2(%%rbx), %%r13
       lea 3(%%rbx), %%r14; lea 4(%%rbx), %%r15
       movq %%r12, %%xmm0; movq %%r13, %%xmm7; movq %%r14, %%xmm15
       call spinner_site
-      mov %%eax, %[result]
       xor %[changed], %[changed]
       lea 1(%%rbx), %%rcx; xor %%rcx, %%r12; or %%r12, %[changed]
       movq %%xmm0, %%r12; xor %%rcx, %%r12; or %%r12, %[changed]
@@ -58,12 +57,12 @@ bool one_round(std::uint64_t seed, int& result) {
       lea 3(%%rbx), %%rcx; xor %%rcx, %%r14; or %%r14, %[changed]
       movq %%xmm15, %%r14; xor %%rcx, %%r14; or %%r14, %[changed]
       lea 4(%%rbx), %%rcx; xor %%rcx, %%r15; or %%r15, %[changed]
-      add $8, %%rsp
       pop %%r15; pop %%r14; pop %%r13; pop %%r12; pop %%rbp; pop %%rbx
+      add $128, %%rsp
     )"
-               : [result] "=&r"(result), [changed] "=&D"(changed)
+               : [result] "=&a"(result), [changed] "=&D"(changed)
                : [seed] "S"(seed)
-               : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "xmm0", "xmm7", "xmm15", "memory",
+               : "rcx", "rdx", "r8", "r9", "r10", "r11", "xmm0", "xmm7", "xmm15", "memory",
                  "cc");
   return changed == 0;
 }
@@ -92,7 +91,7 @@ int main(int argc, char** argv) {
   if (argc != 3) return 2;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::alarm(1200);
-  const int fd = ::open(argv[2], O_RDWR | O_CREAT, 0600);
+  const int fd = ::open(argv[2], O_RDWR | O_CREAT | O_TRUNC, 0600);
   if (fd < 0 || ::ftruncate(fd, sizeof(SpinnerStatus)) != 0) return 1;
   void* page = ::mmap(nullptr, sizeof(SpinnerStatus), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (page == MAP_FAILED) return 1;

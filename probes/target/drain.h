@@ -1,0 +1,25 @@
+// Showing that code in a target can be unmapped: no thread is in it, and none
+// will return to it.
+//
+// Nothing may lead into the ranges any more when this is called (the text was
+// restored before), so each thread has to be seen outside only once:
+// - a thread asleep in a system call shows its pc and stack pointer in /proc;
+//   it is outside if its pc is and no word of its stack from there up lies in
+//   the ranges (a signal handler may be running on top of interrupted code);
+// - a running thread is asked by one short stop of its own.
+#pragma once
+
+#include <chrono>
+#include <span>
+
+#include "probes/target/remote_thread.h"
+#include "src/base/address.h"
+#include "src/base/result.h"
+
+namespace nohalt::target {
+
+// False: it could not be shown in time.
+[[nodiscard]] Result<bool> wait_until_left(RemoteThread& thread, std::span<const RuntimeRange> code,
+                                           std::chrono::milliseconds patience);
+
+}  // namespace nohalt::target
