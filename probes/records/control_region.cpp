@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
@@ -35,14 +36,20 @@ void fill_in(const ControlRegion& region) {
 Result<UniqueFd> create_control_memfd(const RunLayout& layout) {
   UniqueFd fd(memfd_create(runtime::kControlName, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd.valid()) return fail_errno("memfd_create", runtime::kControlName, errno);
-  // Allocated now: a hit must find its page there, not a full file system.
-  if (const int error = posix_fallocate(fd.get(), 0, static_cast<off_t>(layout.region_size)))
-    return fail_errno("posix_fallocate", runtime::kControlName, error);
+  if (ftruncate(fd.get(), static_cast<off_t>(layout.region_size)) != 0)
+    return fail_errno("ftruncate", runtime::kControlName, errno);
   if (fcntl(fd.get(), F_ADD_SEALS, kSizeSeals | F_SEAL_SEAL) != 0)
     return fail_errno("fcntl(F_ADD_SEALS)", runtime::kControlName, errno);
-  NOHALT_TRY(const ControlRegion region, ControlRegion::map(fd.get(), layout));
-  fill_in(region);
+  NOHALT_CHECK(ControlRegion::prepare(fd.get(), layout));
   return fd;
+}
+
+Status ControlRegion::prepare(int fd, const RunLayout& layout) {
+  if (const int error = posix_fallocate(fd, 0, static_cast<off_t>(layout.region_size)))
+    return fail_errno("posix_fallocate", runtime::kControlName, error);
+  NOHALT_TRY(const ControlRegion region, ControlRegion::map(fd, layout));
+  fill_in(region);
+  return {};
 }
 
 Result<ControlRegion> ControlRegion::map(int fd, RunLayout layout) {

@@ -31,6 +31,11 @@ class ControlRegion {
   ControlRegion& operator=(const ControlRegion&) = delete;
   ~ControlRegion();
 
+  // Allocates the region in full (a hit must find its page there, not a full file
+  // system) and fills in the control page and each site's fixed fields, every
+  // probe off. For a region that is still all zero.
+  [[nodiscard]] static Status prepare(int fd, const RunLayout& layout);
+
   [[nodiscard]] const RunLayout& layout() const { return layout_; }
   [[nodiscard]] runtime::ControlPage& control() const;
   // `site` is an index into layout().sites.

@@ -46,6 +46,15 @@ struct SavedRegisters {
 };
 static_assert(sizeof(SavedRegisters) == 168);
 
+// A swapped page of the target's text, and the slot that its original is in.
+struct ArmedPage {
+  uint64_t page, slot;
+};
+
+struct ArmedRange {
+  uint64_t begin, end;
+};
+
 struct ControlPage {
   uint64_t magic;
   uint32_t layout_version;
@@ -55,10 +64,16 @@ struct ControlPage {
   int32_t target_pid;
   uint64_t tool_start_time;
   uint64_t target_start_time;
-  uint64_t region_size;   // of the whole memfd, bytes
+  uint64_t region_size;  // of the whole memfd, bytes
+  // Claims for whoever recovers after a killed tool: proven before they are used.
   uint64_t gate_address;  // where the GatePage is in the target
-  uint64_t code_address;  // where kCodeName is mapped
-  uint64_t code_size;
+  uint32_t page_count;
+  uint32_t code_count;
+  ArmedPage pages[kMaxProbes];
+  ArmedRange code[kMaxProbes + 1];
+  uint64_t site_addresses[kMaxProbes];
+  // Not 0: another run has taken this one off, so its tool must end.
+  volatile uint64_t removed;
   // Past this time stamp every probe of the run is dormant. The tool moves it
   // forward while it lives (by no more than 1.5 s), never beyond the lease.
   alignas(kCacheLine) volatile uint64_t lease_deadline_tsc;
