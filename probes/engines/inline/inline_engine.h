@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "policy/access/grant.h"
 #include "probes/program/program.h"
 #include "probes/symbols/debug_info.h"
+#include "probes/target/process.h"
 #include "src/base/address.h"
 #include "src/base/result.h"
 
@@ -29,25 +31,42 @@ namespace nohalt::engines {
 
 // How one site would be patched, or the named reason why not.
 struct SitePlan {
-  LinkAddress pc;             // the statement's first address
-  LinkAddress patched;        // where the jump goes; differs only if that was shown safe
-  std::string window;         // "one-instruction", "punned"; empty where refused
-  std::string listing;        // the displaced instruction, for people
+  LinkAddress pc;       // the statement's first address
+  LinkAddress patched;  // where the jump goes; differs only if that was shown safe
+  std::string window;   // "one-instruction", "punned"; empty where refused
+  std::string listing;  // the displaced instruction, for people
   std::uint32_t changed_bytes = 0;
   bool needs_stop = false;
-  std::string refusal;        // kebab-case token; empty: it can be patched
-  std::string refusal_text;   // one sentence
+  // The target has a handler for faults. It is asked while arming whether it is
+  // one-shot (a crash reporter); if not, this site is refused then.
+  bool relies_on_one_shot_fault_handler = false;
+  std::string refusal;       // kebab-case token; empty: it can be patched
+  std::string refusal_text;  // one sentence
   std::string refusal_hint;
   [[nodiscard]] bool patchable() const { return refusal.empty(); }
 };
 
 // One place to arm: where, and what to run there.
 struct SiteToArm {
-  SitePlan plan;
+  symbols::LineSite line;
   program::Program program;
+  std::uint32_t probe = 0;  // index of the probe that it is a copy of
+};
+
+struct ProbeToArm {
   std::uint64_t hits_per_second = 10;
   std::uint64_t bytes_per_second = 256 * 1024;
+  std::optional<std::uint64_t> total_hits;
 };
+
+// All of one run in one target: armed together or not at all.
+struct RunToArm {
+  std::vector<ProbeToArm> probes;
+  std::vector<SiteToArm> sites;  // of one probe after those of another
+};
+
+// SHA-256 over what would run where, lower-case hex; binds a Grant.
+[[nodiscard]] std::string program_hash(const RunToArm& run);
 
 // What was done to the target's threads, and for how long.
 struct HoldReport {
@@ -56,7 +75,8 @@ struct HoldReport {
   std::chrono::nanoseconds total{0};
 };
 
-struct SiteCounters {
+// Of one probe, over all its sites.
+struct ProbeCounters {
   std::uint64_t hits = 0;
   std::uint64_t matched = 0;
   std::uint64_t suppressed = 0;
@@ -96,10 +116,51 @@ class ArmedRun {
   virtual ~ArmedRun() = default;
   // Refills rates, renews the lease, reads the ring. Call at least each 100 ms.
   [[nodiscard]] virtual RunState tick(const std::function<void(const RawRecord&)>& sink) = 0;
-  [[nodiscard]] virtual std::vector<SiteCounters> counters() const = 0;
+  // One for each probe.
+  [[nodiscard]] virtual std::vector<ProbeCounters> counters() const = 0;
   [[nodiscard]] virtual HoldReport holds() const = 0;
-  // Idempotent. After it no probe of this run records anything.
+  // Hex digits by which the run is known to others.
+  [[nodiscard]] virtual const std::string& id() const = 0;
+  // Run-time addresses of the sites.
+  [[nodiscard]] virtual std::vector<RuntimeAddress> addresses() const = 0;
+  // Idempotent. After it no probe of this run records anything; the records that
+  // were still in the ring go to the sink of the last tick.
   [[nodiscard]] virtual Result<RemovalProof> disarm() = 0;
 };
+
+struct ArmOptions {
+  std::string run_id;  // as id()
+};
+
+// Arms all sites or none. Errors, besides those of borrowing and of the sites'
+// refusals: target-changed (not what the Grant names), already-probed,
+// page-not-swappable and kin, clock-not-tsc, no-room.
+[[nodiscard]] Result<std::unique_ptr<ArmedRun>> arm(const policy::Grant& grant,
+                                                    const target::Process& process,
+                                                    const symbols::DebugInfo& info,
+                                                    const RunToArm& run, const ArmOptions& options);
+
+// What is armed in a process, or was left there by a run that ended: as its own
+// control page claims, which the target could have forged.
+struct FoundRun {
+  std::string id;
+  ProcessIdentity tool;
+  bool tool_alive = false;
+  std::uint64_t lease_deadline_tsc = 0;
+  std::vector<RuntimeAddress> addresses;
+};
+[[nodiscard]] Result<std::vector<FoundRun>> find_runs(const target::Process& process);
+
+// Whether there is anything for recover() to do. Touches nothing.
+[[nodiscard]] Result<bool> has_leftovers(const target::Process& process);
+
+struct RecoverReport {
+  std::vector<FoundRun> runs;  // whose remains were taken off
+  std::uint32_t pages_restored = 0;
+  RemovalProof proof;
+};
+// Takes off what runs whose tool is gone, or has been silent for long, left in
+// the process; each byte is proven against the mapped file.
+[[nodiscard]] Result<RecoverReport> recover(const target::Process& process);
 
 }  // namespace nohalt::engines

@@ -1,0 +1,186 @@
+// Lays the code down: runtime, then each site's trampoline (which carries its
+// constants and body), then the springboards. What is left of a page is int3,
+// so that a stray jump stops at once instead of running on.
+#include "probes/engines/inline/code_image.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "probes/engines/inline/relocate/relocate.h"
+#include "probes/engines/inline/trampoline/trampoline.h"
+#include "probes/engines/inline/translate/translate.h"
+#include "probes/runtime/runtime_blob.h"
+
+namespace nohalt::engines {
+
+namespace {
+
+using runtime::RuntimeEntry;
+
+constexpr std::byte kTrap{0xcc};
+constexpr std::uint64_t kCodeAlignment = runtime::kCacheLine;
+
+std::uint64_t aligned(std::uint64_t value) {
+  return (value + kCodeAlignment - 1) & ~(kCodeAlignment - 1);
+}
+
+class ImageBuilder {
+ public:
+  ImageBuilder(const TargetView& view, const RunPlaces& places, const records::RunLayout& layout,
+               const TargetConstants& constants)
+      : view_(view), places_(places), layout_(layout), constants_(constants) {
+    for (const RuntimeRange& range : places.chunks) {
+      image_.chunks.push_back({range, std::vector<std::byte>(range.size(), kTrap)});
+    }
+    next_ = places.main_code.begin;
+  }
+
+  Status add_runtime() {
+    const auto& blob = runtime::runtime_blob();
+    NOHALT_CHECK(write(next_, blob.code));
+    for (std::size_t i = 0; i < entries_.size(); ++i) entries_[i] = next_ + blob.offsets[i];
+    advance(blob.code.size());
+    return {};
+  }
+
+  Status add_site(const CodeSite& site, std::size_t index) {
+    const RuntimeAddress trampoline = next_;
+    NOHALT_TRY(const auto built, inline_engine::build_trampoline(spec_of(site, index, trampoline)));
+    NOHALT_CHECK(write(trampoline, built.bytes));
+    advance(built.bytes.size());
+    return add_patch(site, places_.entries[index], trampoline);
+  }
+
+  CodeImage take() { return std::move(image_); }
+
+ private:
+  [[nodiscard]] runtime::SiteConstants constants_of(std::size_t index, std::uint32_t leader) const {
+    const records::SiteLayout& slots = layout_.sites[index];
+    const auto in_control = [&](std::uint64_t offset) { return places_.control.begin + offset; };
+    runtime::SiteConstants constants{};
+    constants.probe = target_pointer<runtime::ProbeControl>(
+        in_control(runtime::kProbesStart + leader * sizeof(runtime::ProbeControl)));
+    constants.control = target_pointer<runtime::ControlPage>(places_.control.begin);
+    constants.slots = target_pointer<std::uint8_t>(in_control(slots.slots_offset));
+    constants.slot_mask = slots.slot_count - 1;
+    constants.generation = layout_.generation;
+    constants.slot_size = slots.slot_size;
+    constants.body_size = slots.body_size;
+    constants.site = slots.site;
+    constants.tid_offset = constants_.tid_offset;
+    constants.own_pid = constants_.own_pid;
+    const auto ranges = static_ranges();
+    std::copy(ranges.begin(), ranges.end(), constants.static_ranges);
+    return constants;
+  }
+
+  // A pointer of the target's, which the tool never follows.
+  template <class T>
+  static T* target_pointer(RuntimeAddress address) {
+    return reinterpret_cast<T*>(address.value);
+  }
+
+  [[nodiscard]] std::vector<runtime::StaticRange> static_ranges() const {
+    std::vector<runtime::StaticRange> ranges;
+    for (const RuntimeRange& data : view_.executable.data)
+      if (ranges.size() < runtime::kMaxStaticRanges)
+        ranges.push_back({data.begin.value, data.end.value});
+    return ranges;
+  }
+
+  [[nodiscard]] inline_engine::TrampolineSpec spec_of(const CodeSite& site, std::size_t index,
+                                                      RuntimeAddress position) const {
+    const inline_sites::Window& window = *site.chosen.window;
+    const RuntimeAddress at = view_.executable.bias.to_runtime(window.address);
+    inline_engine::TrampolineSpec spec;
+    spec.position = position;
+    spec.site = at;
+    spec.gate = places_.gate;
+    spec.finish = entries_[static_cast<std::size_t>(RuntimeEntry::kFinish)];
+    spec.constants = constants_of(index, site.leader);
+    spec.xmm_count = site.program->needs_xmm ? 16 : 0;
+    spec.resume = view_.executable.bias.to_runtime(window.resume());
+    spec.body = [this, &site](RuntimeAddress where) -> Result<inline_engine::BodyCode> {
+      NOHALT_TRY(auto body, inline_translate::translate(*site.program, surroundings(where)));
+      inline_engine::BodyCode code(std::move(body.code));
+      code.stack_bytes = body.stack_bytes;
+      code.registers = body.registers;
+      code.xmm_count = body.xmm_count;
+      return code;
+    };
+    spec.displaced = [&window, at](RuntimeAddress where) -> Result<inline_engine::CodeBytes> {
+      auto moved = inline_relocate::relocate(window.displaced, at, where);
+      if (!moved) return std::unexpected(inline_sites::to_error(moved.error()));
+      inline_engine::CodeBytes bytes(moved->bytes.size());
+      std::memcpy(bytes.data(), moved->bytes.data(), bytes.size());
+      return bytes;
+    };
+    return spec;
+  }
+
+  [[nodiscard]] inline_translate::Surroundings surroundings(RuntimeAddress where) const {
+    inline_translate::Surroundings around;
+    around.load_address = where;
+    around.entries = entries_;
+    around.static_ranges = static_ranges();
+    return around;
+  }
+
+  Status add_patch(const CodeSite& site, const RunPlaces::Entry& entry, RuntimeAddress trampoline) {
+    const RuntimeAddress at = view_.executable.bias.to_runtime(site.chosen.window->address);
+    RuntimeAddress landing = trampoline;
+    if (entry.springboard) {
+      landing = entry.landing;
+      NOHALT_CHECK(add_springboard(landing, trampoline));
+    }
+    auto jump = inline_sites::encode_jump(entry.form, at, landing);
+    if (!jump)
+      return std::unexpected(inline_sites::to_error(inline_sites::SiteRefusal::kNoTrampolineRoom));
+    image_.patches.push_back({at, std::move(*jump)});
+    return {};
+  }
+
+  Status add_springboard(RuntimeAddress landing, RuntimeAddress trampoline) {
+    constexpr inline_sites::JumpForm kPlain{};
+    const auto jump = inline_sites::encode_jump(kPlain, landing, trampoline);
+    if (!jump)
+      return std::unexpected(inline_sites::to_error(inline_sites::SiteRefusal::kNoTrampolineRoom));
+    return write(landing, std::as_bytes(std::span(*jump)));
+  }
+
+  Status write(RuntimeAddress at, std::span<const std::byte> bytes) {
+    for (CodeChunk& chunk : image_.chunks) {
+      const bool inside = chunk.range.begin <= at && at + bytes.size() <= chunk.range.end;
+      if (!inside) continue;
+      std::copy(bytes.begin(), bytes.end(),
+                chunk.bytes.begin() + static_cast<std::ptrdiff_t>(at - chunk.range.begin));
+      return {};
+    }
+    return fail(ErrorCode::kInternal, "code-outside-region",
+                "The probe's code does not fit the room that was planned for it.",
+                "Report this as a defect of nohalt.");
+  }
+
+  void advance(std::uint64_t size) { next_ = {aligned(next_.value + size)}; }
+
+  const TargetView& view_;
+  const RunPlaces& places_;
+  const records::RunLayout& layout_;
+  const TargetConstants& constants_;
+  std::array<RuntimeAddress, static_cast<std::size_t>(RuntimeEntry::kCount)> entries_{};
+  RuntimeAddress next_;
+  CodeImage image_;
+};
+
+}  // namespace
+
+Result<CodeImage> build_code(const TargetView& view, const RunPlaces& places,
+                             std::span<const CodeSite> sites, const records::RunLayout& layout,
+                             const TargetConstants& constants) {
+  ImageBuilder builder(view, places, layout, constants);
+  NOHALT_CHECK(builder.add_runtime());
+  for (std::size_t i = 0; i < sites.size(); ++i) NOHALT_CHECK(builder.add_site(sites[i], i));
+  return builder.take();
+}
+
+}  // namespace nohalt::engines

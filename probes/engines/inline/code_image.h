@@ -1,0 +1,80 @@
+// All the code of one run as bytes for the addresses they will have: the
+// runtime, and for each site its translated program and trampoline in one main
+// chunk; and the springboards that punned jumps land on, each where its jump
+// leads.
+//
+// Placing comes first, since the code is written for its addresses. Pure: no
+// process is involved.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "probes/engines/inline/planner.h"
+#include "probes/program/program.h"
+#include "probes/records/run_layout.h"
+#include "probes/runtime/layout.h"
+#include "src/base/address.h"
+#include "src/base/result.h"
+
+namespace nohalt::engines {
+
+struct CodeSite {
+  ChosenSite chosen;  // with a window
+  const program::Program* program = nullptr;
+  // The first site of the same probe: its control block, with the rate and the
+  // counters, serves all of them. Index into the run's sites.
+  std::uint32_t leader = 0;
+};
+
+// Where everything of a run goes in the target.
+struct RunPlaces {
+  RuntimeRange control;  // the control region
+  RuntimeAddress gate;   // the gate page
+  RuntimeRange main_code;
+  std::vector<RuntimeRange> chunks;  // code regions to map, main_code among them
+  // The text pages that hold sites, ascending, and a slot for each
+  // (pages/page_swap.h).
+  std::vector<RuntimeAddress> pages;
+  std::vector<RuntimeAddress> slots;
+  struct Entry {
+    RuntimeAddress landing;  // where the site's jump leads; empty: to its trampoline
+    inline_sites::JumpForm form;
+    bool springboard = false;
+  };
+  std::vector<Entry> entries;  // one a site
+};
+
+// Reason: no-trampoline-room (names the site), no-room.
+[[nodiscard]] Result<RunPlaces> place_run(const TargetView& view, std::span<const CodeSite> sites,
+                                          std::uint64_t control_size);
+
+struct CodeChunk {
+  RuntimeRange range;  // whole pages
+  std::vector<std::byte> bytes;
+};
+
+// What a site's page gets.
+struct SitePatch {
+  RuntimeAddress address;
+  std::vector<std::uint8_t> bytes;
+};
+
+struct CodeImage {
+  std::vector<CodeChunk> chunks;
+  std::vector<SitePatch> patches;  // one a site
+};
+
+// What is known of the target only once a thread was borrowed.
+struct TargetConstants {
+  std::uint32_t tid_offset = 0;
+  std::int32_t own_pid = 0;  // as its own pid namespace numbers it
+};
+
+[[nodiscard]] Result<CodeImage> build_code(const TargetView& view, const RunPlaces& places,
+                                           std::span<const CodeSite> sites,
+                                           const records::RunLayout& layout,
+                                           const TargetConstants& constants);
+
+}  // namespace nohalt::engines

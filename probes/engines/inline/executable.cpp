@@ -1,0 +1,84 @@
+// The load bias is what the kernel itself reports: the entry point it jumped to
+// (AT_ENTRY) less the entry point in the ELF header. That holds for fixed and
+// position-independent executables alike and needs no guess from the mappings.
+#include "probes/engines/inline/executable.h"
+
+#include <elf.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include "probes/target/threads.h"
+#include "src/base/file.h"
+
+namespace nohalt::engines {
+
+namespace {
+
+Result<std::uint64_t> read_entry_at_run_time(pid_t pid) {
+  NOHALT_TRY(const std::string auxv, read_file("/proc/" + std::to_string(pid) + "/auxv"));
+  for (std::size_t at = 0; at + sizeof(Elf64_auxv_t) <= auxv.size(); at += sizeof(Elf64_auxv_t)) {
+    Elf64_auxv_t entry;
+    std::memcpy(&entry, auxv.data() + at, sizeof(entry));
+    if (entry.a_type == AT_ENTRY) return entry.a_un.a_val;
+  }
+  return fail(ErrorCode::kRefused, "executable-not-mapped",
+              "The kernel does not say where process " + std::to_string(pid) + " begins.",
+              "Only processes started by execve can be probed.");
+}
+
+Result<Elf64_Ehdr> read_header(pid_t pid, const target::Maps& maps, RuntimeAddress entry) {
+  const target::Mapping* text = maps.find(entry);
+  const auto refuse = [&] {
+    return fail(
+        ErrorCode::kRefused, "executable-not-mapped",
+        "The text of process " + std::to_string(pid) + " is not mapped from its executable.",
+        "Packed or self-replacing programs cannot be probed by this engine.");
+  };
+  if (text == nullptr || text->anonymous()) return refuse();
+  NOHALT_TRY(const std::string image,
+             read_file_start("/proc/" + std::to_string(pid) + "/exe", sizeof(Elf64_Ehdr)));
+  Elf64_Ehdr header;
+  if (image.size() < sizeof(header)) return refuse();
+  std::memcpy(&header, image.data(), sizeof(header));
+  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return refuse();
+  return header;
+}
+
+bool is_caught(std::string_view status, int signal) {
+  const std::string mask(target::status_field(status, "SigCgt"));
+  const std::uint64_t caught = mask.empty() ? 0 : std::stoull(mask, nullptr, 16);
+  return (caught >> (signal - 1) & 1) != 0;
+}
+
+}  // namespace
+
+Result<MappedExecutable> locate_executable(pid_t pid, const target::Maps& maps,
+                                           const symbols::DebugInfo& info) {
+  NOHALT_TRY(const std::uint64_t entry, read_entry_at_run_time(pid));
+  NOHALT_TRY(const Elf64_Ehdr header, read_header(pid, maps, {entry}));
+  MappedExecutable found;
+  found.bias = {entry - header.e_entry};
+  found.file = maps.find({entry})->file;
+  for (const LinkRange& range : info.writable_segments()) {
+    found.data.push_back({found.bias.to_runtime(range.begin), found.bias.to_runtime(range.end)});
+  }
+  return found;
+}
+
+Result<inline_sites::TargetTraits> read_traits(pid_t pid, const symbols::DebugInfo& info) {
+  NOHALT_TRY(const std::string status, read_file("/proc/" + std::to_string(pid) + "/status"));
+  inline_sites::TargetTraits traits;
+  traits.handles_memory_faults = is_caught(status, 11) || is_caught(status, 7);
+  traits.handles_arithmetic_faults = is_caught(status, 8);
+  traits.shadow_stack =
+      target::status_field(status, "x86_Thread_features").find("shstk") != std::string_view::npos;
+  for (const char* mark : {"runtime.goexit", "__morestack"}) {
+    if (info.resolve(mark).has_value()) traits.managed_stack = true;
+  }
+  return traits;
+}
+
+}  // namespace nohalt::engines

@@ -1,0 +1,31 @@
+// What runs, living or dead, have left in a process: found by the names of
+// mappings, read from control pages that the target could have forged.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "probes/engines/inline/inline_engine.h"
+#include "probes/runtime/layout.h"
+#include "probes/target/maps.h"
+#include "probes/target/memory.h"
+
+namespace nohalt::engines {
+
+struct FoundControl {
+  FoundRun run;
+  RuntimeRange range;           // of the control region's mapping
+  runtime::ControlPage claims;  // counts cut to what the arrays hold
+};
+
+[[nodiscard]] std::vector<FoundControl> find_controls(const target::Maps& maps,
+                                                      const target::Memory& memory);
+
+// Whether a mapping is named as one of nohalt's memfds.
+[[nodiscard]] bool is_named_ours(const target::Mapping& mapping);
+
+// A run whose tool cannot be relied on any more: it is gone, or its probes lapsed
+// so long ago that it must be stopped.
+[[nodiscard]] bool is_orphan(const FoundRun& run);
+
+}  // namespace nohalt::engines

@@ -1,0 +1,230 @@
+// Living with what was armed, and taking it off.
+//
+// Removal goes text first: from then on nobody comes in. The code stays until it
+// is shown that no thread is in it or will return to it; where that cannot be
+// shown in time it is kept, and named.
+#include "probes/engines/inline/inline_run.h"
+
+#include <poll.h>
+
+#include <algorithm>
+
+#include "probes/engines/inline/forked_children.h"
+#include "probes/engines/inline/found_runs.h"
+#include "probes/engines/inline/pages/region.h"
+#include "probes/target/drain.h"
+#include "probes/target/remote_thread.h"
+#include "probes/target/target_lock.h"
+#include "src/base/file.h"
+
+namespace nohalt::engines {
+
+namespace {
+
+constexpr std::chrono::milliseconds kDrainPatience{2000};
+constexpr double kRefreshSeconds = 1.0;
+
+records::PumpLimits pump_limits(const RunToArm& run, const policy::Limits& limits) {
+  records::PumpLimits pump;
+  pump.lease_seconds = std::chrono::duration<double>(limits.lease).count();
+  pump.cpu_fraction = limits.cpu_share;
+  for (std::uint32_t i = 0; i < run.sites.size(); ++i) {
+    const ProbeToArm& probe = run.probes[run.sites[i].probe];
+    // Only the first site of a probe has a control block that is used.
+    if (leader_of(run, run.sites[i].probe) != i)
+      pump.sites.push_back({0, records::kNoTotal, 0});
+    else
+      pump.sites.push_back({probe.hits_per_second, probe.bytes_per_second,
+                            probe.total_hits.value_or(records::kNoTotal)});
+  }
+  return pump;
+}
+
+bool has_ended(int pidfd) {
+  pollfd watched{pidfd, POLLIN, 0};
+  return ::poll(&watched, 1, 0) > 0;
+}
+
+std::chrono::nanoseconds ns(std::uint64_t count) {
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(count));
+}
+
+// The mappings of the patched pages' files, which removal must bring back.
+std::vector<target::Mapping> text_mappings(const target::Maps& maps,
+                                           std::span<const inline_pages::SwappedPage> pages) {
+  std::vector<target::Mapping> found;
+  for (const target::Mapping& mapping : maps.all()) {
+    const bool of_a_page = std::any_of(pages.begin(), pages.end(), [&](const auto& page) {
+      return mapping.file == page.original.backing.file;
+    });
+    if (of_a_page && mapping.executable) found.push_back(mapping);
+  }
+  return found;
+}
+
+}  // namespace
+
+std::uint64_t own_start_time() {
+  constexpr int kStartTimeField = 22;
+  const auto stat = read_file("/proc/self/stat");
+  return stat ? target::parse_stat_field(*stat, kStartTimeField) : 0;
+}
+
+InlineRun::InlineRun(const target::Process& process, InstalledRun installed,
+                     records::TscClock clock, const RunToArm& run, const policy::Limits& limits)
+    : process_(process),
+      installed_(std::move(installed)),
+      clock_(clock),
+      recorded_(run.probes.size()),
+      pump_(installed_.region, clock_, pump_limits(run, limits)),
+      reader_(installed_.region),
+      threads_(process.pid(), process.facts().namespace_pid) {
+  for (const SiteToArm& site : run.sites) {
+    leaders_.push_back(leader_of(run, site.probe));
+    probe_of_.push_back(site.probe);
+  }
+  for (std::uint32_t i = 0; i < run.probes.size(); ++i) probes_.push_back(leader_of(run, i));
+  pump_.start(records::TscClock::now());
+}
+
+InlineRun::~InlineRun() { static_cast<void>(disarm()); }
+
+RunState InlineRun::state(records::Ticks now) const {
+  if (has_ended(process_.pidfd())) return RunState::kTargetGone;
+  if (installed_.region.control().removed != 0) return RunState::kRemovedByOther;
+  if (pump_.lease_over(now)) return RunState::kLeaseOver;
+  const bool all_off = std::all_of(probes_.begin(), probes_.end(), [&](std::uint32_t leader) {
+    return pump_.counters(leader).state == runtime::ProbeState::kSwitchedOffCpu;
+  });
+  return all_off ? RunState::kSwitchedOff : RunState::kRunning;
+}
+
+RunState InlineRun::tick(const std::function<void(const RawRecord&)>& sink) {
+  const records::Ticks now = records::TscClock::now();
+  if (now - refreshed_ > clock_.ticks(kRefreshSeconds)) {
+    clock_.refresh();
+    refreshed_ = now;
+  }
+  if (!disarmed_) pump_.tick(now);
+  read_ring(now, sink);
+  return state(now);
+}
+
+void InlineRun::read_ring(records::Ticks now, const std::function<void(const RawRecord&)>& sink) {
+  const auto alive = [this](std::uint32_t tid) {
+    return threads_.to_tool(static_cast<pid_t>(tid)) != 0;
+  };
+  reader_.poll(alive, [&](records::RingRecord record) {
+    const std::uint32_t site = record.site;
+    record.site = leaders_[site];
+    if (!pump_.accept(record, now)) return;
+    ++recorded_[probe_of_[site]];
+    RawRecord raw;
+    raw.site = site;
+    raw.tid = static_cast<std::uint32_t>(threads_.to_tool(static_cast<pid_t>(record.tid)));
+    raw.seq = record.seq;
+    raw.suppressed = record.suppressed;
+    raw.dropped = record.dropped;
+    raw.wall_ns = clock_.wall_ns(record.tsc);
+    raw.body = std::move(record.body);
+    sink(raw);
+  });
+}
+
+std::vector<ProbeCounters> InlineRun::counters() const {
+  std::vector<ProbeCounters> all;
+  for (std::size_t i = 0; i < probes_.size(); ++i) {
+    const records::ProbeCounters from = pump_.counters(probes_[i]);
+    ProbeCounters to;
+    to.hits = from.hits;
+    to.matched = from.matched;
+    to.suppressed = from.suppressed;
+    to.dropped = from.dropped;
+    to.recorded = recorded_[i];
+    to.condition_unavailable = from.condition_unavailable;
+    to.mean_cost_ns = from.mean_cost_ns;
+    to.worst_cost_ns = from.worst_cost_ns;
+    to.switched_off_by_cpu_budget = from.state == runtime::ProbeState::kSwitchedOffCpu;
+    all.push_back(to);
+  }
+  return all;
+}
+
+HoldReport InlineRun::holds() const {
+  const target::HoldReport& from = installed_.holds;
+  return {static_cast<std::uint32_t>(from.count), ns(from.longest_ns), ns(from.total_ns)};
+}
+
+Result<RemovalProof> InlineRun::disarm() {
+  RemovalProof proof;
+  if (std::exchange(disarmed_, true)) return proof;
+  pump_.stop();
+  const Status removed = remove(proof);
+  if (removed) return proof;
+  if (removed.error().code != ErrorCode::kTargetGone) return std::unexpected(removed.error());
+  proof = {};
+  proof.target_gone = true;
+  return proof;
+}
+
+Status InlineRun::remove(RemovalProof& proof) {
+  NOHALT_CHECK(process_.check_alive());
+  if (installed_.region.control().removed != 0) {
+    prove_removal(proof);
+    return {};
+  }
+  NOHALT_TRY(const target::TargetLock lock, target::TargetLock::acquire(process_));
+  NOHALT_TRY(target::RemoteThread thread, target::RemoteThread::borrow(process_, lock));
+  for (const inline_pages::SwappedPage& page : installed_.pages) {
+    if (const Status out = inline_pages::swap_out(thread, page); !out)
+      proof.left.push_back(out.error().message);
+  }
+  const Status code = proof.left.empty() ? remove_code(thread, proof) : Status{};
+  const Status finished = thread.finish();
+  installed_.holds.count += thread.holds().count;
+  installed_.holds.total_ns += thread.holds().total_ns;
+  installed_.holds.longest_ns = std::max(installed_.holds.longest_ns, thread.holds().longest_ns);
+  NOHALT_CHECK(code);
+  NOHALT_CHECK(finished);
+  prove_removal(proof);
+  return {};
+}
+
+Status InlineRun::remove_code(target::RemoteThread& thread, RemovalProof& proof) {
+  const RunPlaces& places = installed_.places;
+  NOHALT_TRY(const bool empty, target::wait_until_left(thread, places.chunks, kDrainPatience));
+  if (!empty) {
+    proof.left.push_back(
+        "The probe's code stays mapped, dormant: a thread may still be inside it. `nohalt sweep` "
+        "removes it later.");
+    return {};
+  }
+  for (const RuntimeRange& chunk : places.chunks)
+    NOHALT_CHECK(inline_pages::unmap_range(thread, chunk));
+  NOHALT_CHECK(inline_pages::unmap_range(thread, {places.gate, places.gate + kPageSize}));
+  return inline_pages::unmap_range(thread, places.control);
+}
+
+void InlineRun::prove_removal(RemovalProof& proof) const {
+  const auto maps = target::read_maps(process_.pid());
+  if (maps) {
+    const bool none_named =
+        std::none_of(maps->all().begin(), maps->all().end(), [&](const target::Mapping& mapping) {
+          return is_named_ours(mapping) && overlaps_places(installed_.places, mapping.range);
+        });
+    proof.text_restored = text_mappings(*maps, installed_.pages) ==
+                          text_mappings(installed_.before, installed_.pages);
+    proof.mappings_as_before = proof.text_restored && none_named;
+  }
+  proof.descriptors_as_before = !holds_our_descriptor(process_.pid());
+  // finish() has seen the helper's task directory go.
+  proof.threads_as_before = true;
+  for (const pid_t child :
+       find_forked_children(process_.pid(), installed_.region.layout().generation))
+    proof.left.push_back("Process " + std::to_string(child) +
+                         ", forked while the probe was armed, still carries it, dormant; `nohalt "
+                         "sweep -p " +
+                         std::to_string(child) + "` takes it off.");
+}
+
+}  // namespace nohalt::engines

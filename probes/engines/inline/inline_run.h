@@ -1,0 +1,75 @@
+// A run that is armed: what was put into the target, and what keeps it alive.
+// Made by arm(); see inline_engine.h for what its functions promise.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "policy/limits/limits.h"
+#include "probes/engines/inline/code_image.h"
+#include "probes/engines/inline/inline_engine.h"
+#include "probes/engines/inline/pages/page_swap.h"
+#include "probes/records/control_region.h"
+#include "probes/records/probe_pump.h"
+#include "probes/records/ring_reader.h"
+#include "probes/records/tsc_clock.h"
+#include "probes/target/heartbeat.h"
+#include "probes/target/thread_numbers.h"
+
+namespace nohalt::engines {
+
+// The first site of a probe, by index into the run's sites.
+[[nodiscard]] std::uint32_t leader_of(const RunToArm& run, std::uint32_t probe);
+
+// As /proc/self/stat says.
+[[nodiscard]] std::uint64_t own_start_time();
+
+struct InstalledRun {
+  records::ControlRegion region;
+  RunPlaces places;
+  std::vector<RuntimeAddress> addresses;
+  std::vector<inline_pages::SwappedPage> pages;
+  std::string id;
+  target::Maps before;
+  target::HoldReport holds;
+};
+
+class InlineRun final : public ArmedRun {
+ public:
+  InlineRun(const target::Process& process, InstalledRun installed, records::TscClock clock,
+            const RunToArm& run, const policy::Limits& limits);
+  ~InlineRun() override;
+  InlineRun(const InlineRun&) = delete;
+  InlineRun& operator=(const InlineRun&) = delete;
+
+  [[nodiscard]] RunState tick(const std::function<void(const RawRecord&)>& sink) override;
+  [[nodiscard]] std::vector<ProbeCounters> counters() const override;
+  [[nodiscard]] HoldReport holds() const override;
+  [[nodiscard]] const std::string& id() const override { return installed_.id; }
+  [[nodiscard]] std::vector<RuntimeAddress> addresses() const override {
+    return installed_.addresses;
+  }
+  [[nodiscard]] Result<RemovalProof> disarm() override;
+
+ private:
+  [[nodiscard]] RunState state(records::Ticks now) const;
+  void read_ring(records::Ticks now, const std::function<void(const RawRecord&)>& sink);
+  [[nodiscard]] Status remove(RemovalProof& proof);
+  [[nodiscard]] Status remove_code(target::RemoteThread& thread, RemovalProof& proof);
+  void prove_removal(RemovalProof& proof) const;
+
+  const target::Process& process_;
+  InstalledRun installed_;
+  records::TscClock clock_;
+  std::vector<std::uint32_t> leaders_;   // of each site
+  std::vector<std::uint32_t> probes_;    // leader of each probe
+  std::vector<std::uint64_t> recorded_;  // by probe
+  std::vector<std::uint32_t> probe_of_;  // of each site
+  records::ProbePump pump_;
+  records::RingReader reader_;
+  target::ThreadNumbers threads_;
+  records::Ticks refreshed_ = 0;
+  bool disarmed_ = false;
+};
+
+}  // namespace nohalt::engines

@@ -1,0 +1,164 @@
+// Places the regions of a run. The main chunk's size is an upper bound taken
+// from its parts, since the parts' exact bytes depend on where it goes.
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <string>
+
+#include "probes/engines/inline/code_image.h"
+#include "probes/engines/inline/pages/page_swap.h"
+#include "probes/engines/inline/placement/place.h"
+#include "probes/engines/inline/relocate/relocate.h"
+#include "probes/engines/inline/trampoline/trampoline.h"
+#include "probes/runtime/runtime_blob.h"
+
+namespace nohalt::engines {
+
+namespace {
+
+using inline_placement::Need;
+
+// A jump's distance has 31 bits each way; a chunk must be reached whole.
+constexpr std::uint64_t kReach = (1ULL << 31) - (1ULL << 26);
+// One eBPF instruction becomes at most this much machine code, calls with
+// their argument set-up included.
+constexpr std::uint64_t kBytesPerInstruction = 64;
+constexpr std::uint64_t kBodyFrame = 256;
+
+std::uint64_t largest_main_chunk(std::span<const CodeSite> sites) {
+  std::uint64_t size = runtime::runtime_blob().code.size() + runtime::kCacheLine;
+  for (const CodeSite& site : sites) {
+    size += inline_engine::kTrampolineOverhead + kBodyFrame;
+    size += site.program->code.size() * kBytesPerInstruction;
+    size += inline_relocate::largest_relocation(site.chosen.window->displaced);
+  }
+  return page_ceil(size);
+}
+
+RuntimeRange around(RuntimeAddress lowest, RuntimeAddress highest) {
+  const std::uint64_t begin = highest.value > kReach ? highest.value - kReach : 0;
+  return {{begin}, {lowest.value + kReach}};
+}
+
+// Addresses from which all sites, and what their displaced code refers to, are
+// in reach.
+Result<RuntimeRange> main_reach(const TargetView& view, std::span<const CodeSite> sites) {
+  RuntimeRange reach{{0}, {std::numeric_limits<std::uint64_t>::max()}};
+  for (const CodeSite& site : sites) {
+    const RuntimeAddress at = view.executable.bias.to_runtime(site.chosen.window->address);
+    const auto operands = inline_relocate::relocation_reach(site.chosen.window->displaced, at);
+    if (!operands) {
+      return std::unexpected(
+          inline_sites::to_error(inline_sites::SiteRefusal::kRelocationOutOfReach));
+    }
+    const RuntimeRange near = around(at, at);
+    reach.begin = std::max({reach.begin, near.begin, operands->begin});
+    reach.end = std::min({reach.end, near.end, operands->end});
+  }
+  return reach;
+}
+
+RuntimeRange starts_within(const RuntimeRange& reach, std::uint64_t size) {
+  const RuntimeAddress end = reach.size() > size ? reach.end - size : reach.begin;
+  return {reach.begin, end};
+}
+
+Need region_need(const RuntimeRange& reach, std::uint64_t size, RuntimeAddress near) {
+  return {{starts_within(reach, size)}, size, kPageSize, near};
+}
+
+// The widest form whose reach has room, and whether it needs a springboard.
+std::optional<RunPlaces::Entry> choose_form(const TargetView& view, const CodeSite& site) {
+  const RuntimeAddress at = view.executable.bias.to_runtime(site.chosen.window->address);
+  for (const inline_sites::JumpForm& form : site.chosen.window->forms) {
+    if (form.free_bytes == 4) return RunPlaces::Entry{{}, form, false};
+    const auto reach = inline_sites::reachable(form, at);
+    if (reach && view.space.has_room(*reach, kSpringboardSize))
+      return RunPlaces::Entry{{}, form, true};
+  }
+  return std::nullopt;
+}
+
+// Main code, control region and gate page come first among the needs, then the
+// slots of the pages.
+constexpr std::size_t kFixedRegions = 3;
+
+// What is left of the regions when those of data are taken out. Data takes whole
+// pages, so the rest does too.
+std::vector<RuntimeRange> code_regions(std::vector<RuntimeRange> regions,
+                                       std::span<const RuntimeRange> data) {
+  for (const RuntimeRange& hole : data) {
+    std::vector<RuntimeRange> left;
+    for (const RuntimeRange& region : regions) {
+      if (!region.overlaps(hole)) {
+        left.push_back(region);
+        continue;
+      }
+      if (region.begin < hole.begin) left.push_back({region.begin, hole.begin});
+      if (hole.end < region.end) left.push_back({hole.end, region.end});
+    }
+    regions = std::move(left);
+  }
+  return regions;
+}
+
+std::vector<RuntimeAddress> pages_of(const TargetView& view, std::span<const CodeSite> sites) {
+  std::set<RuntimeAddress> pages;
+  for (const CodeSite& site : sites) {
+    const RuntimeAddress at = view.executable.bias.to_runtime(site.chosen.window->address);
+    pages.insert({page_floor(at.value)});
+  }
+  return {pages.begin(), pages.end()};
+}
+
+std::unexpected<Error> no_room_for_site() {
+  return std::unexpected(inline_sites::to_error(inline_sites::SiteRefusal::kNoTrampolineRoom));
+}
+
+std::unexpected<Error> no_room() {
+  return fail(ErrorCode::kRefused, "no-room",
+              "There is no free address range near the target's text for the probe's code.",
+              "Use --engine kernel.");
+}
+
+}  // namespace
+
+Result<RunPlaces> place_run(const TargetView& view, std::span<const CodeSite> sites,
+                            std::uint64_t control_size) {
+  RunPlaces places;
+  NOHALT_TRY(const RuntimeRange reach, main_reach(view, sites));
+  const RuntimeAddress near = view.executable.bias.to_runtime(sites[0].chosen.window->address);
+  const std::uint64_t main_size = largest_main_chunk(sites);
+  std::vector<Need> needs{region_need(reach, main_size, near),
+                          region_need(around(near, near), control_size, near),
+                          region_need(around(near, near), kPageSize, near)};
+  places.pages = pages_of(view, sites);
+  for (const RuntimeAddress page : places.pages)
+    needs.push_back(region_need(around(near, near), inline_pages::kSlotSize, page));
+  for (const CodeSite& site : sites) {
+    const auto entry = choose_form(view, site);
+    if (!entry) return no_room_for_site();
+    places.entries.push_back(*entry);
+    if (!entry->springboard) continue;
+    const RuntimeAddress at = view.executable.bias.to_runtime(site.chosen.window->address);
+    needs.push_back({{*inline_sites::reachable(entry->form, at)}, kSpringboardSize, 1, at});
+  }
+  const auto placed = inline_placement::place(view.space, needs);
+  const std::size_t whole_regions = kFixedRegions + places.pages.size();
+  if (!placed) return placed.error() < whole_regions ? no_room() : no_room_for_site();
+  places.main_code = {placed->addresses[0], placed->addresses[0] + main_size};
+  places.control = {placed->addresses[1], placed->addresses[1] + control_size};
+  places.gate = placed->addresses[2];
+  std::vector<RuntimeRange> data{places.control, {places.gate, places.gate + kPageSize}};
+  for (std::size_t i = kFixedRegions; i < whole_regions; ++i) {
+    places.slots.push_back(placed->addresses[i]);
+    data.push_back({placed->addresses[i], placed->addresses[i] + inline_pages::kSlotSize});
+  }
+  places.chunks = code_regions(placed->regions, data);
+  std::size_t next = whole_regions;
+  for (RunPlaces::Entry& entry : places.entries)
+    if (entry.springboard) entry.landing = placed->addresses[next++];
+  return places;
+}
+
+}  // namespace nohalt::engines

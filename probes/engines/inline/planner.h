@@ -1,0 +1,31 @@
+// Decides, without touching the target, how each site would be patched.
+//
+// The verdict is made anew while arming, under the target's lock, from a fresh
+// view: a plan is a prediction, never a permission.
+// Threading: pure but for reading the executable's bytes.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "probes/engines/inline/inline_engine.h"
+#include "probes/engines/inline/sites/window.h"
+#include "probes/engines/inline/target_view.h"
+
+namespace nohalt::engines {
+
+// A springboard is the jump that a punned site lands on: one `jmp rel32`.
+inline constexpr std::uint64_t kSpringboardSize = 5;
+
+struct ChosenSite {
+  SitePlan plan;
+  std::optional<inline_sites::Window> window;  // absent where refused
+};
+
+// `taken` are the bytes of sites chosen before, in this run.
+[[nodiscard]] Result<ChosenSite> choose_site(const TargetView& view, const symbols::DebugInfo& info,
+                                             const symbols::LineSite& site,
+                                             std::span<const inline_sites::ProbeBytes> taken);
+
+}  // namespace nohalt::engines
