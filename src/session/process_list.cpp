@@ -9,10 +9,12 @@
 #include <charconv>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "probes/symbols/debug_info.h"
-#include "probes/target/memory.h"
+#include "probes/target/attachable.h"
+#include "probes/target/process.h"
 #include "src/session/target_facts.h"
 
 namespace nohalt::session {
@@ -54,10 +56,8 @@ class Lister {
   std::optional<Error> obstacle_of(const target::Process& process) const {
     const auto admission = authority_.admit(caller_, target_facts(process));
     if (!admission) return admission.error();
-    if (auto obstacle = obstacle_in(process.facts(), process.pid())) return obstacle;
-    // Opening its memory takes the right to trace it, and changes nothing.
-    const auto memory = target::Memory::open(process.pid());
-    if (!memory) return memory.error();
+    const Status attachable = target::check_attachable(process);
+    if (!attachable) return attachable.error();
     return std::nullopt;
   }
 
@@ -110,27 +110,7 @@ std::vector<pid_t> all_pids() {
   return pids;
 }
 
-std::optional<Error> refused(const char* reason, std::string message) {
-  return Error{ErrorCode::kRefused, reason, std::move(message), {}};
-}
-
 }  // namespace
-
-std::optional<Error> obstacle_in(const target::ProcessFacts& facts, pid_t pid) {
-  const std::string name = "Process " + std::to_string(pid);
-  if (facts.kernel_thread) return refused("kernel-thread", name + " is a kernel thread.");
-  if (facts.state == 'Z' || facts.state == 'X')
-    return Error{ErrorCode::kTargetGone, "target-gone", name + " has ended.", {}};
-  if (facts.tracer != 0)
-    return refused("traced", name + " is traced by process " + std::to_string(facts.tracer) + ".");
-  if (facts.state == 'T' || facts.state == 't') return refused("stopped", name + " is stopped.");
-  if (facts.elf_class == 1) return refused("not-64-bit", name + " is a 32-bit program.");
-  const bool filtered = std::ranges::any_of(
-      facts.seccomp, [](const target::ThreadSeccomp& thread) { return thread.mode != 0; });
-  if (filtered)
-    return refused("seccomp-filter", name + " runs under seccomp, which would judge our calls.");
-  return std::nullopt;
-}
 
 Result<std::vector<output::ProcessRow>> list_processes(const policy::Authority& authority,
                                                        const policy::Caller& caller,

@@ -4,20 +4,14 @@
 // Threading: one thread.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "policy/access/authority.h"
-#include "probes/target/process.h"
 #include "src/base/result.h"
 #include "src/output/inspection_report.h"
 
 namespace nohalt::session {
-
-// What in a process's own state stands in the way, in the order in which it is
-// looked at; the reasons are those that arming would give.
-[[nodiscard]] std::optional<Error> obstacle_in(const target::ProcessFacts& facts, pid_t pid);
 
 struct ListOptions {
   pid_t only = 0;  // 0: every process but kernel threads

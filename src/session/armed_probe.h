@@ -1,0 +1,47 @@
+// Turning raw records of an armed run into hits for the output: which site,
+// which thread, decoded, rendered.
+//
+// Threading: one thread.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "probes/engines/inline/inline_engine.h"
+#include "src/output/record.h"
+#include "src/session/prepare.h"
+
+namespace nohalt::session {
+
+// The sites of several probes in one row, as the engine numbers them.
+struct SiteIndex {
+  const PreparedProbe* probe = nullptr;
+  const PreparedSite* site = nullptr;
+  std::uint32_t probe_number = 0;
+};
+[[nodiscard]] std::vector<SiteIndex> index_sites(const std::vector<PreparedProbe>& probes);
+
+// What a probe of a run is called in records: the only one as the run, others
+// with a number.
+[[nodiscard]] std::string probe_name(const std::string& run, std::uint32_t number,
+                                     std::size_t count);
+
+class HitMaker {
+ public:
+  HitMaker(pid_t pid, std::string run, const std::vector<PreparedProbe>& probes)
+      : pid_(pid), run_(std::move(run)), count_(probes.size()), sites_(index_sites(probes)) {}
+
+  [[nodiscard]] output::Hit make(const engines::RawRecord& record);
+
+ private:
+  [[nodiscard]] const std::string& thread_name(std::uint32_t tid);
+
+  pid_t pid_;
+  std::string run_;
+  std::size_t count_;
+  std::vector<SiteIndex> sites_;
+  std::map<std::uint32_t, std::string> names_;
+};
+
+}  // namespace nohalt::session

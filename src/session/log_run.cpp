@@ -1,0 +1,345 @@
+// The phases of a log run; what ends it is told apart in ending_of and
+// status_of.
+#include "src/session/log_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+
+#include "src/base/time_text.h"
+#include "src/session/armed_probe.h"
+#include "src/session/service_identity.h"
+#include "src/session/session.h"
+
+namespace nohalt::session {
+
+namespace {
+
+constexpr std::chrono::milliseconds kTick{25};
+constexpr std::chrono::milliseconds kDrainPatience{2000};
+
+std::string random_id() {
+  std::random_device device;
+  const std::uint64_t id = std::uint64_t{device()} << 32 | device();
+  return fmt::format("{:016x}", id == 0 ? 1 : id);
+}
+
+std::vector<policy::AskedLimits> asked_limits(const LogCommand& command) {
+  std::vector<policy::AskedLimits> all;
+  for (const spec::ProbeSpec& probe : command.probes) {
+    policy::AskedLimits asked;
+    asked.hits_per_second = probe.limits.hits_per_second;
+    asked.lease = probe.limits.lease;
+    asked.cpu_share = probe.limits.cpu_share;
+    all.push_back(asked);
+  }
+  return all;
+}
+
+}  // namespace
+
+LogRun::LogRun(const LogCommand& command, output::Talk& talk)
+    : command_(command),
+      talk_(talk),
+      id_(random_id()),
+      caller_(policy::Caller::current()),
+      written_(command.probes.size()) {}
+
+int LogRun::run() {
+  const auto refuse = [&](const Error& error) {
+    talk_.error(error);
+    return exit_status(error.code);
+  };
+  auto trail = policy::Trail::open(caller_, command_.common.audit_file);
+  if (!trail) return refuse(trail.error());
+  trail_ = std::move(*trail);
+  if (const Status asked = trail_->append(event(policy::EventKind::kRequested)); !asked)
+    return refuse(asked.error());
+
+  Status ready = prepare_all();
+  if (ready) ready = decide();
+  if (ready) ready = arm();
+  if (!ready) {
+    policy::Event denied = event(policy::EventKind::kDenied);
+    denied.denial = ready.error().reason;
+    if (const Status noted = trail_->append(denied); !noted) talk_.error(noted.error());
+    return refuse(ready.error());
+  }
+  const Ending ending = follow();
+  if (const Status finished = finish(ending); !finished) {
+    talk_.error(finished.error());
+    return exit_status(ErrorCode::kInternal);
+  }
+  return status_of(ending);
+}
+
+Status LogRun::prepare_all() {
+  if (command_.engine == EngineChoice::kKernel)
+    return fail(ErrorCode::kRefused, "engine-unavailable",
+                "This version has the inline engine only.", "Leave --engine out.");
+  NOHALT_TRY(at_, attach(caller_, command_.pid, command_.common));
+  NOHALT_TRY(const engines::TargetView view, engines::look_at(at_->process, *at_->info));
+  bias_ = view.executable.bias;
+  std::vector<inline_sites::ProbeBytes> taken;
+  for (const spec::ProbeSpec& spec : command_.probes) {
+    NOHALT_TRY(PreparedProbe probe,
+               prepare(spec, *at_->info, view, taken, {.redaction = &at_->authority.redaction()}));
+    if (!probe.armable()) return std::unexpected(refusal_of(probe, *at_->info, view));
+    probes_.push_back(std::move(probe));
+  }
+  return {};
+}
+
+Status LogRun::decide() {
+  policy::Request request;
+  request.target = at_->facts;
+  request.program_hash = engines::program_hash(run_to_arm());
+  request.probes = asked_limits(command_);
+  NOHALT_TRY(decision_, at_->authority.decide(at_->admission, request));
+  return {};
+}
+
+engines::RunToArm LogRun::run_to_arm() const {
+  engines::RunToArm run;
+  for (std::size_t i = 0; i < probes_.size(); ++i) {
+    engines::ProbeToArm probe;
+    if (decision_) {
+      probe.hits_per_second = decision_->probe_limits[i].hits_per_second;
+      probe.bytes_per_second = decision_->probe_limits[i].bytes_per_second;
+    }
+    probe.total_hits = probes_[i].spec.limits.hits;
+    run.probes.push_back(probe);
+  }
+  for (const SiteIndex& at : index_sites(probes_))
+    run.sites.push_back({at.site->line, at.site->capture->program, at.probe_number});
+  return run;
+}
+
+Status LogRun::arm() {
+  NOHALT_TRY(auto sink, output::Sink::open(command_.common.output_file));
+  NOHALT_TRY(StopRequest stop, StopRequest::watch());
+  stop_.emplace(std::move(stop));
+  const ServiceIdentity identity = read_service_identity(command_.pid);
+  writer_.emplace(std::move(sink), command_.common.format,
+                  output::Origin{id_, caller_.host, command_.pid, at_->facts.exe_path,
+                                 at_->facts.build_id, identity.service, identity.version, "inline"},
+                  talk_);
+  NOHALT_CHECK(trail_->append(event(policy::EventKind::kArmed)));
+  NOHALT_TRY(armed_, engines::arm(decision_->grant, at_->process, *at_->info, run_to_arm(),
+                                  {.run_id = id_}));
+  started_ = std::chrono::steady_clock::now();
+  for (const std::string& note : decision_->notes) notice("limit-lowered", note);
+  warn_of_missed_sites();
+  return {};
+}
+
+void LogRun::warn_of_missed_sites() {
+  for (const PreparedProbe& probe : probes_) {
+    for (const PreparedSite& site : probe.sites) {
+      const engines::SitePlan& plan = site.chosen.plan;
+      if (!plan.patchable())
+        notice("site-missed",
+               fmt::format("{}: one copy, in {}, is not probed: {}", probe.spec.location,
+                           site.line.function, plan.refusal_text));
+    }
+  }
+}
+
+LogRun::Ending LogRun::follow() {
+  HitMaker maker(command_.pid, id_, probes_);
+  const auto sites = index_sites(probes_);
+  const auto sink = [&](const engines::RawRecord& record) {
+    const std::uint32_t number = sites[record.site].probe_number;
+    ++written_[number];
+    writer_->hit(maker.make(record));
+  };
+  while (true) {
+    const engines::RunState state = armed_->tick(sink);
+    const auto pumped = writer_->pump();
+    if (!pumped) {
+      talk_.error(pumped.error());
+      return {"failed"};
+    }
+    if (*pumped == output::SinkState::kClosed) return {"output-closed"};
+    if (all_hits_reached()) return {"hits-reached"};
+    if (auto ending = ending_of(state)) {
+      static_cast<void>(armed_->tick(sink));
+      return *ending;
+    }
+    show_status();
+    if (stop_->wait(kTick, at_->process.pidfd())) {
+      static_cast<void>(armed_->tick(sink));
+      return {"interrupted"};
+    }
+  }
+}
+
+std::optional<LogRun::Ending> LogRun::ending_of(engines::RunState state) const {
+  switch (state) {
+    case engines::RunState::kRunning:
+      return std::nullopt;
+    case engines::RunState::kLeaseOver:
+      return Ending{"lease-over", policy::EventKind::kExpired};
+    case engines::RunState::kSwitchedOff:
+      return Ending{"switched-off-by-cpu-budget"};
+    case engines::RunState::kTargetGone:
+      return Ending{"target-gone", policy::EventKind::kDisarmed, true};
+    case engines::RunState::kRemovedByOther:
+      return Ending{"removed-by-other"};
+  }
+  return std::nullopt;
+}
+
+bool LogRun::all_hits_reached() const {
+  for (std::size_t i = 0; i < probes_.size(); ++i) {
+    const auto wanted = probes_[i].spec.limits.hits;
+    if (!wanted || written_[i] < *wanted) return false;
+  }
+  return true;
+}
+
+int LogRun::status_of(const Ending& ending) const {
+  if (ending.target_gone) return exit_status(ErrorCode::kTargetGone);
+  if (ending.outcome == "failed") return exit_status(ErrorCode::kInternal);
+  if (ending.outcome == "switched-off-by-cpu-budget") return exit_status(ErrorCode::kNoHit);
+  const bool by_itself = ending.outcome == "lease-over" || ending.outcome == "removed-by-other";
+  const bool no_hit = std::all_of(written_.begin(), written_.end(), [](auto n) { return n == 0; });
+  return by_itself && no_hit ? exit_status(ErrorCode::kNoHit) : 0;
+}
+
+Status LogRun::finish(const Ending& ending) {
+  const auto proof = armed_->disarm();
+  const output::Receipt slip = receipt(ending, proof);
+  if (ending.outcome == "switched-off-by-cpu-budget")
+    notice(
+        ending.outcome,
+        "The probe cost more CPU than it may and was switched off. Narrow it with --if, or raise "
+        "--cpu.");
+  writer_->receipt(slip);
+  const auto drained = writer_->drain(kDrainPatience);
+  NOHALT_CHECK(record_end(ending, slip));
+  if (!proof) return std::unexpected(proof.error());
+  if (!drained) return std::unexpected(drained.error());
+  const bool complete = slip.target_gone || (slip.text_restored && slip.left.empty());
+  if (complete) return {};
+  return fail(
+      ErrorCode::kInternal, "removal-incomplete",
+      "The probe is off, but not all of it could be removed; the receipt names what is left.",
+      "Run `nohalt sweep -p " + std::to_string(command_.pid) + "` later.");
+}
+
+output::Counters LogRun::total() const {
+  output::Counters sum;
+  double cost = 0;
+  for (const engines::ProbeCounters& one : armed_->counters()) {
+    sum.hits += one.hits;
+    sum.matched += one.matched;
+    sum.recorded += one.recorded;
+    sum.suppressed += one.suppressed;
+    sum.dropped += one.dropped;
+    sum.condition_unavailable += one.condition_unavailable;
+    cost += one.mean_cost_ns * static_cast<double>(one.recorded);
+    sum.worst_cost_ns = std::max(sum.worst_cost_ns, one.worst_cost_ns);
+  }
+  if (sum.recorded != 0) sum.mean_cost_ns = cost / static_cast<double>(sum.recorded);
+  return sum;
+}
+
+output::Receipt LogRun::receipt(const Ending& ending,
+                                const Result<engines::RemovalProof>& proof) const {
+  output::Receipt slip;
+  slip.wall_ns = now_wall_ns();
+  slip.outcome = ending.outcome;
+  slip.lasted = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - started_);
+  const engines::HoldReport holds = armed_->holds();
+  slip.holds = holds.count;
+  slip.longest_hold = holds.longest;
+  slip.total_hold = holds.total;
+  slip.total = total();
+  const auto counters = armed_->counters();
+  for (std::uint32_t i = 0; i < probes_.size() && probes_.size() > 1; ++i) {
+    const engines::ProbeCounters& one = counters[i];
+    slip.probes.push_back({probe_name(id_, i, probes_.size()),
+                           probes_[i].spec.location,
+                           {one.hits, one.matched, one.recorded, one.suppressed, one.dropped,
+                            one.condition_unavailable, one.mean_cost_ns, one.worst_cost_ns}});
+  }
+  if (proof) {
+    slip.target_gone = proof->target_gone;
+    slip.text_restored = proof->text_restored;
+    slip.mappings_as_before = proof->mappings_as_before;
+    slip.descriptors_as_before = proof->descriptors_as_before;
+    slip.threads_as_before = proof->threads_as_before;
+    slip.left = proof->left;
+  } else {
+    slip.left.push_back(proof.error().message);
+  }
+  slip.lowered = decision_->notes;
+  return slip;
+}
+
+policy::Event LogRun::event(policy::EventKind kind) const {
+  policy::Event event;
+  event.kind = kind;
+  event.run = id_;
+  event.who = caller_;
+  for (const spec::ProbeSpec& probe : command_.probes) {
+    event.locations.push_back(probe.location);
+    event.messages.push_back(probe.message);
+    event.conditions.push_back(probe.condition);
+  }
+  event.asked = asked_limits(command_);
+  event.reason = command_.reason;
+  event.ticket = command_.ticket;
+  if (at_) {
+    event.target = at_->facts;
+    event.policy_hash = at_->authority.policy_hash();
+    event.rule = at_->admission.rule();
+  } else {
+    event.target.emplace();
+    event.target->identity.pid = command_.pid;
+  }
+  if (decision_) {
+    event.program_hash = decision_->grant.program_hash();
+    event.rule = decision_->grant.rule();
+    event.granted = decision_->probe_limits;
+  }
+  for (const SiteIndex& at : index_sites(probes_))
+    event.addresses.push_back(bias_.to_runtime(at.site->chosen.plan.patched).value);
+  return event;
+}
+
+Status LogRun::record_end(const Ending& ending, const output::Receipt& slip) {
+  policy::Event summary = event(policy::EventKind::kHitSummary);
+  summary.records = slip.total.recorded;
+  summary.bytes = writer_->bytes_written();
+  summary.output_digest = writer_->digest();
+  summary.redactions = writer_->redactions();
+  NOHALT_CHECK(trail_->append(summary));
+  policy::Event end = event(ending.event);
+  end.left_behind = slip.left;
+  return trail_->append(end);
+}
+
+void LogRun::notice(const std::string& reason, const std::string& message) {
+  writer_->notice(output::Notice{now_wall_ns(), reason, message, {}});
+}
+
+void LogRun::show_status() {
+  if (!talk_.is_terminal()) return;
+  const output::Counters sum = total();
+  const auto lasted = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - started_);
+  const auto lease = decision_->grant.limits().lease;
+  talk_.status({sum.hits, sum.recorded, sum.suppressed, sum.dropped, lease - lasted});
+}
+
+int run_log(const LogCommand& command) {
+  output::Talk talk;
+  return LogRun(command, talk).run();
+}
+
+}  // namespace nohalt::session

@@ -1,0 +1,76 @@
+// One `nohalt log` from its request to its receipt, with the audit trail kept on
+// the way. The phases are separate functions so that the order can be read:
+// nothing is armed before its record is durable, and whatever was armed is taken
+// off and recorded however the run ends.
+//
+// Threading: one thread.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/audit/trail.h"
+#include "probes/engines/inline/inline_engine.h"
+#include "src/output/talk.h"
+#include "src/output/writer.h"
+#include "src/session/attach.h"
+#include "src/session/prepare.h"
+#include "src/session/stop_request.h"
+
+namespace nohalt::session {
+
+class LogRun {
+ public:
+  LogRun(const LogCommand& command, output::Talk& talk);
+
+  // Gives the exit status.
+  [[nodiscard]] int run();
+
+ private:
+  // Why the loop ended, and what that means for the exit status.
+  struct Ending {
+    std::string outcome;
+    policy::EventKind event = policy::EventKind::kDisarmed;
+    bool target_gone = false;
+  };
+
+  [[nodiscard]] Status prepare_all();
+  [[nodiscard]] Status decide();
+  [[nodiscard]] Status arm();
+  [[nodiscard]] Ending follow();
+  [[nodiscard]] Status finish(const Ending& ending);
+
+  [[nodiscard]] std::optional<Ending> ending_of(engines::RunState state) const;
+  [[nodiscard]] bool all_hits_reached() const;
+  [[nodiscard]] int status_of(const Ending& ending) const;
+  [[nodiscard]] engines::RunToArm run_to_arm() const;
+  [[nodiscard]] output::Receipt receipt(const Ending& ending,
+                                        const Result<engines::RemovalProof>& proof) const;
+  [[nodiscard]] output::Counters total() const;
+  [[nodiscard]] policy::Event event(policy::EventKind kind) const;
+  [[nodiscard]] Status record_end(const Ending& ending, const output::Receipt& receipt);
+  void warn_of_missed_sites();
+  void notice(const std::string& reason, const std::string& message);
+  void write_hits();
+  void show_status();
+
+  const LogCommand& command_;
+  output::Talk& talk_;
+  std::string id_;
+  policy::Caller caller_;
+  std::optional<policy::Trail> trail_;
+  std::unique_ptr<Attachment> at_;
+  LoadBias bias_;
+  std::vector<PreparedProbe> probes_;
+  std::optional<policy::Decision> decision_;
+  std::optional<output::Writer> writer_;
+  std::optional<StopRequest> stop_;
+  std::unique_ptr<engines::ArmedRun> armed_;
+  std::vector<std::uint64_t> written_;  // hits, by probe
+  std::chrono::steady_clock::time_point started_;
+};
+
+}  // namespace nohalt::session

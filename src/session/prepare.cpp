@@ -1,0 +1,117 @@
+// The steps in order; each hands its error up as it is.
+#include "src/session/prepare.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "probes/program/rules.h"
+
+namespace nohalt::session {
+
+namespace {
+
+capture::CaptureLimits limits_of(const spec::CaptureSize& size) {
+  capture::CaptureLimits limits;
+  limits.depth = size.depth;
+  limits.string_bytes = size.string_bytes;
+  limits.items = size.items;
+  return limits;
+}
+
+capture::IsRedacted redaction_of(const PrepareOptions& options) {
+  if (options.redaction == nullptr) return {};
+  return [rules = options.redaction](std::string_view path, std::string_view) {
+    return rules->matches_name(path);
+  };
+}
+
+// Names are bound where the probe will really sit, since that is where the
+// values are read.
+Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
+                               const symbols::DebugInfo& info, const engines::TargetView& view,
+                               const PrepareOptions& options) {
+  symbols::LineSite here = site.line;
+  here.pc = site.chosen.plan.patched;
+  NOHALT_TRY(site.scope, language::scope_at(info, here));
+  const language::BindOptions binding{.allow_raw = options.allow_raw};
+  NOHALT_TRY(site.message, language::bind_template(spec.message, *site.scope, binding));
+  capture::CaptureRequest request;
+  request.values = site.message.values;
+  for (const std::string& text : spec.captures) {
+    NOHALT_TRY(auto bound, language::bind_expression(text, *site.scope, binding, "--capture"));
+    site.extra.push_back(bound);
+    request.values.push_back(std::move(bound));
+  }
+  if (!spec.condition.empty()) {
+    NOHALT_TRY(request.condition, language::bind_condition(spec.condition, *site.scope, binding));
+  }
+  request.limits = limits_of(spec.size);
+  request.bias = view.executable.bias;
+  request.is_redacted = redaction_of(options);
+  NOHALT_TRY(site.capture, capture::build_capture(request));
+  const auto verified = program::verify(site.capture->program);
+  if (!verified) return std::unexpected(program::to_error(verified.error()));
+  site.cost = verified->cost;
+  return site;
+}
+
+}  // namespace
+
+bool PreparedProbe::armable() const {
+  return std::any_of(sites.begin(), sites.end(),
+                     [](const PreparedSite& site) { return site.capture.has_value(); });
+}
+
+Result<PreparedProbe> prepare(const spec::ProbeSpec& spec, const symbols::DebugInfo& info,
+                              const engines::TargetView& view,
+                              std::vector<inline_sites::ProbeBytes>& taken,
+                              const PrepareOptions& options) {
+  NOHALT_TRY(symbols::ResolvedPlace place, info.resolve(spec.location));
+  PreparedProbe probe;
+  probe.spec = spec;
+  for (symbols::LineSite& line : place.sites) {
+    PreparedSite site;
+    NOHALT_TRY(site.chosen, engines::choose_site(view, info, line, taken));
+    site.line = std::move(line);
+    NOHALT_TRY(site, bind_site(std::move(site), spec, info, view, options));
+    if (site.chosen.plan.patchable()) {
+      taken.push_back(site.chosen.window->probe_bytes());
+    } else {
+      site.capture.reset();
+    }
+    probe.sites.push_back(std::move(site));
+  }
+  return probe;
+}
+
+Error refusal_of(const PreparedProbe& probe, const symbols::DebugInfo& info,
+                 const engines::TargetView& view) {
+  const PreparedSite& first = probe.sites.front();
+  const engines::SitePlan& plan = first.chosen.plan;
+  Error error{ErrorCode::kRefused, plan.refusal,
+              probe.spec.location + " cannot be probed: " + plan.refusal_text, plan.refusal_hint};
+  const auto distance = [&](const symbols::StatementRow& row) {
+    return std::abs(static_cast<long>(row.line) - static_cast<long>(first.line.line));
+  };
+  std::vector<symbols::StatementRow> rows;
+  for (symbols::StatementRow& row : info.statements()) {
+    if (row.file == first.line.file && row.line != first.line.line &&
+        first.line.function_range.contains(row.pc))
+      rows.push_back(std::move(row));
+  }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](const auto& a, const auto& b) { return distance(a) < distance(b); });
+  for (const symbols::StatementRow& row : rows) {
+    symbols::LineSite other = first.line;
+    other.pc = row.pc;
+    other.statement = {row.pc, row.pc + 1};
+    const auto chosen = engines::choose_site(view, info, other, {});
+    if (!chosen || !chosen->plan.patchable()) continue;
+    error.hint = "The nearest line that works is " + row.file.substr(row.file.rfind('/') + 1) +
+                 ":" + std::to_string(row.line) + ".";
+    break;
+  }
+  return error;
+}
+
+}  // namespace nohalt::session

@@ -1,0 +1,62 @@
+// From the words of a probe to programs that could be armed: resolve the place,
+// judge each copy of it, bind message and condition there, build and verify the
+// capture program. Touches nothing; `plan` shows what comes out, `log` arms it.
+//
+// Ownership: the DebugInfo must outlive what is prepared from it.
+// Threading: one thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/redaction/names.h"
+#include "probes/capture/capture.h"
+#include "probes/engines/inline/planner.h"
+#include "probes/language/binder.h"
+#include "probes/language/scope.h"
+#include "probes/program/verifier.h"
+#include "probes/spec/probe_spec.h"
+#include "probes/symbols/debug_info.h"
+#include "src/base/result.h"
+
+namespace nohalt::session {
+
+// One copy of a probe's place.
+struct PreparedSite {
+  symbols::LineSite line;
+  engines::ChosenSite chosen;
+  std::unique_ptr<language::ScopeView> scope;
+  language::BoundTemplate message;               // its expressions come first in `capture`
+  std::vector<language::BoundPtr> extra;         // those of --capture, after them
+  std::optional<capture::BuiltCapture> capture;  // absent where refused
+  program::Cost cost;
+};
+
+struct PreparedProbe {
+  spec::ProbeSpec spec;
+  std::vector<PreparedSite> sites;
+
+  [[nodiscard]] bool armable() const;
+};
+
+struct PrepareOptions {
+  const policy::RedactionRules* redaction = nullptr;  // null: nothing is hidden
+  bool allow_raw = false;
+};
+
+// Fails where the place does not exist or the words do not fit it. A site that
+// cannot be patched is no failure here: its plan says why.
+[[nodiscard]] Result<PreparedProbe> prepare(const spec::ProbeSpec& spec,
+                                            const symbols::DebugInfo& info,
+                                            const engines::TargetView& view,
+                                            std::vector<inline_sites::ProbeBytes>& taken,
+                                            const PrepareOptions& options);
+
+// The error of a probe none of whose sites can be patched: the first site's
+// reason, and the nearest line of the file that works.
+[[nodiscard]] Error refusal_of(const PreparedProbe& probe, const symbols::DebugInfo& info,
+                               const engines::TargetView& view);
+
+}  // namespace nohalt::session
