@@ -1,4 +1,4 @@
-// What stands in the way of probing a process, and the list over live ones.
+// The list over live processes: who can be probed, and the reason why not.
 #include "src/session/process_list.h"
 
 #include <gtest/gtest.h>
@@ -10,37 +10,6 @@
 
 namespace nohalt::session {
 namespace {
-
-target::ProcessFacts plain() {
-  target::ProcessFacts facts;
-  facts.state = 'S';
-  facts.elf_class = 2;
-  facts.seccomp = {{42, 0}};
-  return facts;
-}
-
-TEST(ObstacleIn, NamesEachState) {
-  EXPECT_FALSE(obstacle_in(plain(), 42));
-  struct Case {
-    void (*change)(target::ProcessFacts&);
-    const char* reason;
-  };
-  for (const Case& c : {
-           Case{[](target::ProcessFacts& f) { f.kernel_thread = true; }, "kernel-thread"},
-           {[](target::ProcessFacts& f) { f.state = 'Z'; }, "target-gone"},
-           {[](target::ProcessFacts& f) { f.tracer = 7; }, "traced"},
-           {[](target::ProcessFacts& f) { f.state = 'T'; }, "stopped"},
-           {[](target::ProcessFacts& f) { f.elf_class = 1; }, "not-64-bit"},
-           {[](target::ProcessFacts& f) { f.seccomp.push_back({43, 2}); }, "seccomp-filter"},
-       }) {
-    target::ProcessFacts facts = plain();
-    c.change(facts);
-    const auto obstacle = obstacle_in(facts, 42);
-    ASSERT_TRUE(obstacle) << c.reason;
-    EXPECT_EQ(obstacle->reason, c.reason);
-    EXPECT_NE(obstacle->message.find("42"), std::string::npos);
-  }
-}
 
 class Listed : public testing::Test {
  protected:
@@ -81,6 +50,16 @@ TEST_F(Listed, AProcessOfAnotherIsShownWithTheRuleThatDenies) {
   const auto rows = list_processes(authority(), stranger, {child_, {}});
   ASSERT_TRUE(rows);
   EXPECT_EQ(rows->front().refusal, "not-your-process");
+}
+
+TEST_F(Listed, AStoppedProcessSaysSo) {
+  ASSERT_EQ(::kill(child_, SIGSTOP), 0);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child_, &status, WUNTRACED), child_);
+  const auto rows = list_processes(authority(), policy::Caller::current(), {child_, {}});
+  ASSERT_TRUE(rows);
+  EXPECT_EQ(rows->front().refusal, "stopped");
+  EXPECT_NE(rows->front().refusal_text.find(std::to_string(child_)), std::string::npos);
 }
 
 TEST_F(Listed, APidThatIsNotThereIsAnError) {
