@@ -85,10 +85,12 @@ std::optional<RawRow> read_row(Dwarf_Line* line, FileCache& files) {
   Dwarf_Addr pc = 0;
   int number = 0;
   bool is_statement = false;
+  bool is_prologue_end = false;
   bool is_end = false;
   unsigned discriminator = 0;
   if (line == nullptr || dwarf_lineaddr(line, &pc) != 0 || dwarf_lineno(line, &number) != 0 ||
       dwarf_linebeginstatement(line, &is_statement) != 0 ||
+      dwarf_lineprologueend(line, &is_prologue_end) != 0 ||
       dwarf_lineendsequence(line, &is_end) != 0 ||
       dwarf_linediscriminator(line, &discriminator) != 0)
     return std::nullopt;
@@ -96,6 +98,7 @@ std::optional<RawRow> read_row(Dwarf_Line* line, FileCache& files) {
                         .line = number > 0 ? static_cast<std::uint32_t>(number) : 0,
                         .file = is_end ? 0 : files.index(line),
                         .is_statement = is_statement,
+                        .is_prologue_end = is_prologue_end,
                         .is_end = is_end},
                 .has_discriminator = discriminator != 0};
 }

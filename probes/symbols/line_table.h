@@ -37,6 +37,7 @@ struct LineRow {
   std::uint32_t line = 0;  // 0: code that belongs to no line
   std::uint32_t file = 0;
   bool is_statement = false;
+  bool is_prologue_end = false;
   bool is_end = false;  // one past a sequence's last byte
 };
 

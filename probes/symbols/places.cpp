@@ -41,6 +41,13 @@ std::size_t line_colon(std::string_view location) {
   return at;
 }
 
+// What is before a parameter list; `operator()` and a leading `(` begin none.
+std::string_view without_parameters(std::string_view name) {
+  std::size_t from = name.find("operator()");
+  from = from == std::string_view::npos ? 1 : from + std::string_view("operator()").size();
+  return name.substr(0, name.find('(', from));
+}
+
 void sort_unique(std::vector<LineSite>& sites) {
   std::ranges::stable_sort(sites, {}, &LineSite::pc);
   sites.erase(std::ranges::unique(sites, {}, &LineSite::pc).begin(), sites.end());
@@ -143,8 +150,7 @@ std::unexpected<Error> Places::no_code_on_line(std::uint32_t file, std::uint32_t
 }
 
 Result<ResolvedPlace> Places::resolve_function(std::string_view asked) const {
-  const std::string_view name =
-      asked.substr(0, asked.starts_with('(') ? asked.npos : asked.find('('));
+  const std::string_view name = without_parameters(asked);
   std::unordered_set<Unit*> involved;
   for (const NamedDie& named : names().find(base_name(name))) {
     if (named.kind != NameKind::kFunction) continue;

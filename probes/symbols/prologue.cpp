@@ -1,16 +1,18 @@
-// The rules are those of GDB 13 on x86-64, so that `function` means the place
-// where `break function` stops:
-//  1. GCC code with location lists describes its variables from the first
+// The rules, so that `function` means the place where GDB's `break function`
+// stops:
+//  1. Clang marks the end of the prologue in the line table. Up to there its
+//     frame base is not yet what the DWARF says, whatever the optimisation.
+//  2. GCC code with location lists describes its variables from the first
 //     instruction on: the entry is the place.
-//  2. Clang marks the end of the prologue by a second line row.
 //  3. Otherwise the frame set-up (endbr64; push %rbp; mov %rsp,%rbp) is stepped
 //     over, and then the rest of the line that it belongs to.
-// One departure: unoptimised GCC code without a frame pointer stores its
-// arguments in the first line's code, where GDB stays at the entry and shows
-// garbage; there the second line row is taken.
+// Departures: GDB 13 looks for the mark only where the producer begins with
+// "clang", which Debian's does not. And unoptimised code without a frame pointer stores its
+// arguments in the first line's code, where GDB stays at the entry and shows garbage; there the
+// second line row is taken.
 //
-// Source: behaviour of GDB (symtab.c, amd64-tdep.c), described in its manual
-// under "Set Breaks"; checked against it by tests/differential/symbols.
+// Source: behaviour of GDB 13 (its manual, "Set Breaks"; checked against it by
+// tests/differential/symbols); DWARF 5 section 6.2.2 for prologue_end.
 #include "probes/symbols/prologue.h"
 
 #include <algorithm>
@@ -21,23 +23,11 @@ namespace nohalt::symbols {
 
 namespace {
 
-bool is_gcc(const Unit& unit) { return unit.producer.starts_with("GNU "); }
-bool is_llvm(const Unit& unit) { return unit.producer.find("clang") != std::string::npos; }
+// GCC writes its options into the producer; clang marks the body itself.
 bool is_optimized(const Unit& unit) {
   const std::size_t at = unit.producer.find(" -O");
   return at != std::string::npos && unit.producer.substr(at, 4) != " -O0";
 }
-
-struct Rows {
-  const LineTable& table;
-  const Function& function;
-  LinkRange piece;
-
-  // True where the code at pc, inside this function, is an inlined copy's.
-  [[nodiscard]] bool is_inlined(LinkAddress pc) const {
-    return function.enclosing_function(function.innermost(pc)) != 0;
-  }
-};
 
 bool has_two_rows_at(const LineTable& table, const LineRow& first) {
   return std::ranges::count_if(std::ranges::equal_range(table.rows(), first.pc, {}, &LineRow::pc),
@@ -46,24 +36,19 @@ bool has_two_rows_at(const LineTable& table, const LineRow& first) {
                                }) > 1;
 }
 
-// The end of the first line's code, going on over rows of smaller line numbers,
-// which are instructions that the scheduler moved in. Absent: one line only.
-std::optional<LinkAddress> second_line(const Rows& rows) {
-  const LinkAddress entry = rows.piece.begin;
-  const LineRow* first = rows.table.covering(entry);
+std::optional<LinkAddress> marked_body(const LineTable& table, LinkRange piece) {
+  for (auto row = std::ranges::lower_bound(table.rows(), piece.begin, {}, &LineRow::pc);
+       row != table.rows().end() && row->pc < piece.end; ++row)
+    if (row->is_prologue_end && row->line != 0) return row->pc;
+  return std::nullopt;
+}
+
+std::optional<LinkAddress> second_line(const LineTable& table, LinkRange piece) {
+  const LineRow* first = table.covering(piece.begin);
   if (first == nullptr) return std::nullopt;
-  if (has_two_rows_at(rows.table, *first)) return entry;
-  LinkAddress end = rows.table.end_of_row(entry);
-  if (end >= rows.piece.end || end <= entry) return std::nullopt;
-  for (;;) {
-    const LineRow* next = rows.table.covering(end);
-    if (next == nullptr || next->line >= first->line || next->file != first->file) return end;
-    if (rows.is_inlined(end)) return end;
-    const LinkAddress after = rows.table.end_of_row(end);
-    if (after <= end || after >= rows.piece.end) return end;
-    first = next;
-    end = after;
-  }
+  if (has_two_rows_at(table, *first)) return piece.begin;
+  const LinkAddress end = table.end_of_row(piece.begin);
+  return end > piece.begin && end < piece.end ? std::optional(end) : std::nullopt;
 }
 
 // One past `mov %rsp,%rbp`, or the entry where there is no frame pointer.
@@ -88,19 +73,16 @@ LinkAddress after_frame_setup(const ElfImage& image, LinkAddress entry) {
 LinkAddress body_of(const ElfImage& image, const Units& units, Unit& unit,
                     const Function& function) {
   const LinkAddress entry = function.entry();
-  if (is_gcc(unit) && units.code(unit).has_location_lists()) return entry;
-  const Rows rows{units.lines(unit), function, {entry, function.piece(entry).end}};
-  LinkAddress pc = entry;
-  if (is_llvm(unit)) {
-    pc = second_line(rows).value_or(after_frame_setup(image, entry));
-  } else {
-    pc = after_frame_setup(image, entry);
-    if (pc == entry && !is_optimized(unit)) pc = second_line(rows).value_or(entry);
-  }
-  const LineRow* row = rows.table.covering(pc);
+  const LineTable& lines = units.lines(unit);
+  const LinkRange piece{entry, function.piece(entry).end};
+  if (const std::optional<LinkAddress> marked = marked_body(lines, piece)) return *marked;
+  if (units.code(unit).has_location_lists()) return entry;
+  LinkAddress pc = after_frame_setup(image, entry);
+  if (pc == entry && !is_optimized(unit)) pc = second_line(lines, piece).value_or(entry);
+  const LineRow* row = lines.covering(pc);
   if (row == nullptr || row->pc == pc) return pc;
-  const LinkAddress next = rows.table.end_of_row(pc);
-  return next > pc && rows.piece.contains(next) ? next : pc;
+  const LinkAddress next = lines.end_of_row(pc);
+  return next > pc && piece.contains(next) ? next : pc;
 }
 
 }  // namespace nohalt::symbols

@@ -60,6 +60,8 @@ def describe(value):
         return "optimized-out", 0, []
     if kind.code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
         target = value.referenced_value().address
+        if target is None:
+            return "optimized-out", 0, []
         return "value", 0, [(0, struct.pack("<Q", int(target) & MASK))]
     if value.address is not None:
         at = int(value.address) & MASK

@@ -1,0 +1,168 @@
+// From locations to places in the code.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/unit/symbols/programs.h"
+
+namespace nohalt::symbols {
+namespace {
+
+constexpr const char* kSource = R"(static int calls;
+static inline int square(int v) {
+  int r = v * v;
+  calls += r;
+  return r;
+}
+__attribute__((noinline)) int work(int n) {
+  int sum = 0;
+  for (int i = 0; i < n; i++)
+    sum += square(i + n);
+  return sum;
+}
+// a comment
+int main(int argc, char **argv) {
+  return work(argc) + square(argc) + (argv != 0);
+}
+)";
+
+const Build kPlain{};
+const Build kOptimized{.compiler = "gcc", .flags = "-O2 -gdwarf-5 -fPIE -pie"};
+
+std::string reason(const DebugInfo& info, std::string_view location) {
+  const Result<ResolvedPlace> place = info.resolve(location);
+  return place ? "resolved" : place.error().reason;
+}
+
+TEST(Places, a_line_is_found_by_base_name_and_by_path_suffix) {
+  const auto info = opened("a.c", kSource, kPlain);
+  const Result<ResolvedPlace> by_name = info->resolve("a.c:10");
+  ASSERT_TRUE(by_name.has_value());
+  ASSERT_EQ(by_name->sites.size(), 1U);
+  EXPECT_EQ(by_name->sites[0].line, 10U);
+  EXPECT_EQ(by_name->sites[0].function, "work");
+  const Result<ResolvedPlace> by_path = info->resolve(by_name->sites[0].file + ":10");
+  ASSERT_TRUE(by_path.has_value());
+  EXPECT_EQ(by_path->sites[0].pc, by_name->sites[0].pc);
+}
+
+TEST(Places, a_site_lies_in_its_statement_and_function) {
+  const auto info = opened("a.c", kSource, kOptimized);
+  for (const char* location : {"a.c:3", "a.c:10", "a.c:15", "work", "square"}) {
+    const Result<ResolvedPlace> place = info->resolve(location);
+    ASSERT_TRUE(place.has_value()) << location;
+    for (const LineSite& site : place->sites) {
+      EXPECT_TRUE(site.function_range.contains(site.pc)) << location;
+      EXPECT_EQ(site.statement.begin, site.pc) << location;
+      EXPECT_LT(site.statement.begin, site.statement.end) << location;
+      EXPECT_LE(site.statement.end, site.function_range.end) << location;
+    }
+  }
+}
+
+TEST(Places, every_inlined_copy_is_a_site_and_names_its_host) {
+  const auto info = opened("a.c", kSource, kOptimized);
+  const Result<ResolvedPlace> place = info->resolve("square");
+  ASSERT_TRUE(place.has_value());
+  ASSERT_EQ(place->sites.size(), 2U);
+  std::vector<std::string> hosts;
+  for (const LineSite& site : place->sites) {
+    EXPECT_EQ(site.function, "square");
+    hosts.push_back(site.inlined_into);
+  }
+  std::ranges::sort(hosts);
+  EXPECT_EQ(hosts, (std::vector<std::string>{"main", "work"}));
+}
+
+TEST(Places, a_function_means_the_place_after_its_prologue) {
+  const auto info = opened("a.c", kSource, kPlain);
+  const Result<ResolvedPlace> place = info->resolve("work");
+  ASSERT_TRUE(place.has_value());
+  EXPECT_EQ(place->sites[0].line, 8U);
+  EXPECT_GT(place->sites[0].pc, place->sites[0].function_range.begin);
+}
+
+TEST(Places, the_opening_line_of_a_function_means_its_body) {
+  const auto info = opened("a.c", kSource, kPlain);
+  EXPECT_EQ(sites_of(*info, "a.c:7")[0].pc, sites_of(*info, "work")[0].pc);
+}
+
+TEST(Places, a_line_without_code_names_the_nearest_on_both_sides) {
+  const auto info = opened("a.c", kSource, kPlain);
+  const Result<ResolvedPlace> place = info->resolve("a.c:13");
+  ASSERT_FALSE(place.has_value());
+  EXPECT_EQ(place.error().reason, "no-code-on-line");
+  EXPECT_NE(place.error().hint.find("a.c:12"), std::string::npos);
+  EXPECT_NE(place.error().hint.find("a.c:14"), std::string::npos);
+}
+
+TEST(Places, what_is_not_there_is_named) {
+  const auto info = opened("a.c", kSource, kPlain);
+  EXPECT_EQ(reason(*info, "b.c:3"), "no-such-file");
+  EXPECT_EQ(reason(*info, "wrok"), "no-such-function");
+  EXPECT_NE(info->resolve("wrok").error().hint.find("work"), std::string::npos);
+  for (const char* location : {"", ":", "a.c:", "a.c:0", "a.c:x", ":3", "a.c:99999999999"})
+    EXPECT_EQ(reason(*info, location), "malformed-location") << location;
+}
+
+TEST(Places, an_ambiguous_file_name_lists_the_candidates) {
+  const std::string folder = scratch_folder() + "/ambiguous";
+  ASSERT_TRUE(shell("mkdir -p " + folder + "/left " + folder + "/right && cd " + folder +
+                    " && echo 'int f(void) { return 1; }' > left/p.c"
+                    " && echo 'int f(void); int main(void) { return f(); }' > right/p.c"
+                    " && gcc -g left/p.c right/p.c -o program"));
+  const auto info = DebugInfo::open(folder + "/program", "program", {});
+  ASSERT_TRUE(info.has_value());
+  const Result<ResolvedPlace> place = (*info)->resolve("p.c:1");
+  ASSERT_FALSE(place.has_value());
+  EXPECT_EQ(place.error().reason, "ambiguous-file");
+  EXPECT_NE(place.error().hint.find("left/p.c"), std::string::npos);
+  EXPECT_NE(place.error().hint.find("right/p.c"), std::string::npos);
+  EXPECT_TRUE((*info)->resolve("left/p.c:1").has_value());
+}
+
+TEST(Places, methods_and_templates_are_found_by_any_qualified_suffix) {
+  constexpr const char* kClasses = R"(
+namespace shop {
+struct Order {
+  int total(int n);
+  int total(long n);
+};
+int Order::total(int n) { return n + 1; }
+int Order::total(long n) { return (int)n + 2; }
+template <class T> [[gnu::noinline]] T twice(T v) { return v + v; }
+}
+int main(int argc, char **) {
+  shop::Order o;
+  return o.total(argc) + o.total(5L) + shop::twice(argc) + (int)shop::twice(2.5);
+}
+)";
+  const auto info = opened("b.cpp", kClasses, {.compiler = "g++", .flags = "-O0 -gdwarf-5"});
+  EXPECT_EQ(sites_of(*info, "Order::total").size(), 2U);
+  EXPECT_EQ(sites_of(*info, "shop::Order::total").size(), 2U);
+  EXPECT_EQ(sites_of(*info, "Order::total")[0].function, "shop::Order::total");
+  EXPECT_EQ(sites_of(*info, "twice").size(), 2U);
+  EXPECT_EQ(sites_of(*info, "twice<int>").size(), 1U);
+  EXPECT_EQ(reason(*info, "Other::total"), "no-such-function");
+}
+
+TEST(Places, discarded_functions_have_no_place) {
+  constexpr const char* kUnused = R"(
+__attribute__((noinline)) int unused(int n) { return n * 3; }
+int main(int argc, char **argv) { return argc + (argv != 0); }
+)";
+  const auto info = opened(
+      "c.c", kUnused, {.compiler = "gcc", .flags = "-O0 -g -ffunction-sections -Wl,--gc-sections"});
+  EXPECT_EQ(reason(*info, "unused"), "no-such-function");
+  for (const StatementRow& row : info->statements()) EXPECT_NE(row.line, 2U);
+}
+
+TEST(Places, describe_names_the_innermost_inlined_function) {
+  const auto info = opened("a.c", kSource, kOptimized);
+  for (const LineSite& site : sites_of(*info, "square"))
+    EXPECT_EQ(info->describe(site.pc)->function, "square");
+  EXPECT_FALSE(info->describe({1}).has_value());
+}
+
+}  // namespace
+}  // namespace nohalt::symbols

@@ -1,0 +1,129 @@
+// Variables in scope and where they are.
+#include <gtest/gtest.h>
+
+#include "tests/unit/symbols/programs.h"
+
+namespace nohalt::symbols {
+namespace {
+
+constexpr const char* kSource = R"(
+_Thread_local int per_thread;
+static int total;
+static inline int twice(int value) {
+  int doubled = value * 2;
+  total += doubled;
+  return doubled;
+}
+__attribute__((noinline)) int work(int n, const char *text) {
+  int sum = 0;
+  for (int i = 0; i < n; i++) {
+    int sum = i;
+    total += sum;
+  }
+  sum += twice(n);
+  return sum + text[0];
+}
+int main(int argc, char **argv) {
+  per_thread = argc;
+  return work(argc, argv[0]) + per_thread;
+}
+)";
+
+struct Compiler {
+  const char* name;
+  const char* version;
+};
+
+class EachCompiler : public testing::TestWithParam<Compiler> {
+ protected:
+  [[nodiscard]] std::unique_ptr<DebugInfo> open(const std::string& level) const {
+    return opened("v.c", kSource,
+                  {.compiler = GetParam().name,
+                   .flags = level + " -gdwarf-" + GetParam().version + " -fPIE -pie"});
+  }
+  [[nodiscard]] static std::vector<Variable> at(const DebugInfo& info, const char* location) {
+    const Result<ResolvedPlace> place = info.resolve(location);
+    EXPECT_TRUE(place.has_value()) << location;
+    Result<std::vector<Variable>> variables =
+        place ? info.variables_at(place->sites.front().pc) : std::vector<Variable>{};
+    EXPECT_TRUE(variables.has_value()) << location;
+    return variables ? *variables : std::vector<Variable>{};
+  }
+};
+
+TEST_P(EachCompiler, arguments_and_locals_of_plain_code_are_on_the_frame) {
+  const std::vector<Variable> variables = at(*open("-O0"), "v.c:15");
+  for (const char* name : {"n", "text", "sum"}) {
+    const Variable* variable = named(variables, name);
+    ASSERT_NE(variable, nullptr) << name;
+    ASSERT_TRUE(std::holds_alternative<InMemory>(variable->location)) << name;
+    EXPECT_TRUE(std::get<InMemory>(variable->location).on_own_frame) << name;
+  }
+  EXPECT_EQ(named(variables, "n")->kind, VariableKind::kArgument);
+  EXPECT_EQ(named(variables, "sum")->kind, VariableKind::kLocal);
+  EXPECT_EQ(named(variables, "i"), nullptr) << "out of its block";
+}
+
+TEST_P(EachCompiler, an_inner_variable_stands_before_the_one_it_shadows) {
+  const std::vector<Variable> variables = at(*open("-O0"), "v.c:13");
+  ASSERT_NE(named(variables, "sum"), nullptr);
+  EXPECT_EQ(named(variables, "sum")->declared_line, 12U);
+  EXPECT_GT(named(variables, "sum")->scope_depth, 0U);
+  EXPECT_NE(named(variables, "i"), nullptr);
+}
+
+TEST_P(EachCompiler, an_inlined_copy_shows_its_own_variables_only) {
+  const auto info = open("-O2");
+  for (const LineSite& site : sites_of(*info, "twice")) {
+    const Result<std::vector<Variable>> variables = info->variables_at(site.pc);
+    ASSERT_TRUE(variables.has_value());
+    EXPECT_NE(named(*variables, "value"), nullptr);
+    EXPECT_EQ(named(*variables, "text"), nullptr);
+  }
+}
+
+TEST_P(EachCompiler, a_range_of_a_location_list_excludes_its_end) {
+  const auto info = open("-O2");
+  const LineSite body = sites_of(*info, "work").front();
+  for (std::uint64_t pc = body.function_range.begin.value; pc < body.function_range.end.value; ++pc)
+    EXPECT_TRUE(info->variables_at({pc}).has_value());
+  EXPECT_FALSE(info->variables_at({1}).has_value());
+}
+
+TEST_P(EachCompiler, statics_and_thread_locals_are_found_and_told_apart) {
+  const auto info = open("-O0");
+  const LinkAddress pc = sites_of(*info, "work").front().pc;
+  const Result<std::optional<Variable>> global = info->find_global("total", pc);
+  ASSERT_TRUE(global.has_value() && global->has_value());
+  EXPECT_TRUE(std::get<InMemory>((*global)->location).in_static_data);
+  const Result<std::optional<Variable>> local = info->find_global("per_thread", pc);
+  ASSERT_TRUE(local.has_value() && local->has_value());
+  EXPECT_EQ(std::get<Unavailable>((*local)->location).why, UnavailableWhy::kThreadLocal);
+  EXPECT_FALSE(info->find_global("absent", pc)->has_value());
+}
+
+INSTANTIATE_TEST_SUITE_P(Compilers, EachCompiler,
+                         testing::Values(Compiler{"gcc", "4"}, Compiler{"gcc", "5"},
+                                         Compiler{"clang-19", "4"}, Compiler{"clang-19", "5"}));
+
+TEST(Variables, an_optimised_out_variable_names_lines_where_it_is_available) {
+  const auto info =
+      opened("v.c", kSource, {.compiler = "gcc", .flags = "-O2 -gdwarf-5 -fPIE -pie"});
+  bool found = false;
+  for (const StatementRow& row : info->statements()) {
+    const Result<std::vector<Variable>> variables = info->variables_at(row.pc);
+    if (!variables) continue;
+    for (const Variable& variable : *variables) {
+      if (!std::holds_alternative<Unavailable>(variable.location)) continue;
+      for (const std::uint32_t line : variable.available_lines) {
+        found = true;
+        EXPECT_GT(line, 1U);
+        EXPECT_LT(line, 23U);
+      }
+    }
+  }
+  EXPECT_TRUE(found);
+}
+
+}  // namespace
+}  // namespace nohalt::symbols
