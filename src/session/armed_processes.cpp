@@ -9,6 +9,7 @@
 
 #include "probes/engines/inline/inline_engine.h"
 #include "probes/records/tsc_clock.h"
+#include "probes/runtime/layout.h"
 #include "src/base/file.h"
 
 namespace nohalt::session {
@@ -46,7 +47,11 @@ std::vector<pid_t> processes_with_probes() {
     const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
     if (parsed.ptr != name.data() + name.size()) continue;
     const auto maps = read_file("/proc/" + name + "/maps");
-    if (maps && maps->find("/memfd:nohalt-") != std::string::npos) pids.push_back(pid);
+    // Code or a swapped page: a tool maps nothing but the control regions.
+    const auto carries = [&](const char* memfd) {
+      return maps->find(std::string("/memfd:") + memfd) != std::string::npos;
+    };
+    if (maps && (carries(runtime::kCodeName) || carries(runtime::kPageName))) pids.push_back(pid);
   }
   return pids;
 }

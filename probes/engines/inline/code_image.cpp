@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "probes/engines/inline/relocate/emitter.h"
 #include "probes/engines/inline/relocate/relocate.h"
 #include "probes/engines/inline/trampoline/trampoline.h"
 #include "probes/engines/inline/translate/translate.h"
@@ -141,11 +142,10 @@ class ImageBuilder {
   }
 
   Status add_springboard(RuntimeAddress landing, RuntimeAddress trampoline) {
-    constexpr inline_sites::JumpForm kPlain{};
-    const auto jump = inline_sites::encode_jump(kPlain, landing, trampoline);
-    if (!jump)
-      return std::unexpected(inline_sites::to_error(inline_sites::SiteRefusal::kNoTrampolineRoom));
-    return write(landing, std::as_bytes(std::span(*jump)));
+    inline_relocate::Emitter emitter(landing);
+    emitter.jump(trampoline);
+    const auto jump = std::move(emitter).finish();
+    return write(landing, std::as_bytes(std::span(jump)));
   }
 
   Status write(RuntimeAddress at, std::span<const std::byte> bytes) {

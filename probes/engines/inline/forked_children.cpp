@@ -2,6 +2,7 @@
 #include "probes/engines/inline/forked_children.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -35,7 +36,8 @@ std::vector<pid_t> find_forked_children(pid_t pid, std::uint64_t generation) {
     const std::string name = entry.path().filename();
     pid_t other = 0;
     const auto parsed = std::from_chars(name.data(), name.data() + name.size(), other);
-    if (parsed.ptr != name.data() + name.size() || other == pid) continue;
+    // The tool itself maps the control region too.
+    if (parsed.ptr != name.data() + name.size() || other == pid || other == ::getpid()) continue;
     if (carries(other, generation)) children.push_back(other);
   }
   return children;

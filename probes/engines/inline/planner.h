@@ -15,8 +15,9 @@
 
 namespace nohalt::engines {
 
-// A springboard is the jump that a punned site lands on: one `jmp rel32`.
-inline constexpr std::uint64_t kSpringboardSize = 5;
+// A springboard is the jump that a punned site lands on. It may be as far from
+// the main code as two jumps reach, so it has room for a jump through a literal.
+inline constexpr std::uint64_t kSpringboardSize = 14;
 
 struct ChosenSite {
   SitePlan plan;
