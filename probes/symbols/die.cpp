@@ -86,8 +86,22 @@ std::string source_path(Dwarf_Die die, const char* raw) {
 }
 
 std::string declared_file(Dwarf_Die die) {
-  const char* raw = dwarf_decl_file(&die);
-  return raw == nullptr ? std::string{} : source_path(die, raw);
+  std::optional<Dwarf_Attribute> found = attribute(die, DW_AT_decl_file);
+  Dwarf_Word index = 0;
+  Dwarf_Die unit;
+  Dwarf_Half version = 0;
+  if (!found || dwarf_formudata(&*found, &index) != 0 ||
+      dwarf_cu_die(found->cu, &unit, &version, nullptr, nullptr, nullptr, nullptr, nullptr) ==
+          nullptr)
+    return {};
+  // Index 0 is no file up to DWARF 4, and the unit's own from DWARF 5 on.
+  Dwarf_Files* files = nullptr;
+  std::size_t count = 0;
+  if ((index == 0 && version < 5) || dwarf_getsrcfiles(&unit, &files, &count) != 0 ||
+      index >= count)
+    return {};
+  const char* raw = dwarf_filesrc(files, index, nullptr, nullptr);
+  return raw == nullptr ? std::string{} : source_path(unit, raw);
 }
 
 std::vector<LinkRange> code_ranges(Dwarf_Die die, const ElfImage& image) {

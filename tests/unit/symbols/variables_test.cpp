@@ -60,6 +60,7 @@ TEST_P(EachCompiler, arguments_and_locals_of_plain_code_are_on_the_frame) {
     EXPECT_TRUE(std::get<InMemory>(variable->location).on_own_frame) << name;
   }
   EXPECT_EQ(named(variables, "n")->kind, VariableKind::kArgument);
+  EXPECT_TRUE(named(variables, "n")->declared_file.ends_with("/v.c"));
   EXPECT_EQ(named(variables, "sum")->kind, VariableKind::kLocal);
   EXPECT_EQ(named(variables, "i"), nullptr) << "out of its block";
 }
