@@ -79,6 +79,7 @@ std::optional<Candidate> read_candidate(const Mapping& first, const Memory& memo
     const RuntimeAddress at = candidate.image.bias.to_runtime({h.p_vaddr});
     if (h.p_type == PT_LOAD)
       candidate.image.segments.push_back({{{h.p_vaddr}, {h.p_vaddr + h.p_memsz}},
+                                          h.p_offset,
                                           (h.p_flags & PF_W) != 0,
                                           (h.p_flags & PF_X) != 0});
     if (h.p_type == PT_INTERP) candidate.interpreter = read_text(memory, at);

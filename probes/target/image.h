@@ -7,6 +7,7 @@
 // claim; it decides only where the target itself would be touched.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,8 @@
 namespace nohalt::target {
 
 struct Segment {
-  LinkRange memory;  // p_vaddr, p_memsz
+  LinkRange memory;               // p_vaddr, p_memsz
+  std::uint64_t file_offset = 0;  // p_offset
   bool writable = false;
   bool executable = false;
 };

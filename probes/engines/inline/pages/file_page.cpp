@@ -27,7 +27,7 @@ std::unexpected<Error> refuse(const char* reason, const char* message,
 
 UniqueFd open_if_inode(const std::string& path, std::uint64_t inode) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat info {};
+  struct stat info{};
   if (fd.valid() && ::fstat(fd.get(), &info) == 0 && S_ISREG(info.st_mode) && info.st_ino == inode)
     return fd;
   return {};
@@ -67,8 +67,11 @@ Result<Backing> lasting_backing(const target::Images& images, const Mapping& map
     return refuse("not-a-lasting-image",
                   "The code belongs neither to the executable nor to a library it needs, so it may "
                   "vanish at any time.");
-  return Backing{mapping.file, mapping.path, mapping.offset + (page - mapping.range.begin),
-                 image->main_executable};
+  const std::uint64_t offset = mapping.offset + (page - mapping.range.begin);
+  // Whoever looks for the image, removal included, begins at this page.
+  if (offset == 0)
+    return refuse("holds-file-header", "The page also holds the header of its file.");
+  return Backing{mapping.file, mapping.path, offset, image->main_executable};
 }
 
 }  // namespace
@@ -98,7 +101,7 @@ Result<UniqueFd> open_backing(const target::Process& process, const target::Maps
 Result<FilePage> read_file_page(const target::Process& process, const target::Maps& maps,
                                 RuntimeAddress page, const Backing& backing) {
   NOHALT_TRY(const UniqueFd fd, open_backing(process, maps, backing));
-  struct statfs file_system {};
+  struct statfs file_system{};
   if (::fstatfs(fd.get(), &file_system) == 0 && file_system.f_type == HUGETLBFS_MAGIC)
     return refuse("huge-page", "The code is mapped from a file system of huge pages.");
   FilePage result{page, backing, {}};

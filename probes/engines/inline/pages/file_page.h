@@ -45,8 +45,8 @@ struct FilePage {
                                               const Backing& backing);
 
 // All that must hold before the page may be swapped. Reasons: "not-code",
-// "not-a-lasting-image" (dlopened, deleted, anonymous), "locked-mapping",
-// "sealed-mapping", "huge-page", "page-modified" (a private copy exists: another
+// "not-a-lasting-image" (dlopened, deleted, anonymous), "holds-file-header",
+// "locked-mapping", "sealed-mapping", "huge-page", "page-modified" (a private copy exists: another
 // tool's breakpoint, uprobe or hot patch, even if its bytes are as in the file),
 // "page-differs-from-file", "file-not-readable".
 [[nodiscard]] Result<FilePage> prove_file_page(const target::Process& process,

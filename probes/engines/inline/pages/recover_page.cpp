@@ -29,37 +29,29 @@ bool is_plain_code(const Mapping& mapping) {
   return mapping.readable && mapping.executable && !mapping.writable && !mapping.shared;
 }
 
-// What belongs at a page, told by the nearest mapping of a file below or above it
-// with nothing but pages of ours between.
-std::optional<Backing> backing_around(const Maps& maps, const Images& images,
-                                      RuntimeAddress page) {
-  const auto from = [&](const Mapping& m) -> std::optional<Backing> {
-    const auto* image = m.anonymous() ? nullptr : images.of(m);
-    if (image == nullptr || !is_plain_code(m)) return std::nullopt;
-    return Backing{m.file, m.path, m.offset + page.value - m.range.begin.value,
-                   image->main_executable};
-  };
-  for (RuntimeAddress at = page;;) {
-    const Mapping* m = maps.find(at);
-    if (m == nullptr) break;
-    if (!is_ours(*m)) {
-      if (auto backing = from(*m)) return backing;
-      break;
-    }
-    at = m->range.begin - 1;
-  }
-  for (RuntimeAddress at = page;;) {
-    const Mapping* m = maps.find(at);
-    if (m == nullptr) return std::nullopt;
-    if (!is_ours(*m)) return from(*m);
-    at = m->range.end;
-  }
-}
-
 // The mapping is that file's page (and perhaps more around it).
 bool is_backed_by(const Mapping& mapping, RuntimeAddress page, const Backing& backing) {
   return mapping.file == backing.file && mapping.path == backing.path && is_plain_code(mapping) &&
          mapping.offset + (page - mapping.range.begin) == backing.offset;
+}
+
+// What belongs at a page, as the program headers of the image around it say: a
+// small program's code may be one page, so that no mapping beside it tells.
+std::optional<Backing> backing_at(const Maps& maps, const Images& images, RuntimeAddress page) {
+  const Mapping* mapping = maps.find(page);
+  if (mapping == nullptr) return std::nullopt;
+  for (const target::Image& image : images.all()) {
+    for (const target::Segment& segment : image.segments) {
+      const RuntimeRange range{image.bias.to_runtime({page_floor(segment.memory.begin.value)}),
+                               image.bias.to_runtime({page_ceil(segment.memory.end.value)})};
+      if (!segment.executable || !range.contains(page)) continue;
+      const Backing backing{image.file, image.path,
+                            page_floor(segment.file_offset) + (page - range.begin),
+                            image.main_executable};
+      if (is_ours(*mapping) || is_backed_by(*mapping, page, backing)) return backing;
+    }
+  }
+  return std::nullopt;
 }
 
 // A page of the file outside its image: the parked original, if its bytes agree.
@@ -81,8 +73,8 @@ std::optional<RuntimeAddress> find_parked(const Maps& maps, const Images& images
 // Maps the file anew over the page. The path must fit into the scratch words.
 Status map_from_file(RemoteThread& thread, const FilePage& original) {
   NOHALT_TRY(const RuntimeAddress text, thread.put_text(original.backing.path));
-  NOHALT_TRY(const auto fd, thread.call("open", SYS_open,
-                                        {text.value, O_RDONLY | O_CLOEXEC, 0, 0, 0, 0}));
+  NOHALT_TRY(const auto fd,
+             thread.call("open", SYS_open, {text.value, O_RDONLY | O_CLOEXEC, 0, 0, 0, 0}));
   // The helper opened it by name; the kernel's list then shows whether it is the
   // same file, and the caller proves the bytes.
   const auto mapped = thread.call("mmap", SYS_mmap,
@@ -127,7 +119,7 @@ Result<Recovery> recover_page(RemoteThread& thread, RuntimeAddress page, Runtime
   NOHALT_TRY(const auto images, Images::read(process.pid(), maps, thread.memory()));
   const Mapping* mapping = maps.find(page);
   const auto backing = mapping != nullptr && page.value % kPageSize == 0
-                           ? backing_around(maps, images, page)
+                           ? backing_at(maps, images, page)
                            : std::nullopt;
   if (!backing)
     return fail(ErrorCode::kRefused, "page-not-ours",
@@ -145,7 +137,7 @@ Result<Leftovers> find_leftovers(const target::Process& process, const target::M
   NOHALT_TRY(const auto images, Images::read(process.pid(), maps, memory));
   Leftovers leftovers;
   for (const auto& mapping : maps.all()) {
-    if (is_ours(mapping) && mapping.executable && backing_around(maps, images, mapping.range.begin))
+    if (is_ours(mapping) && mapping.executable && backing_at(maps, images, mapping.range.begin))
       leftovers.swapped.push_back(mapping.range.begin);
     else if (is_ours(mapping))
       leftovers.slots.push_back(mapping.range.begin);
@@ -158,15 +150,13 @@ Result<Leftovers> find_leftovers(const target::Process& process, const target::M
 
 Status remove_slot(RemoteThread& thread, RuntimeAddress slot) {
   NOHALT_TRY(const auto maps, target::read_maps(thread.process().pid()));
-  NOHALT_TRY(const auto images,
-             Images::read(thread.process().pid(), maps, thread.memory()));
+  NOHALT_TRY(const auto images, Images::read(thread.process().pid(), maps, thread.memory()));
   for (const RuntimeAddress at : {slot, slot + kPageSize}) {
     const Mapping* mapping = maps.find(at);
-    if (mapping == nullptr || backing_around(maps, images, at)) continue;
+    if (mapping == nullptr || backing_at(maps, images, at)) continue;
     const bool parked_copy = mapping->range == RuntimeRange{at, at + kPageSize} &&
                              is_plain_code(*mapping) && images.is_page_of(*mapping);
-    if (is_ours(*mapping) || parked_copy)
-      NOHALT_CHECK(unmap_range(thread, {at, at + kPageSize}));
+    if (is_ours(*mapping) || parked_copy) NOHALT_CHECK(unmap_range(thread, {at, at + kPageSize}));
   }
   return {};
 }
