@@ -13,6 +13,7 @@ using runtime::ProbeState;
 
 constexpr double kHeartbeatSeconds = 1.5;
 constexpr double kGrantAhead = 0.1;            // of a window
+constexpr std::uint64_t kGrantAtOnce = 100;    // hits, of a window
 constexpr std::uint64_t kSeenNumbers = 65536;  // a record may be this late, in numbers
 constexpr double kOutlierSeconds = 200e-6;     // dearer than any hit; shorter than a time slice
 
@@ -125,7 +126,7 @@ void ProbePump::refill(std::size_t index, Ticks now) {
                                                        static_cast<double>(second_));
   const auto hits = site.limits.hits_per_second;
   const auto grant = std::clamp(static_cast<std::uint64_t>(share * static_cast<double>(hits)),
-                                std::min<std::uint64_t>(hits, 1), hits);
+                                std::min(hits, kGrantAtOnce), hits);
   // A hit that found no slot used up a number without handing in a record.
   const std::uint64_t lost = std::min(read(region_.probe(index).dropped), reached);
   const std::uint64_t limit = std::min(saturating_add(site.window_base, grant),

@@ -5,12 +5,13 @@
 //
 // The rate. A grant is a limit on the probe's sequence numbers. Time is cut into
 // windows of at least one second, each starting at the tick that finds the one
-// before over. Within a window the limit moves up in tenths, starting at the
-// number reached when it began, to at most `hits_per_second` above it; what a
+// before over. Within a window the limit starts at the number reached when it
+// began and moves up, the first hundred at once (whoever asks for 10/s wants a
+// burst of five whole) and more in tenths, to at most `hits_per_second` above it; what a
 // window did not use is taken back with the next one's first grant. So at most
 // `hits_per_second` hits are admitted in any window, whatever the threads do and
 // however late a tick comes, and a tool that stops leaves at most one window's
-// grant behind. The first hit never waits.
+// grant behind.
 //
 // The counters are in memory that the target can write. A number it could not
 // have reached is counted as tampering and read as the nearest possible one; a

@@ -26,11 +26,23 @@ std::string random_id() {
   return fmt::format("{:016x}", id == 0 ? 1 : id);
 }
 
-std::vector<policy::AskedLimits> asked_limits(const LogCommand& command) {
+std::uint64_t largest_record(const PreparedProbe& probe) {
+  std::uint64_t largest = 0;
+  for (const PreparedSite& site : probe.sites)
+    if (site.capture) largest = std::max<std::uint64_t>(largest, site.capture->program.record_size);
+  return largest;
+}
+
+std::vector<policy::AskedLimits> asked_limits(const LogCommand& command,
+                                              const std::vector<PreparedProbe>& prepared) {
   std::vector<policy::AskedLimits> all;
-  for (const spec::ProbeSpec& probe : command.probes) {
+  for (std::size_t i = 0; i < command.probes.size(); ++i) {
+    const spec::ProbeSpec& probe = command.probes[i];
     policy::AskedLimits asked;
     asked.hits_per_second = probe.limits.hits_per_second;
+    // Who asks for a rate asks for the bytes that come with it.
+    if (probe.limits.hits_per_second && i < prepared.size())
+      asked.bytes_per_second = *probe.limits.hits_per_second * largest_record(prepared[i]);
     asked.lease = probe.limits.lease;
     asked.cpu_share = probe.limits.cpu_share;
     all.push_back(asked);
@@ -96,7 +108,7 @@ Status LogRun::decide() {
   policy::Request request;
   request.target = at_->facts;
   request.program_hash = engines::program_hash(run_to_arm());
-  request.probes = asked_limits(command_);
+  request.probes = asked_limits(command_, probes_);
   NOHALT_TRY(decision_, at_->authority.decide(at_->admission, request));
   return {};
 }
@@ -291,7 +303,7 @@ policy::Event LogRun::event(policy::EventKind kind) const {
     event.messages.push_back(probe.message);
     event.conditions.push_back(probe.condition);
   }
-  event.asked = asked_limits(command_);
+  event.asked = asked_limits(command_, probes_);
   event.reason = command_.reason;
   event.ticket = command_.ticket;
   if (at_) {
