@@ -142,6 +142,8 @@ Status LogRun::arm() {
   NOHALT_TRY(armed_, engines::arm(decision_->grant, at_->process, *at_->info, run_to_arm(),
                                   {.run_id = id_}));
   started_ = std::chrono::steady_clock::now();
+  sites_ = index_sites(probes_);
+  maker_.emplace(command_.pid, id_, probes_);
   for (const std::string& note : decision_->notes) notice("limit-lowered", note);
   warn_of_missed_sites();
   return {};
@@ -159,16 +161,14 @@ void LogRun::warn_of_missed_sites() {
   }
 }
 
+void LogRun::write_hit(const engines::RawRecord& record) {
+  ++written_[sites_[record.site].probe_number];
+  writer_->hit(maker_->make(record));
+}
+
 LogRun::Ending LogRun::follow() {
-  HitMaker maker(command_.pid, id_, probes_);
-  const auto sites = index_sites(probes_);
-  const auto sink = [&](const engines::RawRecord& record) {
-    const std::uint32_t number = sites[record.site].probe_number;
-    ++written_[number];
-    writer_->hit(maker.make(record));
-  };
   while (true) {
-    const engines::RunState state = armed_->tick(sink);
+    const engines::RunState state = armed_->tick([this](const auto& record) { write_hit(record); });
     const auto pumped = writer_->pump();
     if (!pumped) {
       talk_.error(pumped.error());
@@ -176,15 +176,9 @@ LogRun::Ending LogRun::follow() {
     }
     if (*pumped == output::SinkState::kClosed) return {"output-closed"};
     if (all_hits_reached()) return {"hits-reached"};
-    if (auto ending = ending_of(state)) {
-      static_cast<void>(armed_->tick(sink));
-      return *ending;
-    }
+    if (auto ending = ending_of(state)) return *ending;
     show_status();
-    if (stop_->wait(kTick, at_->process.pidfd())) {
-      static_cast<void>(armed_->tick(sink));
-      return {"interrupted"};
-    }
+    if (stop_->wait(kTick, at_->process.pidfd())) return {"interrupted"};
   }
 }
 
@@ -223,6 +217,8 @@ int LogRun::status_of(const Ending& ending) const {
 
 Status LogRun::finish(const Ending& ending) {
   const auto proof = armed_->disarm();
+  // What was captured before the text was restored.
+  static_cast<void>(armed_->tick([this](const auto& record) { write_hit(record); }));
   const output::Receipt slip = receipt(ending, proof);
   if (ending.outcome == "switched-off-by-cpu-budget")
     notice(

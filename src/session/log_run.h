@@ -16,6 +16,7 @@
 #include "probes/engines/inline/inline_engine.h"
 #include "src/output/talk.h"
 #include "src/output/writer.h"
+#include "src/session/armed_probe.h"
 #include "src/session/attach.h"
 #include "src/session/prepare.h"
 #include "src/session/stop_request.h"
@@ -54,7 +55,7 @@ class LogRun {
   [[nodiscard]] Status record_end(const Ending& ending, const output::Receipt& receipt);
   void warn_of_missed_sites();
   void notice(const std::string& reason, const std::string& message);
-  void write_hits();
+  void write_hit(const engines::RawRecord& record);
   void show_status();
 
   const LogCommand& command_;
@@ -69,6 +70,8 @@ class LogRun {
   std::optional<output::Writer> writer_;
   std::optional<StopRequest> stop_;
   std::unique_ptr<engines::ArmedRun> armed_;
+  std::vector<SiteIndex> sites_;
+  std::optional<HitMaker> maker_;
   std::vector<std::uint64_t> written_;  // hits, by probe
   std::chrono::steady_clock::time_point started_;
 };

@@ -21,7 +21,9 @@
 #include "probes/engines/inline/inline_run.h"
 #include "probes/engines/inline/pages/region.h"
 #include "probes/engines/inline/pages/room.h"
+#include "probes/engines/inline/tsc_allowed.h"
 #include "probes/target/attachable.h"
+#include "probes/target/drain.h"
 #include "probes/target/remote_thread.h"
 #include "probes/target/target_lock.h"
 #include "probes/target/thread_numbers.h"
@@ -37,6 +39,7 @@ using target::RemoteThread;
 // Where glibc 2.4 and later on x86-64 keep the thread's id, from fs:0 (struct
 // pthread, field tid). Believed only where a thread proves it.
 constexpr std::uint32_t kGlibcTidOffset = 720;
+constexpr std::chrono::milliseconds kDrainPatience{2000};
 
 std::unexpected<Error> target_changed() {
   return fail(ErrorCode::kDenied, "target-changed",
@@ -165,9 +168,14 @@ class Swaps {
   explicit Swaps(RemoteThread& thread) : thread_(thread) {}
   Swaps(const Swaps&) = delete;
   Swaps& operator=(const Swaps&) = delete;
-  ~Swaps() {
-    for (const inline_pages::SwappedPage& page : pages_)
-      static_cast<void>(inline_pages::swap_out(thread_, page));
+  ~Swaps() { static_cast<void>(undo()); }
+
+  // False where a page could not be put back: it still leads into the code.
+  bool undo() {
+    bool all_out = true;
+    for (const inline_pages::SwappedPage& page : std::exchange(pages_, {}))
+      all_out = inline_pages::swap_out(thread_, page).has_value() && all_out;
+    return all_out;
   }
 
   Status add(const inline_pages::FilePage& original, RuntimeAddress slot,
@@ -191,6 +199,7 @@ class Installer {
       : thread_(thread), view_(view), places_(places), sites_(sites), layout_(layout) {}
 
   Result<InstalledRun> install() {
+    NOHALT_TRY(target::Memory memory, target::Memory::open(thread_.process().pid()));
     RegionMapper mapper(thread_);
     NOHALT_TRY(Region control, mapper.map_control(runtime::kControlName, places_.control));
     NOHALT_CHECK(records::ControlRegion::prepare(control.file().get(), layout_));
@@ -204,17 +213,19 @@ class Installer {
       code.push_back(std::move(region));
     }
     Swaps swaps(thread_);
-    for (std::size_t i = 0; i < places_.pages.size(); ++i) {
-      NOHALT_TRY(const auto original, inline_pages::prove_file_page(
-                                          thread_.process(), thread_.memory(), places_.pages[i]));
-      NOHALT_CHECK(swaps.add(original, places_.slots[i], patched_page(original, image.patches)));
+    if (const Status live = go_live(swaps, image); !live) {
+      if (!swaps.undo() || !has_drained()) {
+        control.keep();
+        gate.keep();
+        for (Region& region : code) region.keep();
+      }
+      return std::unexpected(live.error());
     }
-    constexpr std::uint32_t kOpen = 1;
-    NOHALT_CHECK(thread_.memory().write(places_.gate, std::as_bytes(std::span(&kOpen, 1))));
     control.keep();
     gate.keep();
     for (Region& region : code) region.keep();
-    return InstalledRun{.region = std::move(shared),
+    return InstalledRun{.memory = std::move(memory),
+                        .region = std::move(shared),
                         .places = places_,
                         .addresses = addresses(image),
                         .pages = swaps.keep(),
@@ -224,6 +235,24 @@ class Installer {
   }
 
  private:
+  // From the first swap on, threads come into the code.
+  Status go_live(Swaps& swaps, const CodeImage& image) {
+    for (std::size_t i = 0; i < places_.pages.size(); ++i) {
+      NOHALT_TRY(const auto original, inline_pages::prove_file_page(
+                                          thread_.process(), thread_.memory(), places_.pages[i]));
+      NOHALT_CHECK(swaps.add(original, places_.slots[i], patched_page(original, image.patches)));
+    }
+    constexpr std::uint32_t kOpen = 1;
+    return thread_.memory().write(places_.gate, std::as_bytes(std::span(&kOpen, 1)));
+  }
+
+  // Where it cannot be shown that everyone has left, the code stays, dormant and
+  // named, for a sweep.
+  bool has_drained() {
+    const auto empty = target::wait_until_left(thread_, places_.chunks, kDrainPatience);
+    return empty && *empty;
+  }
+
   Result<CodeImage> build() {
     TargetConstants constants;
     constants.own_pid = thread_.process().facts().namespace_pid;
@@ -292,6 +321,7 @@ Result<std::unique_ptr<ArmedRun>> arm(const policy::Grant& grant, const target::
 
   NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock));
   NOHALT_CHECK(check_grant(grant, process, run));
+  NOHALT_CHECK(check_tsc_allowed(thread));
   if (relies_on_one_shot_handler(sites)) NOHALT_CHECK(check_fault_handlers(thread));
   NOHALT_TRY(InstalledRun installed, Installer(thread, view, places, sites, layout).install());
   installed.id = options.run_id;

@@ -90,7 +90,7 @@ InlineRun::InlineRun(const target::Process& process, InstalledRun installed,
 InlineRun::~InlineRun() { static_cast<void>(disarm()); }
 
 RunState InlineRun::state(records::Ticks now) const {
-  if (has_ended(process_.pidfd())) return RunState::kTargetGone;
+  if (replaced_itself_ || has_ended(process_.pidfd())) return RunState::kTargetGone;
   if (installed_.region.control().removed != 0) return RunState::kRemovedByOther;
   if (pump_.lease_over(now)) return RunState::kLeaseOver;
   const bool all_off = std::all_of(probes_.begin(), probes_.end(), [&](std::uint32_t leader) {
@@ -99,11 +99,19 @@ RunState InlineRun::state(records::Ticks now) const {
   return all_off ? RunState::kSwitchedOff : RunState::kRunning;
 }
 
+// The gate page goes with the address space; a sweep by another run takes it too,
+// and says so first.
+bool InlineRun::is_still_there() const {
+  return installed_.region.control().removed != 0 ||
+         installed_.memory.read_value<std::uint32_t>(installed_.places.gate).has_value();
+}
+
 RunState InlineRun::tick(const std::function<void(const RawRecord&)>& sink) {
   const records::Ticks now = records::TscClock::now();
   if (now - refreshed_ > clock_.ticks(kRefreshSeconds)) {
     clock_.refresh();
     refreshed_ = now;
+    replaced_itself_ = !disarmed_ && !is_still_there();
   }
   if (!disarmed_) pump_.tick(now);
   read_ring(now, sink);
@@ -169,6 +177,8 @@ Result<RemovalProof> InlineRun::disarm() {
 
 Status InlineRun::remove(RemovalProof& proof) {
   NOHALT_CHECK(process_.check_alive());
+  if (!is_still_there())
+    return fail(ErrorCode::kTargetGone, "target-gone", "The target replaced itself (execve).");
   if (installed_.region.control().removed != 0) {
     prove_removal(proof);
     return {};

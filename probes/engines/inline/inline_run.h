@@ -14,6 +14,7 @@
 #include "probes/records/ring_reader.h"
 #include "probes/records/tsc_clock.h"
 #include "probes/target/heartbeat.h"
+#include "probes/target/memory.h"
 #include "probes/target/thread_numbers.h"
 
 namespace nohalt::engines {
@@ -25,6 +26,9 @@ namespace nohalt::engines {
 [[nodiscard]] std::uint64_t own_start_time();
 
 struct InstalledRun {
+  // Of the address space that was patched: reads fail once the target called
+  // execve or ended.
+  target::Memory memory;
   records::ControlRegion region;
   RunPlaces places;
   std::vector<RuntimeAddress> addresses;
@@ -53,6 +57,7 @@ class InlineRun final : public ArmedRun {
 
  private:
   [[nodiscard]] RunState state(records::Ticks now) const;
+  [[nodiscard]] bool is_still_there() const;
   void read_ring(records::Ticks now, const std::function<void(const RawRecord&)>& sink);
   [[nodiscard]] Status remove(RemovalProof& proof);
   [[nodiscard]] Status remove_code(target::RemoteThread& thread, RemovalProof& proof);
@@ -69,6 +74,7 @@ class InlineRun final : public ArmedRun {
   records::RingReader reader_;
   target::ThreadNumbers threads_;
   records::Ticks refreshed_ = 0;
+  bool replaced_itself_ = false;
   bool disarmed_ = false;
 };
 
