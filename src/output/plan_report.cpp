@@ -53,7 +53,8 @@ std::string site_text(const PlanSite& site, bool colour) {
   if (site.refusals.empty() && !site.listing.empty()) {
     text += "    displaces " + make_printable(site.listing);
     if (site.patched_address != site.runtime_address)
-      text += " at " + hex_address(site.patched_address);
+      text += " at " + hex_address(site.patched_address) +
+              ", further on in the statement, where the same is seen";
     text += "\n";
   }
   if (site.instructions > 0)

@@ -1,5 +1,5 @@
 // The window at the statement's first instruction; failing that, at another
-// instruction of the statement that sees the same.
+// instruction of the statement that sees the same (same_values.h).
 //
 // Fault handlers. A displaced instruction that faults does so at another pc, and
 // a handler may know pcs (a runtime that recovers from faults by table). Whether
@@ -12,8 +12,10 @@
 
 #include <algorithm>
 
+#include "probes/engines/inline/same_values.h"
 #include "probes/engines/inline/sites/alternatives.h"
 #include "probes/engines/inline/sites/function_code.h"
+#include "probes/engines/inline/sites/listing.h"
 
 namespace nohalt::engines {
 
@@ -80,9 +82,12 @@ std::string_view kind_name(WindowKind kind) {
   return "";
 }
 
-void accept(ChosenSite& chosen, const Window& window, LinkAddress at, bool one_shot_handler) {
-  chosen.plan.patched = at;
+void accept(ChosenSite& chosen, const TargetView& view, const Window& window,
+            bool one_shot_handler) {
+  chosen.plan.patched = window.address;
   chosen.plan.window = kind_name(window.kind);
+  chosen.plan.listing = inline_sites::listing(window.displaced.front().code(),
+                                              view.executable.bias.to_runtime(window.address));
   chosen.plan.changed_bytes = window.changed;
   chosen.plan.needs_stop = window.needs_stop;
   chosen.plan.relies_on_one_shot_fault_handler = one_shot_handler;
@@ -94,13 +99,13 @@ bool try_at(ChosenSite& chosen, const TargetView& view, const FunctionCode& code
             std::optional<inline_sites::SiteRefusal>& why_not) {
   auto window = inline_sites::choose_window(code, at, context_of(view, taken, true));
   if (window) {
-    accept(chosen, *window, at, false);
+    accept(chosen, view, *window, false);
     return true;
   }
   why_not = window.error();
   window = inline_sites::choose_window(code, at, context_of(view, taken, false));
   if (!window) return false;
-  accept(chosen, *window, at, true);
+  accept(chosen, view, *window, true);
   return true;
 }
 
@@ -116,6 +121,7 @@ Result<ChosenSite> choose_site(const TargetView& view, const symbols::DebugInfo&
   if (try_at(chosen, view, code, site.pc, taken, first_refusal)) return chosen;
   const LinkRange statement[] = {site.statement};
   for (const auto& other : inline_sites::alternative_sites(code, site.pc, statement)) {
+    if (!sees_same_values(info, site.pc, other)) continue;
     std::optional<inline_sites::SiteRefusal> ignored;
     if (try_at(chosen, view, code, other.pc, taken, ignored)) return chosen;
   }

@@ -1,5 +1,5 @@
 // What our decoder wants to know of an instruction by its Capstone number or
-// name. Numbers are passed as plain integers, so that Capstone stays in two files.
+// name. Numbers are passed as plain integers, so that Capstone stays out of headers.
 #pragma once
 
 #include <cstdint>
