@@ -20,12 +20,12 @@ namespace nohalt::target {
 
 namespace {
 
-constexpr std::uint64_t kPatience = 2'000 * kMillisecond;   // for the whole choice
+constexpr std::uint64_t kPatience = 2'000 * kMillisecond;    // for the whole choice
 constexpr std::uint64_t kStopPatience = 500 * kMillisecond;  // nobody is held meanwhile
 constexpr std::uint64_t kBirthPatience = 2'000 * kMillisecond;
 constexpr std::uint64_t kLookForBirthEvery = 10 * kMillisecond;
-constexpr std::uint64_t kCloneFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
-                                      CLONE_THREAD | CLONE_SYSVSEM | CLONE_PTRACE;
+constexpr std::uint64_t kCloneFlags =
+    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PTRACE;
 
 // One attempt with one thread.
 class Attempt {
@@ -55,6 +55,7 @@ class Attempt {
   Tracees& tracees_;
   pid_t tid_;
   Maps maps_;
+  std::vector<pid_t> threads_before_;
   user_regs_struct registers_{};
   std::uint64_t mask_ = 0;
   SignalFrame frame_;
@@ -104,8 +105,7 @@ Status Attempt::stop() {
 Status Attempt::wait_for_stop() {
   const std::uint64_t deadline = monotonic_ns() + kStopPatience;
   while (const auto event = tracees_.next(tid_, deadline)) {
-    if (event->ended())
-      return fail(ErrorCode::kRefused, "thread-gone", "The chosen thread ended.");
+    if (event->ended()) return fail(ErrorCode::kRefused, "thread-gone", "The chosen thread ended.");
     if (event->event_stop()) {
       hold_begins();
       return {};
@@ -130,9 +130,9 @@ Status Attempt::prepare() {
   registers_ = repair_after_stop(stopped);
   NOHALT_TRY(mask_, tracees_.signal_mask(tid_));
   NOHALT_TRY(const auto xstate, tracees_.vector_state(tid_));
-  NOHALT_TRY(frame_,
-             forge_signal_frame(rewind_call(registers_), xstate, mask_, plan_.gadgets));
-  NOHALT_CHECK(check_stopped_thread(plan_, maps_, tracees_, tid_, registers_, frame_.stack_pointer));
+  NOHALT_TRY(frame_, forge_signal_frame(rewind_call(registers_), xstate, mask_, plan_.gadgets));
+  NOHALT_CHECK(
+      check_stopped_thread(plan_, maps_, tracees_, tid_, registers_, frame_.stack_pointer));
   NOHALT_CHECK(plan_.memory->write(frame_.stack_pointer, frame_.bytes));
   // plan_.memory is bound to the address space that was checked; the thread must
   // still live in it, or an execve came between.
@@ -208,8 +208,8 @@ Result<pid_t> Attempt::clone_and_restore() {
 }
 
 std::uint64_t blocked_signals(pid_t pid, pid_t tid) {
-  const auto status = read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) +
-                                "/status");
+  const auto status =
+      read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/status");
   std::uint64_t mask = 0;
   if (!status) return mask;
   const auto text = status_field(*status, "SigBlk");
@@ -217,15 +217,15 @@ std::uint64_t blocked_signals(pid_t pid, pid_t tid) {
   return mask;
 }
 
-// A thread of the target, other than `except`, that this process traces; or 0.
-pid_t find_helper(pid_t pid, pid_t except) {
+// A thread that was not among `before` and that this process traces; or 0.
+pid_t find_helper(pid_t pid, const std::vector<pid_t>& before) {
   const auto tids = list_threads(pid);
   if (!tids) return 0;
   const auto found = std::ranges::find_if(*tids, [&](pid_t tid) {
+    if (std::ranges::find(before, tid) != before.end()) return false;
     const auto status =
         read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/status");
-    return tid != except && status &&
-           status_field(*status, "TracerPid") == std::to_string(::getpid());
+    return status && status_field(*status, "TracerPid") == std::to_string(::getpid());
   });
   return found == tids->end() ? 0 : *found;
 }
@@ -238,7 +238,7 @@ Result<pid_t> Attempt::wait_for_birth(bool clone_is_known_done) {
   const std::uint64_t deadline = monotonic_ns() + kBirthPatience;
   while (monotonic_ns() < deadline) {
     const bool returned = blocked_signals(plan_.pid, tid_) != kFullSignalMask;
-    const pid_t helper = find_helper(plan_.pid, tid_);
+    const pid_t helper = find_helper(plan_.pid, threads_before_);
     if (helper != 0) (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(helper), -20);
     const auto event = tracees_.next(0, monotonic_ns() + kLookForBirthEvery);
     if (event && event->event_stop()) return event->tid;
@@ -254,7 +254,9 @@ Result<pid_t> Attempt::wait_for_birth(bool clone_is_known_done) {
 }
 
 Result<Borrowed> Attempt::run() {
-  NOHALT_TRY(maps_, read_maps(plan_.pid));  // long, so before anything is held
+  // Long, so before anything is held.
+  NOHALT_TRY(maps_, read_maps(plan_.pid));
+  NOHALT_TRY(threads_before_, list_threads(plan_.pid));
   NOHALT_CHECK(stop());
   if (auto ready = prepare(); !ready) return give_up(std::move(ready).error());
   if (auto pointed = point_at_clone(); !pointed) return std::unexpected(std::move(pointed).error());
@@ -265,7 +267,7 @@ Result<Borrowed> Attempt::run() {
 
 // Another thread, or another moment, may do where this says true.
 bool worth_another_try(const Error& error) {
-  if (error.code == ErrorCode::kTargetGone) return error.reason == "system-call-failed";
+  if (error.reason == "system-call-failed") return true;
   return error.code == ErrorCode::kRefused && error.reason != "pid-limit" &&
          error.reason != "stopped" && error.reason != "helper-did-not-start";
 }

@@ -44,7 +44,7 @@ namespace nohalt::target {
 struct BorrowPlan {
   pid_t pid = 0;
   Gadgets gadgets;
-  RuntimeAddress scratch;    // already holds the exit chain
+  RuntimeAddress scratch;  // already holds the exit chain
   const Memory* memory = nullptr;
 };
 

@@ -27,7 +27,6 @@ struct Candidate {
 // is nowhere that a detour would be felt. Reads only.
 [[nodiscard]] Status check_stopped_thread(const BorrowPlan& plan, const Maps& maps,
                                           Tracees& tracees, pid_t tid,
-                                          const user_regs_struct& registers,
-                                          RuntimeAddress lowest);
+                                          const user_regs_struct& registers, RuntimeAddress lowest);
 
 }  // namespace nohalt::target

@@ -54,8 +54,8 @@ int search_order(const Mapping& mapping, const Images& images) {
 }
 
 // The tail of the last page of a writable segment, if there is room in it.
-std::optional<RuntimeAddress> tail_of(const Image& image, const Segment& segment,
-                                      const Maps& maps, RuntimeAddress heap_start) {
+std::optional<RuntimeAddress> tail_of(const Image& image, const Segment& segment, const Maps& maps,
+                                      RuntimeAddress heap_start) {
   if (!segment.writable || image.interpreter) return std::nullopt;
   const std::uint64_t end = image.bias.to_runtime(segment.memory.end).value;
   const std::uint64_t page_end = page_ceil(end);

@@ -30,8 +30,7 @@ std::string read_text(const Memory& memory, RuntimeAddress from) {
   // Near the end of a mapping less than the whole can be read.
   std::size_t room = std::min<std::size_t>(kLongestName, kPageSize - from.value % kPageSize);
   if (!memory.read(from, std::span(buffer).first(room))) return {};
-  if (room < kLongestName)
-    (void)memory.read(from + room, std::span(buffer).subspan(room));
+  if (room < kLongestName) (void)memory.read(from + room, std::span(buffer).subspan(room));
   std::string text;
   for (const std::byte b : buffer) {
     if (b == std::byte{0}) return text;
@@ -123,9 +122,8 @@ std::string executable_path(pid_t pid) {
 Result<Images> Images::read(pid_t pid, const Maps& maps, const Memory& memory) {
   auto candidates = read_candidates(maps, memory);
   const std::string exe = executable_path(pid);
-  const auto main = std::ranges::find(candidates, exe, [](const Candidate& c) -> const std::string& {
-    return c.image.path;
-  });
+  const auto main = std::ranges::find(
+      candidates, exe, [](const Candidate& c) -> const std::string& { return c.image.path; });
   if (main == candidates.end())
     return fail(ErrorCode::kRefused, "no-executable-image",
                 "The target's main executable is not mapped as an x86-64 ELF file.",
@@ -134,7 +132,8 @@ Result<Images> Images::read(pid_t pid, const Maps& maps, const Memory& memory) {
   Images images;
   images.page_ends_in_use_ = main->interpreter.find("ld-musl") != std::string::npos;
   std::vector<Candidate*> queue{&*main};
-  if (auto* loader = find_needed(candidates, main->interpreter); loader && !main->interpreter.empty()) {
+  if (auto* loader = find_needed(candidates, main->interpreter);
+      loader && !main->interpreter.empty()) {
     loader->image.interpreter = true;
     queue.push_back(loader);
   }

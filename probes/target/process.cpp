@@ -59,7 +59,7 @@ void read_executable(const std::string& folder, ProcessFacts& facts) {
   if (n <= 0) return;
   facts.exe_path.assign(buffer.data(), static_cast<std::size_t>(n));
   const UniqueFd exe(::open((folder + "/exe").c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat info {};
+  struct stat info{};
   if (!exe.valid() || ::fstat(exe.get(), &info) != 0) return;
   facts.exe_device = info.st_dev;
   facts.exe_inode = info.st_ino;
@@ -69,8 +69,8 @@ void read_executable(const std::string& folder, ProcessFacts& facts) {
 }
 
 bool same_namespace(const std::string& folder) {
-  struct stat theirs {};
-  struct stat ours {};
+  struct stat theirs{};
+  struct stat ours{};
   return ::stat((folder + "/ns/mnt").c_str(), &theirs) == 0 &&
          ::stat("/proc/self/ns/mnt", &ours) == 0 && theirs.st_ino == ours.st_ino &&
          theirs.st_dev == ours.st_dev;

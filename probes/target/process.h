@@ -29,19 +29,19 @@ struct ThreadSeccomp {
 struct ProcessFacts {
   char state = '?';  // letter of /proc/PID/stat, of the main thread
   pid_t parent = 0;
-  pid_t tracer = 0;                 // 0: not traced
-  std::array<uid_t, 4> uids{};      // real, effective, saved, file system
+  pid_t tracer = 0;             // 0: not traced
+  std::array<uid_t, 4> uids{};  // real, effective, saved, file system
   std::array<gid_t, 4> gids{};
   std::vector<ThreadSeccomp> seccomp;  // every thread
-  std::string exe_path;             // as /proc/PID/exe says; empty for kernel threads or if not permitted
-  std::uint64_t exe_device = 0;     // st_dev
+  std::string exe_path;  // as /proc/PID/exe says; empty for kernel threads or if not permitted
+  std::uint64_t exe_device = 0;  // st_dev
   std::uint64_t exe_inode = 0;
-  int elf_class = 0;                // 1: 32 bit, 2: 64 bit, 0: unknown
-  pid_t namespace_pid = 0;          // as the process's own pid namespace numbers it
+  int elf_class = 0;        // 1: 32 bit, 2: 64 bit, 0: unknown
+  pid_t namespace_pid = 0;  // as the process's own pid namespace numbers it
   bool same_mount_namespace = false;
   bool shadow_stack = false;
   bool kernel_thread = false;
-  RuntimeAddress heap_start;        // 0 where not permitted
+  RuntimeAddress heap_start;  // 0 where not permitted
 };
 
 class Process {

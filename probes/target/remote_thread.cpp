@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <new>
 #include <string>
 
@@ -29,19 +30,35 @@ namespace {
 constexpr int kReplyPatience = 15'000;  // ms; the tracer's own patience is shorter
 constexpr std::uint64_t kHelperEndPatience = 2'000 * kMillisecond;
 
+// A helper, or a borrowed thread that has yet to make one, after its tracer died.
+// Both block every signal; so does a thread of the C library before its first
+// step, for a moment, and a worker of io_uring, always.
+bool may_be_ours(const std::string& folder) {
+  const auto name = read_file(folder + "/comm");
+  const auto status = read_file(folder + "/status");
+  if (!name || !status || name->starts_with("iou-")) return false;
+  std::uint64_t mask = 0;
+  const auto text = status_field(*status, "SigBlk");
+  (void)std::from_chars(text.data(), text.data() + text.size(), mask, 16);
+  return mask == kFullSignalMask || name->starts_with(kHelperName);
+}
+
 bool helper_about(pid_t pid) {
   const auto tids = list_threads(pid);
   if (!tids) return false;
   return std::ranges::any_of(*tids, [&](pid_t tid) {
-    const auto name =
-        read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/comm");
-    return name && name->starts_with(kHelperName);
+    return may_be_ours("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid));
   });
 }
 
+// The scratch words are the helper's stack: zero under it would be its end, and
+// the target's. Two looks in a row must find nobody, because a helper may be born
+// between the list of the first look and its sight of the borrowed thread.
 Status wait_until_no_helper(pid_t pid) {
   const std::uint64_t deadline = monotonic_ns() + kHelperEndPatience;
-  while (helper_about(pid)) {
+  for (int clear = 0; clear < 2;) {
+    clear = helper_about(pid) ? 0 : clear + 1;
+    if (clear == 2) break;
     if (monotonic_ns() >= deadline)
       return fail(ErrorCode::kRefused, "previous-run-ending",
                   "A helper thread of a run that was killed has not ended yet.",
@@ -86,20 +103,34 @@ RemoteThread::RemoteThread(RemoteThread&& other) noexcept
 RemoteThread::~RemoteThread() { (void)finish(); }
 
 Result<RemoteThread> RemoteThread::borrow(const Process& process, const TargetLock& lock) {
+  for (int attempt = 1;; ++attempt) {
+    auto thread = borrow_once(process, lock);
+    // A tracer that got no processor time in time was ended by the watchdog
+    // before anything was done.
+    constexpr int kAttempts = 3;
+    if (thread || thread.error().reason != "session-over" || attempt == kAttempts) return thread;
+  }
+}
+
+Result<RemoteThread> RemoteThread::borrow_once(const Process& process, const TargetLock& lock) {
   const Memory& memory = lock.memory();
   NOHALT_TRY(const auto maps, read_maps(process.pid()));
   NOHALT_TRY(const auto images, Images::read(process.pid(), maps, memory));
+  NOHALT_TRY(const Gadgets gadgets, find_gadgets(images, maps, memory));
+  NOHALT_TRY(const RuntimeAddress scratch,
+             find_scratch(images, maps, memory, process.facts().heap_start));
+  NOHALT_TRY(const auto left, memory.read_value<std::uint64_t>(scratch));
+  if (left != 0) NOHALT_CHECK(wait_until_no_helper(process.pid()));
+  const auto chain = exit_chain(gadgets);
+  NOHALT_CHECK(memory.write(scratch, std::as_bytes(std::span(chain))));
   RemoteThread thread(process, lock);
-  NOHALT_TRY(thread.gadgets_, find_gadgets(images, maps, memory));
-  NOHALT_TRY(thread.scratch_, find_scratch(images, maps, memory, process.facts().heap_start));
-  NOHALT_CHECK(wait_until_no_helper(process.pid()));
+  thread.gadgets_ = gadgets;
+  thread.scratch_ = scratch;
   BorrowPlan plan;
   plan.pid = process.pid();
-  plan.gadgets = thread.gadgets_;
-  plan.scratch = thread.scratch_;
+  plan.gadgets = gadgets;
+  plan.scratch = scratch;
   plan.memory = &memory;
-  const auto chain = exit_chain(thread.gadgets_);
-  NOHALT_CHECK(memory.write(thread.scratch_, std::as_bytes(std::span(chain))));
   if (auto started = thread.start(plan); !started) {
     (void)thread.finish();
     return std::unexpected(std::move(started).error());
@@ -232,21 +263,21 @@ Status RemoteThread::reap() {
 
 Status RemoteThread::finish() {
   if (scratch_.value == 0) return {};
-  Status finished;
+  Status finished = fail(ErrorCode::kInternal, "session-over", "There was no helper thread.");
   if (helper_ != 0) {
     TracerRequest request;
     request.op = TracerOp::kFinish;
     (void)send(request);
-    if (auto reply = receive(); !reply) finished = std::unexpected(std::move(reply).error());
+    auto reply = receive();
+    finished = reply ? Status{} : std::unexpected(std::move(reply).error());
   }
-  const bool clean = helper_ == 0 && tracer_ != 0 && finished;
+  // Once its tracer is gone the borrowed thread is on its own way, if it was not.
   const Status reaped = reap();
-  const Status cleared = clean && reaped ? Status{} : clear_scratch_after_loss();
+  const Status cleared = finished ? Status{} : clear_scratch_after_loss();
   scratch_ = {};
   helper_ = 0;
   if (!finished && finished.error().code == ErrorCode::kTargetGone) return finished;
-  if (!cleared) return cleared;
-  return reaped;
+  return cleared ? reaped : cleared;
 }
 
 }  // namespace nohalt::target

@@ -80,6 +80,7 @@ class RemoteThread {
 
  private:
   RemoteThread(const Process& process, const TargetLock& lock) : process_(&process), lock_(&lock) {}
+  static Result<RemoteThread> borrow_once(const Process& process, const TargetLock& lock);
   Status start(const struct BorrowPlan& plan);
   Status send(const struct TracerRequest& request);
   Result<struct TracerReply> receive();

@@ -21,13 +21,14 @@ constexpr long kRestartBlock = -516;
 constexpr std::uint64_t kSyscallInstructionSize = 2;
 
 constexpr std::array kRestarting = {
-    SYS_futex,    SYS_nanosleep, SYS_clock_nanosleep, SYS_poll,   SYS_ppoll,   SYS_select,
-    SYS_pselect6, SYS_pause,     SYS_rt_sigsuspend,   SYS_wait4,  SYS_waitid,  SYS_restart_syscall,
-    SYS_msgrcv,   SYS_msgsnd,    SYS_flock,           SYS_fcntl,  SYS_accept,  SYS_accept4,
-    SYS_mq_timedreceive, SYS_mq_timedsend};
+    SYS_futex,         SYS_nanosleep, SYS_clock_nanosleep, SYS_poll,
+    SYS_ppoll,         SYS_select,    SYS_pselect6,        SYS_pause,
+    SYS_rt_sigsuspend, SYS_wait4,     SYS_waitid,          SYS_restart_syscall,
+    SYS_msgrcv,        SYS_msgsnd,    SYS_flock,           SYS_fcntl,
+    SYS_accept,        SYS_accept4,   SYS_mq_timedreceive, SYS_mq_timedsend};
 
-constexpr std::array kRepairable = {SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2,
-                                    SYS_semop,      SYS_semtimedop,  SYS_rt_sigtimedwait,
+constexpr std::array kRepairable = {SYS_epoll_wait,   SYS_epoll_pwait,  SYS_epoll_pwait2,
+                                    SYS_semop,        SYS_semtimedop,   SYS_rt_sigtimedwait,
                                     SYS_io_getevents, SYS_io_pgetevents};
 
 constexpr std::array kPlainReads = {SYS_read, SYS_recvfrom, SYS_recvmsg};
@@ -36,11 +37,11 @@ constexpr std::array kPlainReads = {SYS_read, SYS_recvfrom, SYS_recvmsg};
 constexpr std::array kRepairableWithTimeout = {SYS_read, SYS_recvfrom, SYS_recvmsg, SYS_accept,
                                                SYS_accept4};
 
-constexpr std::array kTransfers = {
-    SYS_write,   SYS_pread64,  SYS_pwrite64, SYS_readv,    SYS_writev,   SYS_preadv,
-    SYS_pwritev, SYS_preadv2,  SYS_pwritev2, SYS_sendto,   SYS_sendmsg,  SYS_sendmmsg,
-    SYS_recvmmsg, SYS_sendfile, SYS_splice,  SYS_tee,      SYS_vmsplice, SYS_copy_file_range,
-    SYS_getrandom};
+constexpr std::array kTransfers = {SYS_write,    SYS_pread64,         SYS_pwrite64, SYS_readv,
+                                   SYS_writev,   SYS_preadv,          SYS_pwritev,  SYS_preadv2,
+                                   SYS_pwritev2, SYS_sendto,          SYS_sendmsg,  SYS_sendmmsg,
+                                   SYS_recvmmsg, SYS_sendfile,        SYS_splice,   SYS_tee,
+                                   SYS_vmsplice, SYS_copy_file_range, SYS_getrandom};
 
 template <std::size_t N>
 bool among(const std::array<long, N>& numbers, long number) {
@@ -73,8 +74,8 @@ StopCost stop_cost(const BlockedCall& call) {
 user_regs_struct repair_after_stop(const user_regs_struct& registers) {
   user_regs_struct repaired = registers;
   const auto number = static_cast<long>(registers.orig_rax);
-  const bool repairable = among(as_long(kRepairable), number) ||
-                          among(as_long(kRepairableWithTimeout), number);
+  const bool repairable =
+      among(as_long(kRepairable), number) || among(as_long(kRepairableWithTimeout), number);
   if (in_system_call(registers) && static_cast<long>(registers.rax) == -EINTR && repairable)
     repaired.rax = static_cast<unsigned long long>(kRestartNoHand);
   return repaired;

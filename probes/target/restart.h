@@ -20,12 +20,12 @@ namespace nohalt::target {
 
 // How well a thread that sleeps in a call bears a stop; lower is better.
 enum class StopCost {
-  kNone = 0,         // not in a system call
-  kRestarts = 1,     // the kernel restarts the call exactly
-  kRepaired = 2,     // returns EINTR; put back by repair_after_stop
-  kReads = 3,        // a read that sleeps only before the first byte came
-  kPartial = 4,      // may return a short count
-  kUnknown = 5,      // another call: not known to bear a stop
+  kNone = 0,      // not in a system call
+  kRestarts = 1,  // the kernel restarts the call exactly
+  kRepaired = 2,  // returns EINTR; put back by repair_after_stop
+  kReads = 3,     // a read that sleeps only before the first byte came
+  kPartial = 4,   // may return a short count
+  kUnknown = 5,   // another call: not known to bear a stop
 };
 
 [[nodiscard]] StopCost stop_cost(const BlockedCall& call);

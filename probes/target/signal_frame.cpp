@@ -92,7 +92,8 @@ std::vector<std::byte> frame_xstate(std::span<const std::byte> xstate, std::uint
   std::vector<std::byte> bytes(xstate.begin(), xstate.begin() + static_cast<std::ptrdiff_t>(size));
   bytes.resize(size + sizeof kXstateMagic2);
   const auto whole = static_cast<std::uint32_t>(bytes.size());
-  const SoftwareBytes software{kXstateMagic1, whole, features, static_cast<std::uint32_t>(size), {}};
+  const SoftwareBytes software{
+      kXstateMagic1, whole, features, static_cast<std::uint32_t>(size), {}};
   std::memcpy(bytes.data() + kSoftwareReserved, &software, sizeof software);
   std::memcpy(bytes.data() + size, &kXstateMagic2, sizeof kXstateMagic2);
   return bytes;
@@ -133,7 +134,8 @@ Result<SignalFrame> forge_signal_frame(const user_regs_struct& registers,
   out.stack_pointer = {frame_at};
   out.bytes.resize(vector_at - frame_at + vector_bytes.size());
   std::memcpy(out.bytes.data(), &frame, sizeof frame);
-  std::ranges::copy(vector_bytes, out.bytes.begin() + static_cast<std::ptrdiff_t>(vector_at - frame_at));
+  std::ranges::copy(vector_bytes,
+                    out.bytes.begin() + static_cast<std::ptrdiff_t>(vector_at - frame_at));
   return out;
 }
 

@@ -8,8 +8,7 @@
 
 namespace nohalt::target {
 
-Result<TargetLock> TargetLock::acquire(const Process& process,
-                                       std::chrono::milliseconds patience) {
+Result<TargetLock> TargetLock::acquire(const Process& process, std::chrono::milliseconds patience) {
   NOHALT_TRY(Memory memory, Memory::open(process.pid()));
   NOHALT_CHECK(process.check_alive());
   const auto deadline = std::chrono::steady_clock::now() + patience;

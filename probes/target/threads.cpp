@@ -40,8 +40,7 @@ Result<std::optional<BlockedCall>> parse_blocked_call(std::string_view text) {
   const auto first = next_word(text);
   if (first == "running") return std::optional<BlockedCall>{};
   BlockedCall call;
-  const auto [end, error] =
-      std::from_chars(first.data(), first.data() + first.size(), call.number);
+  const auto [end, error] = std::from_chars(first.data(), first.data() + first.size(), call.number);
   if (error != std::errc{} || end != first.data() + first.size()) return bad_call_text();
   if (call.number >= 0) {
     for (auto& argument : call.arguments)

@@ -27,7 +27,7 @@ struct BlockedCall {
 
 struct ThreadState {
   pid_t tid = 0;
-  char state = '?';                  // as in /proc/PID/stat: R S D T t Z X I
+  char state = '?';                    // as in /proc/PID/stat: R S D T t Z X I
   std::optional<BlockedCall> blocked;  // none: running, or on its way
 };
 

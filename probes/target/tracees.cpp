@@ -104,9 +104,7 @@ bool Tracees::serve_if_running(const TraceEvent& event) {
   return true;
 }
 
-Status Tracees::seize(pid_t tid) {
-  return request(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD);
-}
+Status Tracees::seize(pid_t tid) { return request(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD); }
 
 Status Tracees::request(int what, pid_t tid, std::uint64_t address, std::uint64_t data) {
   if (raw_ptrace(what, tid, address, data) < 0)

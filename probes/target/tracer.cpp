@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,6 +14,8 @@
 #include <cerrno>
 #include <optional>
 #include <string>
+
+#include "probes/target/watchdog.h"
 
 namespace nohalt::target {
 
@@ -200,7 +201,7 @@ void run_tracer(const BorrowPlan& plan, int socket, Heartbeat& heartbeat) {
   ::setsid();
   ::signal(SIGCHLD, SIG_DFL);
   ::prctl(PR_SET_NAME, "nohalt-tracer");
-  ::setpriority(PRIO_PROCESS, 0, -20);
+  run_before_others();
   ::mlockall(MCL_CURRENT | MCL_ONFAULT);
   close_other_descriptors(socket, plan.memory->descriptor());
   if (auto tracees = Tracees::create(heartbeat)) Session(plan, socket, *tracees).run();

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -41,7 +42,7 @@ bool held_too_long(const Heartbeat& heartbeat) {
 [[noreturn]] void watch(int tracer, const Heartbeat& heartbeat) {
   ::setsid();
   ::prctl(PR_SET_NAME, "nohalt-watchdog");
-  ::setpriority(PRIO_PROCESS, 0, -20);
+  run_before_others();
   ::mlockall(MCL_CURRENT | MCL_ONFAULT);
   if (tracer > 0) ::close_range(0, static_cast<unsigned>(tracer) - 1, 0);
   ::close_range(static_cast<unsigned>(tracer) + 1, ~0U, 0);
@@ -53,6 +54,12 @@ bool held_too_long(const Heartbeat& heartbeat) {
 }
 
 }  // namespace
+
+void run_before_others() {
+  const sched_param lowest{::sched_get_priority_min(SCHED_RR)};
+  if (::sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &lowest) != 0)
+    ::setpriority(PRIO_PROCESS, 0, -20);
+}
 
 Result<pid_t> start_watchdog(int tracer, const Heartbeat& heartbeat) {
   sigset_t all;

@@ -27,4 +27,9 @@ namespace nohalt::target {
 // ends when the tracer ends. `tracer` is a pidfd; `heartbeat` a shared mapping.
 [[nodiscard]] Result<pid_t> start_watchdog(int tracer, const Heartbeat& heartbeat);
 
+// Asks for a place before all ordinary threads, as far as the user may have one:
+// what holds a thread of a busy target must not wait for processor time. For a
+// process that mostly sleeps; not inherited by its children.
+void run_before_others();
+
 }  // namespace nohalt::target

@@ -5,6 +5,8 @@
 //   spinner THREADS STATUS_FILE
 //
 // Ends with its parent, or after twenty minutes.
+#include "tests/targets/spinner.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -14,8 +16,6 @@
 #include <cstdlib>
 #include <thread>
 #include <vector>
-
-#include "tests/targets/spinner.h"
 
 using nohalt::targets::SpinnerStatus;
 
@@ -62,8 +62,7 @@ bool one_round(std::uint64_t seed, int& result) {
     )"
                : [result] "=&a"(result), [changed] "=&D"(changed)
                : [seed] "S"(seed)
-               : "rcx", "rdx", "r8", "r9", "r10", "r11", "xmm0", "xmm7", "xmm15", "memory",
-                 "cc");
+               : "rcx", "rdx", "r8", "r9", "r10", "r11", "xmm0", "xmm7", "xmm15", "memory", "cc");
   return changed == 0;
 }
 
@@ -75,9 +74,12 @@ void spin(SpinnerStatus& status, std::uint64_t seed) {
     for (int i = 0; i < 10000; ++i) {
       int result = 0;
       const bool kept = one_round(seed += 0x9e3779b97f4a7c15ULL, result);
-      if (kept && result == nohalt::targets::kOriginalResult) ++original;
-      else if (kept && result == nohalt::targets::kPatchedResult) ++patched;
-      else ++bad;
+      if (kept && result == nohalt::targets::kOriginalResult)
+        ++original;
+      else if (kept && result == nohalt::targets::kPatchedResult)
+        ++patched;
+      else
+        ++bad;
     }
     status.original += original;
     status.patched += patched;

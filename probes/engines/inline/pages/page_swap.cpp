@@ -19,8 +19,7 @@ namespace {
 Status check_gadgets(const RemoteThread& thread, const FilePage& original,
                      const PageBytes& changed) {
   constexpr std::uint64_t kLongestGadget = 3;
-  for (const RuntimeAddress gadget :
-       {thread.gadgets().syscall_ret, thread.gadgets().pop_rax_ret}) {
+  for (const RuntimeAddress gadget : {thread.gadgets().syscall_ret, thread.gadgets().pop_rax_ret}) {
     for (std::uint64_t i = 0; i < kLongestGadget; ++i) {
       const RuntimeAddress at = gadget + i;
       if (page_floor(at.value) != original.page.value) continue;
@@ -67,12 +66,11 @@ Status park_and_move(RemoteThread& thread, const FilePage& original, RuntimeAddr
 
 }  // namespace
 
-Status move_page(RemoteThread& thread, RuntimeAddress from, RuntimeAddress to,
-                 bool leave_mapped) {
+Status move_page(RemoteThread& thread, RuntimeAddress from, RuntimeAddress to, bool leave_mapped) {
   const std::uint64_t flags = static_cast<std::uint64_t>(MREMAP_MAYMOVE | MREMAP_FIXED) |
                               (leave_mapped ? static_cast<std::uint64_t>(MREMAP_DONTUNMAP) : 0);
-  NOHALT_CHECK(thread.call("mremap", SYS_mremap,
-                           {from.value, kPageSize, kPageSize, flags, to.value, 0}));
+  NOHALT_CHECK(
+      thread.call("mremap", SYS_mremap, {from.value, kPageSize, kPageSize, flags, to.value, 0}));
   return {};
 }
 

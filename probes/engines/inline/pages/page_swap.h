@@ -45,7 +45,7 @@ struct SwappedPage {
 [[nodiscard]] Status swap_out(target::RemoteThread& thread, const SwappedPage& page);
 
 // Moves one page over another; what was there is gone.
-[[nodiscard]] Status move_page(target::RemoteThread& thread, RuntimeAddress from,
-                               RuntimeAddress to, bool leave_mapped);
+[[nodiscard]] Status move_page(target::RemoteThread& thread, RuntimeAddress from, RuntimeAddress to,
+                               bool leave_mapped);
 
 }  // namespace nohalt::inline_pages

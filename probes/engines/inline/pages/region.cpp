@@ -60,10 +60,10 @@ RemoteFile::~RemoteFile() {
 
 Status map_at(RemoteThread& thread, const RuntimeRange& range, int protection, int flags,
               std::int64_t remote_file) {
-  const auto result = thread.call(
-      "mmap", SYS_mmap,
-      {range.begin.value, range.size(), static_cast<std::uint64_t>(protection),
-       static_cast<std::uint64_t>(flags), static_cast<std::uint64_t>(remote_file), 0});
+  const auto result =
+      thread.call("mmap", SYS_mmap,
+                  {range.begin.value, range.size(), static_cast<std::uint64_t>(protection),
+                   static_cast<std::uint64_t>(flags), static_cast<std::uint64_t>(remote_file), 0});
   if (!result) return std::unexpected(result.error());
   if (*result == range.begin.value) return {};
   // A kernel that does not know MAP_FIXED_NOREPLACE takes it for a hint.
@@ -111,8 +111,8 @@ Result<Region> RegionMapper::map_gate(RuntimeAddress address) {
   NOHALT_CHECK(map_at(*thread_, range, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1));
   Region region(*thread_, range, {});
-  NOHALT_CHECK(thread_->call("madvise", SYS_madvise,
-                             {address.value, kPageSize, MADV_WIPEONFORK, 0, 0, 0}));
+  NOHALT_CHECK(
+      thread_->call("madvise", SYS_madvise, {address.value, kPageSize, MADV_WIPEONFORK, 0, 0, 0}));
   return region;
 }
 

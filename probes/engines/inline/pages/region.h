@@ -70,8 +70,8 @@ class RemoteFile {
 };
 
 // Maps at exactly `range.begin`; reason "address-taken" where that is not free.
-[[nodiscard]] Status map_at(target::RemoteThread& thread, const RuntimeRange& range,
-                            int protection, int flags, std::int64_t remote_file);
+[[nodiscard]] Status map_at(target::RemoteThread& thread, const RuntimeRange& range, int protection,
+                            int flags, std::int64_t remote_file);
 
 class RegionMapper {
  public:

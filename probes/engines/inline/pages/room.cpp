@@ -64,8 +64,7 @@ std::optional<CgroupFiles> memory_cgroup(pid_t pid) {
     const auto controller = line.find(":memory:");
     if (controller != std::string::npos)
       return CgroupFiles{"/sys/fs/cgroup/memory" + line.substr(controller + 8),
-                         "/memory.limit_in_bytes", "/memory.usage_in_bytes",
-                         "total_inactive_file"};
+                         "/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_inactive_file"};
   }
   return unified;
 }
@@ -80,10 +79,10 @@ Status check_cgroup(pid_t pid, std::uint64_t bytes) {
   const std::uint64_t cache = stat ? stat_value(*stat, files->cache) : 0;
   const std::uint64_t firm = *used > cache ? *used - cache : 0;
   if (firm + bytes <= *limit) return {};
-  return fail(ErrorCode::kRefused, "memory-cgroup-full",
-              "The target's memory cgroup has no room for " + std::to_string(bytes) +
-                  " more bytes.",
-              "Ask for less (--hits, --limit, --stack), or raise its memory limit.");
+  return fail(
+      ErrorCode::kRefused, "memory-cgroup-full",
+      "The target's memory cgroup has no room for " + std::to_string(bytes) + " more bytes.",
+      "Ask for less (--hits, --limit, --stack), or raise its memory limit.");
 }
 
 Status check_locked(std::string_view status, std::string_view limits, std::uint64_t bytes) {
@@ -104,8 +103,7 @@ std::optional<std::uint64_t> soft_limit(std::string_view limits, std::string_vie
   return at == std::string_view::npos ? std::nullopt : to_number(limits.substr(at + name.size()));
 }
 
-Status check_room(const target::Process& process, const target::Maps& maps,
-                  const Demand& demand) {
+Status check_room(const target::Process& process, const target::Maps& maps, const Demand& demand) {
   const std::string folder = "/proc/" + std::to_string(process.pid());
   const std::uint64_t most = number_in("/proc/sys/vm/max_map_count").value_or(kDefaultMapCount);
   if (maps.all().size() + demand.mappings + kSpareMappings > most)
