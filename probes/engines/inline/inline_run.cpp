@@ -114,18 +114,19 @@ RunState InlineRun::tick(const std::function<void(const RawRecord&)>& sink) {
     replaced_itself_ = !disarmed_ && !is_still_there();
   }
   if (!disarmed_) pump_.tick(now);
-  read_ring(now, sink);
+  read_ring(sink);
   return state(now);
 }
 
-void InlineRun::read_ring(records::Ticks now, const std::function<void(const RawRecord&)>& sink) {
+void InlineRun::read_ring(const std::function<void(const RawRecord&)>& sink) {
   const auto alive = [this](std::uint32_t tid) {
     return threads_.to_tool(static_cast<pid_t>(tid)) != 0;
   };
   reader_.poll(alive, [&](records::RingRecord record) {
     const std::uint32_t site = record.site;
     record.site = leaders_[site];
-    if (!pump_.accept(record, now)) return;
+    // The time now: the record may be younger than this tick.
+    if (!pump_.accept(record, records::TscClock::now())) return;
     ++recorded_[probe_of_[site]];
     RawRecord raw;
     raw.site = site;

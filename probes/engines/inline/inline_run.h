@@ -58,7 +58,7 @@ class InlineRun final : public ArmedRun {
  private:
   [[nodiscard]] RunState state(records::Ticks now) const;
   [[nodiscard]] bool is_still_there() const;
-  void read_ring(records::Ticks now, const std::function<void(const RawRecord&)>& sink);
+  void read_ring(const std::function<void(const RawRecord&)>& sink);
   [[nodiscard]] Status remove(RemovalProof& proof);
   [[nodiscard]] Status remove_code(target::RemoteThread& thread, RemovalProof& proof);
   void prove_removal(RemovalProof& proof) const;
