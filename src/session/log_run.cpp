@@ -230,7 +230,9 @@ Status LogRun::finish(const Ending& ending) {
   NOHALT_CHECK(record_end(ending, slip));
   if (!proof) return std::unexpected(proof.error());
   if (!drained) return std::unexpected(drained.error());
-  const bool complete = slip.target_gone || (slip.text_restored && slip.left.empty());
+  // Children that were forked meanwhile are processes of their own: named, and
+  // no failure to clean this one.
+  const bool complete = proof->target_gone || (proof->text_restored && proof->left.empty());
   if (complete) return {};
   return fail(
       ErrorCode::kInternal, "removal-incomplete",
@@ -282,6 +284,11 @@ output::Receipt LogRun::receipt(const Ending& ending,
     slip.descriptors_as_before = proof->descriptors_as_before;
     slip.threads_as_before = proof->threads_as_before;
     slip.left = proof->left;
+    for (const pid_t child : proof->dormant_children)
+      slip.left.push_back(fmt::format(
+          "Process {0}, forked while the probe was armed, still carries it, dormant; `nohalt sweep "
+          "-p {0}` takes it off.",
+          child));
   } else {
     slip.left.push_back(proof.error().message);
   }

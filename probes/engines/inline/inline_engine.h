@@ -11,6 +11,8 @@
 // Ownership: an ArmedRun disarms in its destructor. Threading: one thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -94,7 +96,8 @@ struct RemovalProof {
   bool mappings_as_before = false;
   bool descriptors_as_before = false;
   bool threads_as_before = false;
-  std::vector<std::string> left;  // what had to stay, and why
+  std::vector<std::string> left;        // what had to stay, and why
+  std::vector<pid_t> dormant_children;  // forked while armed; the text in them is not this run's
   bool target_gone = false;
 };
 

@@ -230,12 +230,8 @@ void InlineRun::prove_removal(RemovalProof& proof) const {
   proof.descriptors_as_before = !holds_our_descriptor(process_.pid());
   // finish() has seen the helper's task directory go.
   proof.threads_as_before = true;
-  for (const pid_t child :
-       find_forked_children(process_.pid(), installed_.region.layout().generation))
-    proof.left.push_back("Process " + std::to_string(child) +
-                         ", forked while the probe was armed, still carries it, dormant; `nohalt "
-                         "sweep -p " +
-                         std::to_string(child) + "` takes it off.");
+  proof.dormant_children =
+      find_forked_children(process_.pid(), installed_.region.layout().generation);
 }
 
 }  // namespace nohalt::engines
