@@ -51,7 +51,8 @@ Status check_permission(const Process& process) {
               "machine asks for.");
 }
 
-// Version 2 of the control groups names the group in the line "0::/path".
+// Version 2 of the control groups names the group in the line "0::/path"; beside
+// version 1 it is mounted one folder below.
 bool is_frozen(pid_t pid) {
   const auto groups = read_file(folder_of(pid) + "/cgroup");
   if (!groups) return false;
@@ -59,8 +60,10 @@ bool is_frozen(pid_t pid) {
   if (at != std::string::npos) {
     const std::size_t begin = at + 3;
     const std::string path = groups->substr(begin, groups->find('\n', begin) - begin);
-    const auto events = read_file("/sys/fs/cgroup" + path + "/cgroup.events");
-    if (events && events->find("frozen 1") != std::string::npos) return true;
+    for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+      const auto events = read_file(root + path + "/cgroup.events");
+      if (events && events->find("frozen 1") != std::string::npos) return true;
+    }
   }
   const std::size_t old = groups->find(":freezer:");
   if (old == std::string::npos) return false;
