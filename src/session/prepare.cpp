@@ -88,8 +88,10 @@ Error refusal_of(const PreparedProbe& probe, const symbols::DebugInfo& info,
                  const engines::TargetView& view) {
   const PreparedSite& first = probe.sites.front();
   const engines::SitePlan& plan = first.chosen.plan;
-  Error error{ErrorCode::kRefused, plan.refusal,
-              probe.spec.location + " cannot be probed: " + plan.refusal_text, plan.refusal_hint};
+  Error error{
+      ErrorCode::kRefused, plan.refusal,
+      probe.spec.location + " cannot be probed (" + plan.refusal + "): " + plan.refusal_text,
+      plan.refusal_hint};
   const auto distance = [&](const symbols::StatementRow& row) {
     return std::abs(static_cast<long>(row.line) - static_cast<long>(first.line.line));
   };
