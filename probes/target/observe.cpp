@@ -12,8 +12,9 @@ namespace {
 
 constexpr std::uint64_t kStopPatience = 20 * kMillisecond;
 
+// A thread can end at any step: then the step fails.
 std::unexpected<Error> gone() {
-  return fail(ErrorCode::kRefused, "thread-gone", "The thread ended.");
+  return fail(ErrorCode::kRefused, "thread-gone", "The thread ended, or is traced by another.");
 }
 
 // Tells the watchdog what is held for as long as it lives.
@@ -43,8 +44,7 @@ class Hold {
 };
 
 Status stop(Tracees& tracees, pid_t tid, Hold& hold) {
-  NOHALT_CHECK(tracees.seize(tid));
-  NOHALT_CHECK(tracees.request(PTRACE_INTERRUPT, tid));
+  if (!tracees.seize(tid) || !tracees.request(PTRACE_INTERRUPT, tid)) return gone();
   const std::uint64_t deadline = monotonic_ns() + kStopPatience;
   while (const auto event = tracees.next(tid, deadline)) {
     if (event->ended()) return gone();
@@ -53,7 +53,7 @@ Status stop(Tracees& tracees, pid_t tid, Hold& hold) {
       return {};
     }
     const auto signal = static_cast<std::uint64_t>(event->signal());
-    NOHALT_CHECK(tracees.request(PTRACE_CONT, tid, 0, signal));
+    if (!tracees.request(PTRACE_CONT, tid, 0, signal)) return gone();
   }
   tracees.abandon(tid);
   return fail(ErrorCode::kRefused, "thread-does-not-stop", "The thread did not stop in time.");
@@ -67,11 +67,11 @@ Result<ThreadSpot> observe(Tracees& tracees, pid_t tid, HoldReport& holds) {
   const auto registers = tracees.registers(tid);
   if (!registers) {
     static_cast<void>(tracees.let_go(tid));
-    return std::unexpected(registers.error());
+    return gone();
   }
   const user_regs_struct repaired = repair_after_stop(*registers);
   if (repaired.rax != registers->rax) static_cast<void>(tracees.set_registers(tid, repaired));
-  NOHALT_CHECK(tracees.let_go(tid));
+  if (!tracees.let_go(tid)) return gone();
   return ThreadSpot{{registers->rip}, {registers->rsp}};
 }
 

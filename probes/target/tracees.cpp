@@ -104,7 +104,11 @@ bool Tracees::serve_if_running(const TraceEvent& event) {
   return true;
 }
 
-Status Tracees::seize(pid_t tid) { return request(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD); }
+Status Tracees::seize(pid_t tid) {
+  // One that was left to run is traced still.
+  if (running_.erase(tid) + abandoned_.erase(tid) != 0) return {};
+  return request(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD);
+}
 
 Status Tracees::request(int what, pid_t tid, std::uint64_t address, std::uint64_t data) {
   if (raw_ptrace(what, tid, address, data) < 0)

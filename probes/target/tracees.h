@@ -42,6 +42,7 @@ class Tracees {
   // Returns early with none when `also` becomes readable.
   [[nodiscard]] std::optional<TraceEvent> next(pid_t tid, std::uint64_t deadline, int also = -1);
 
+  // Takes back one that was left to run or abandoned.
   [[nodiscard]] Status seize(pid_t tid);
   [[nodiscard]] Status request(int what, pid_t tid, std::uint64_t address = 0,
                                std::uint64_t data = 0);
