@@ -40,6 +40,11 @@ class DwarfDebugInfo final : public DebugInfo {
   Result<std::vector<std::uint8_t>> read_bytes(LinkAddress at, std::uint64_t size) const override {
     return file_.program.read(at, size);
   }
+  std::optional<LinkRange> section(std::string_view name) const override {
+    const auto found = file_.program.section(name);
+    if (!found) return std::nullopt;
+    return LinkRange{{found->address}, {found->address + found->bytes.size()}};
+  }
 
   Result<ResolvedPlace> resolve(std::string_view location) const override {
     return places_->resolve(location);
@@ -99,5 +104,7 @@ const std::string& DebugInfo::debug_file() const {
   static const std::string kNone;
   return kNone;
 }
+
+std::optional<LinkRange> DebugInfo::section(std::string_view) const { return std::nullopt; }
 
 }  // namespace nohalt::symbols

@@ -90,6 +90,9 @@ class DebugInfo {
   // Bytes of a loadable segment as the file holds them.
   [[nodiscard]] virtual Result<std::vector<std::uint8_t>> read_bytes(LinkAddress at,
                                                                      std::uint64_t size) const = 0;
+  // Where a section of the program that has bytes in the file is loaded; absent: none
+  // of that name.
+  [[nodiscard]] virtual std::optional<LinkRange> section(std::string_view name) const;
 
   // `file.c:142`, `dir/file.c:142`, `function`, `Class::method`. Errors:
   // no-such-file, ambiguous-file (hint lists candidates), no-code-on-line (hint:

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "probes/engines/inline/restartable.h"
 #include "probes/target/threads.h"
 #include "src/base/file.h"
 
@@ -68,7 +69,8 @@ Result<MappedExecutable> locate_executable(pid_t pid, const target::Maps& maps,
   return found;
 }
 
-Result<inline_sites::TargetTraits> read_traits(pid_t pid, const symbols::DebugInfo& info) {
+Result<inline_sites::TargetTraits> read_traits(pid_t pid, const symbols::DebugInfo& info,
+                                               LoadBias bias) {
   NOHALT_TRY(const std::string status, read_file("/proc/" + std::to_string(pid) + "/status"));
   inline_sites::TargetTraits traits;
   traits.handles_memory_faults = is_caught(status, 11) || is_caught(status, 7);
@@ -78,6 +80,7 @@ Result<inline_sites::TargetTraits> read_traits(pid_t pid, const symbols::DebugIn
   for (const char* mark : {"runtime.goexit", "__morestack"}) {
     if (info.resolve(mark).has_value()) traits.managed_stack = true;
   }
+  NOHALT_TRY(traits.restartable_sequences, read_restartable_sequences(pid, info, bias));
   return traits;
 }
 

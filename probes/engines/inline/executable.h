@@ -28,8 +28,9 @@ struct MappedExecutable {
                                                          const symbols::DebugInfo& info);
 
 // From /proc/PID/status: handlers for faults, shadow stacks; from the symbols:
-// Go and split-stack code.
+// Go and split-stack code; from both: restartable sequences.
 [[nodiscard]] Result<inline_sites::TargetTraits> read_traits(pid_t pid,
-                                                             const symbols::DebugInfo& info);
+                                                             const symbols::DebugInfo& info,
+                                                             LoadBias bias);
 
 }  // namespace nohalt::engines

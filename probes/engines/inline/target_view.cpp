@@ -66,7 +66,7 @@ Result<TargetView> look_at(const target::Process& process, const symbols::DebugI
   const pid_t pid = process.pid();
   NOHALT_TRY(view.maps, target::read_maps(pid));
   NOHALT_TRY(view.executable, locate_executable(pid, view.maps, info));
-  NOHALT_TRY(view.traits, read_traits(pid, info));
+  NOHALT_TRY(view.traits, read_traits(pid, info, view.executable.bias));
   NOHALT_TRY(view.space, find_room(process, view.maps));
   return view;
 }
