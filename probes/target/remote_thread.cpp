@@ -240,6 +240,9 @@ Result<UniqueFd> RemoteThread::open_remote_descriptor(std::uint64_t remote, int 
   const std::string path = "/proc/" + std::to_string(process_->pid()) + "/task/" +
                            std::to_string(helper_) + "/fd/" + std::to_string(remote);
   UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC));
+  if (!fd.valid() && errno == ENOENT)
+    return fail(ErrorCode::kTargetGone, "target-gone",
+                "The target ended or replaced itself while it was being worked on.");
   if (!fd.valid()) return fail_errno("open", path, errno);
   return fd;
 }
