@@ -51,8 +51,8 @@ class OnAService(Case):
 
     def test_a_line_without_code_names_the_nearest_lines_that_have(self):
         comment = harness.line_of(SERVICE, "// A small service for the end-to-end tests")
-        self.refuse([f"service.c:{comment}", "x"], USAGE, f"service.c:{comment}", r"nearest|next",
-                    r"\d\d")
+        self.refuse([f"service.c:{comment}", "x"], USAGE, f"service.c:{comment}", "Nearest",
+                    r"service\.c:\d\d\b")
 
     def test_a_file_that_is_not_there_is_named(self):
         self.refuse(["servize.c:12", "x"], USAGE, r"servize\.c")
@@ -84,7 +84,10 @@ class OnAService(Case):
         self.refuse([PLACE, "job {amount"], USAGE, r"\{", r"brace|\}")
 
     def test_an_expression_that_would_write_is_refused(self):
-        self.refuse([PLACE, "{amount = 3}"], USAGE, "amount")
+        """A name and '=' only names a value; what else stands before '=' would be
+        written to."""
+        self.check(self.target.pid, [PLACE, "{job->state = 3}"], USAGE, "job->state = 3")
+        self.refuse([PLACE, "x", "--if", "amount = 3"], USAGE, "amount = 3")
 
     def test_a_call_is_refused(self):
         self.refuse([PLACE, "{do_job(job, label, 1)}"], USAGE, "do_job")
@@ -109,7 +112,7 @@ class OnOddPlaces(Case):
     def test_a_site_that_cannot_be_patched_names_the_rule_and_the_nearest_that_can(self):
         line = harness.line_of("tests/targets/oddities.c", "so no jump fits")
         self.check(self.target.pid, [f"oddities.c:{line}", "x"], REFUSED, f"oddities.c:{line}",
-                   r"[a-z]+-[a-z-]+", rf"\b({line - 1}|{line + 1})\b")
+                   r"\(([a-z]+-)+[a-z]+\)", rf"\b({line - 1}|{line + 1})\b")
 
     def test_an_ambiguous_file_name_lists_the_candidates(self):
         self.check(self.target.pid, ["part.c:5", "x"], USAGE, "left/part.c", "right/part.c")
@@ -148,12 +151,15 @@ class OnOddProcesses(Case):
         self.addCleanup(shutil.rmtree, folder)
         os.chmod(folder, 0o755)
         tool = shutil.copy(harness.NOHALT, folder)
+        home = os.path.join(folder, "home")
+        os.mkdir(home)
+        os.chown(home, 65534, 65534)
         with harness.Target("service") as target:
             before = harness.Footprint(target.pid)
             done = subprocess.run(
                 ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", tool, "log", "-p",
                  str(target.pid), PLACE, "x", "--hits", "1"], stdin=subprocess.DEVNULL, cwd="/",
-                capture_output=True, text=True, timeout=20, env={"HOME": folder})
+                capture_output=True, text=True, timeout=20, env={"HOME": home})
             self.assertEqual(done.returncode, DENIED, done)
             self.assertIn(str(target.pid), done.stderr)
             self.assert_unharmed(before, target.pid)
@@ -173,7 +179,8 @@ class OnOddProcesses(Case):
         with harness.Target("service", 3, 100) as target:
             worker = int(harness.tasks_of(target.pid)[-1])
             with traced(worker):
-                self.check(target.pid, [PLACE, "x"], REFUSED, str(worker), "traced")
+                self.check(target.pid, [PLACE, "x"], REFUSED, str(target.pid), str(os.getpid()),
+                           "traced")
             self.assert_right_end(target)
 
     def test_a_stopped_process(self):

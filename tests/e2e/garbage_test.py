@@ -24,6 +24,9 @@ class Garbage(harness.TestCase):
                 for record in by_kind[kind]:
                     for name in ("text", "node->value", "inner->next->value", "inner->text"):
                         value = record["values"][name]
+                        if kind == "null" and name.endswith("text"):  # followed nowhere: shown as it is
+                            self.assertEqual((value["state"], value["value"]), ("exact", "0x0"))
+                            continue
                         self.assertEqual(value["state"], "unreadable", (kind, name, value))
                         self.assertTrue(value["why"], (kind, name))
             for record in by_kind["good"]:
@@ -43,12 +46,12 @@ class Garbage(harness.TestCase):
             self.assertEqual(record["values"]["node->value"]["state"], "unreadable")
 
     def check_flicker(self, records):
-        """Mapped or not, from one moment to the next: right or unreadable."""
+        """Mapped or not, and being filled: what was there at some moment, or unreadable."""
         for record in records:
             text = record["values"]["text"]
             self.assertIn(text["state"], ("exact", "unreadable"))
             if text["state"] == "exact":
-                self.assertIn(text["value"], ("", "A" * 64))
+                self.assertRegex(text["value"], r"^A{0,64}$")
 
 
 if __name__ == "__main__":

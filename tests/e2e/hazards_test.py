@@ -3,7 +3,9 @@ by name and leaves them as they were."""
 
 import os
 import re
+import signal
 import subprocess
+import time
 
 import harness
 from harness import DONE, GONE, NO_HIT, REFUSED
@@ -128,6 +130,32 @@ class Hazards(harness.TestCase):
             statuses.add(outcome.status)
         harness.wait_for(lambda: not harness.has_traces(target.pid), "the next image", 5)
         print(f"statuses met: {sorted(statuses)}")
+
+    def test_it_forks_while_it_is_armed(self):
+        """The child records nothing, is named by the receipt, and can be swept."""
+        target = self.target("fork")
+        before = harness.Footprint(target.pid)
+        with harness.Logging(target.pid, PLACE, "{number}", *harness.UNLIMITED) as log:
+            log.wait_armed().wait_records(5)
+            os.kill(target.pid, signal.SIGUSR1)
+            child = int(target.process.stdout.readline())
+            time.sleep(0.3)
+            self.assertTrue(harness.has_traces(child), "nothing to show: the child has no probe")
+            outcome = log.stop()
+        self.assertEqual(outcome.status, DONE, outcome)
+        numbers = [int(record["message"]) for record in outcome.records("log")]
+        self.assertEqual(len(set(numbers)), len(numbers), "both processes recorded")
+        left = self.receipt_of(outcome)["removal"]["left"]
+        self.assertEqual(len(left), 1, outcome)
+        self.assertIn(f"sweep -p {child}", left[0])
+        self.assert_unharmed(before, target.pid)
+        swept = harness.run("sweep", "-p", child)
+        self.assertEqual(swept.status, DONE, swept)
+        after = harness.Footprint(child)
+        self.assertEqual((after.text, after.maps, after.tracer),
+                         (before.text, before.maps, before.tracer))
+        self.assertTrue(os.path.exists(f"/proc/{child}/exe"))
+        self.assert_right_end(target)
 
     @staticmethod
     def address_of(target, symbol):

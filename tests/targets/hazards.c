@@ -1,7 +1,9 @@
 // Processes that are hard to touch. Each does a little checked work for ever, in
 // the circumstances that its first argument names.
 //
-//   hazards plain | mlock | mdwe | seccomp-kill | userfaultfd | exec | vfork
+//   hazards plain | mlock | mdwe | seccomp-kill | userfaultfd | exec | vfork | fork
+//
+// "fork": on SIGUSR1 it forks a child, tells its pid, and both do the work.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +32,7 @@
 #endif
 
 static volatile sig_atomic_t ended;
+static volatile sig_atomic_t must_fork;
 int64_t total;
 
 struct item {
@@ -111,6 +114,24 @@ static void* make_vforks(void* unused) {
   return NULL;
 }
 
+static void on_usr1(int number) {
+  (void)number;
+  must_fork = 1;
+}
+
+// The child goes with its parent, and says nothing when it ends.
+static void fork_a_worker(void) {
+  must_fork = 0;
+  const pid_t child = fork();
+  if (child < 0) fail("fork");
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return;
+  }
+  printf("%d\n", (int)child);
+  fflush(stdout);
+}
+
 static void on_term(int number) {
   (void)number;
   ended = 1;
@@ -121,6 +142,7 @@ int main(int argc, char** argv) {
   const int is_again = argc > 2;
   struct item item = {.number = 3, .text = "text"};
   signal(SIGTERM, on_term);
+  signal(SIGUSR1, on_usr1);
   if (strcmp(mode, "mlock") == 0) lock_everything();
   if (strcmp(mode, "mdwe") == 0) refuse_writable_code();
   if (strcmp(mode, "seccomp-kill") == 0) kill_at_strange_calls();
@@ -134,6 +156,7 @@ int main(int argc, char** argv) {
   const int does_exec = strcmp(mode, "exec") == 0;
   for (int64_t number = 1; !ended; number++) {
     if (work(&item, number) != 3 * number) return 1;
+    if (must_fork) fork_a_worker();
     // Replaces itself by itself: at a moment that shifts each time.
     if (does_exec && number == 60) {
       char* again[] = {argv[0], argv[1], "again", NULL};
