@@ -26,30 +26,6 @@ std::string random_id() {
   return fmt::format("{:016x}", id == 0 ? 1 : id);
 }
 
-std::uint64_t largest_record(const PreparedProbe& probe) {
-  std::uint64_t largest = 0;
-  for (const PreparedSite& site : probe.sites)
-    if (site.capture) largest = std::max<std::uint64_t>(largest, site.capture->program.record_size);
-  return largest;
-}
-
-std::vector<policy::AskedLimits> asked_limits(const LogCommand& command,
-                                              const std::vector<PreparedProbe>& prepared) {
-  std::vector<policy::AskedLimits> all;
-  for (std::size_t i = 0; i < command.probes.size(); ++i) {
-    const spec::ProbeSpec& probe = command.probes[i];
-    policy::AskedLimits asked;
-    asked.hits_per_second = probe.limits.hits_per_second;
-    // Who asks for a rate asks for the bytes that come with it.
-    if (probe.limits.hits_per_second && i < prepared.size())
-      asked.bytes_per_second = *probe.limits.hits_per_second * largest_record(prepared[i]);
-    asked.lease = probe.limits.lease;
-    asked.cpu_share = probe.limits.cpu_share;
-    all.push_back(asked);
-  }
-  return all;
-}
-
 }  // namespace
 
 LogRun::LogRun(const LogCommand& command, output::Talk& talk)
@@ -108,7 +84,7 @@ Status LogRun::decide() {
   policy::Request request;
   request.target = at_->facts;
   request.program_hash = engines::program_hash(run_to_arm());
-  request.probes = asked_limits(command_, probes_);
+  request.probes = asked_limits(command_.probes, probes_);
   NOHALT_TRY(decision_, at_->authority.decide(at_->admission, request));
   return {};
 }
@@ -238,105 +214,6 @@ Status LogRun::finish(const Ending& ending) {
       ErrorCode::kInternal, "removal-incomplete",
       "The probe is off, but not all of it could be removed; the receipt names what is left.",
       "Run `nohalt sweep -p " + std::to_string(command_.pid) + "` later.");
-}
-
-output::Counters LogRun::total() const {
-  output::Counters sum;
-  double cost = 0;
-  for (const engines::ProbeCounters& one : armed_->counters()) {
-    sum.hits += one.hits;
-    sum.matched += one.matched;
-    sum.recorded += one.recorded;
-    sum.suppressed += one.suppressed;
-    sum.dropped += one.dropped;
-    sum.condition_unavailable += one.condition_unavailable;
-    cost += one.mean_cost_ns * static_cast<double>(one.recorded);
-    sum.worst_cost_ns = std::max(sum.worst_cost_ns, one.worst_cost_ns);
-  }
-  if (sum.recorded != 0) sum.mean_cost_ns = cost / static_cast<double>(sum.recorded);
-  return sum;
-}
-
-output::Receipt LogRun::receipt(const Ending& ending,
-                                const Result<engines::RemovalProof>& proof) const {
-  output::Receipt slip;
-  slip.wall_ns = now_wall_ns();
-  slip.outcome = ending.outcome;
-  slip.lasted = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::steady_clock::now() - started_);
-  const engines::HoldReport holds = armed_->holds();
-  slip.holds = holds.count;
-  slip.longest_hold = holds.longest;
-  slip.total_hold = holds.total;
-  slip.total = total();
-  const auto counters = armed_->counters();
-  for (std::uint32_t i = 0; i < probes_.size() && probes_.size() > 1; ++i) {
-    const engines::ProbeCounters& one = counters[i];
-    slip.probes.push_back({probe_name(id_, i, probes_.size()),
-                           probes_[i].spec.location,
-                           {one.hits, one.matched, one.recorded, one.suppressed, one.dropped,
-                            one.condition_unavailable, one.mean_cost_ns, one.worst_cost_ns}});
-  }
-  if (proof) {
-    slip.target_gone = proof->target_gone;
-    slip.text_restored = proof->text_restored;
-    slip.mappings_as_before = proof->mappings_as_before;
-    slip.descriptors_as_before = proof->descriptors_as_before;
-    slip.threads_as_before = proof->threads_as_before;
-    slip.left = proof->left;
-    for (const pid_t child : proof->dormant_children)
-      slip.left.push_back(fmt::format(
-          "Process {0}, forked while the probe was armed, still carries it, dormant; `nohalt sweep "
-          "-p {0}` takes it off.",
-          child));
-  } else {
-    slip.left.push_back(proof.error().message);
-  }
-  slip.lowered = decision_->notes;
-  return slip;
-}
-
-policy::Event LogRun::event(policy::EventKind kind) const {
-  policy::Event event;
-  event.kind = kind;
-  event.run = id_;
-  event.who = caller_;
-  for (const spec::ProbeSpec& probe : command_.probes) {
-    event.locations.push_back(probe.location);
-    event.messages.push_back(probe.message);
-    event.conditions.push_back(probe.condition);
-  }
-  event.asked = asked_limits(command_, probes_);
-  event.reason = command_.reason;
-  event.ticket = command_.ticket;
-  if (at_) {
-    event.target = at_->facts;
-    event.policy_hash = at_->authority.policy_hash();
-    event.rule = at_->admission.rule();
-  } else {
-    event.target.emplace();
-    event.target->identity.pid = command_.pid;
-  }
-  if (decision_) {
-    event.program_hash = decision_->grant.program_hash();
-    event.rule = decision_->grant.rule();
-    event.granted = decision_->probe_limits;
-  }
-  for (const SiteIndex& at : index_sites(probes_))
-    event.addresses.push_back(bias_.to_runtime(at.site->chosen.plan.patched).value);
-  return event;
-}
-
-Status LogRun::record_end(const Ending& ending, const output::Receipt& slip) {
-  policy::Event summary = event(policy::EventKind::kHitSummary);
-  summary.records = slip.total.recorded;
-  summary.bytes = writer_->bytes_written();
-  summary.output_digest = writer_->digest();
-  summary.redactions = writer_->redactions();
-  NOHALT_CHECK(trail_->append(summary));
-  policy::Event end = event(ending.event);
-  end.left_behind = slip.left;
-  return trail_->append(end);
 }
 
 void LogRun::notice(const std::string& reason, const std::string& message) {

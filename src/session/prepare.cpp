@@ -55,6 +55,13 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
   return site;
 }
 
+std::uint64_t largest_record(const PreparedProbe& probe) {
+  std::uint64_t largest = 0;
+  for (const PreparedSite& site : probe.sites)
+    if (site.capture) largest = std::max<std::uint64_t>(largest, site.capture->program.record_size);
+  return largest;
+}
+
 }  // namespace
 
 bool PreparedProbe::armable() const {
@@ -82,6 +89,23 @@ Result<PreparedProbe> prepare(const spec::ProbeSpec& spec, const symbols::DebugI
     probe.sites.push_back(std::move(site));
   }
   return probe;
+}
+
+std::vector<policy::AskedLimits> asked_limits(const std::vector<spec::ProbeSpec>& specs,
+                                              const std::vector<PreparedProbe>& prepared) {
+  std::vector<policy::AskedLimits> all;
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    const spec::ProbeSpec& probe = specs[i];
+    policy::AskedLimits asked;
+    asked.hits_per_second = probe.limits.hits_per_second;
+    // Who asks for a rate asks for the bytes that come with it.
+    if (probe.limits.hits_per_second && i < prepared.size())
+      asked.bytes_per_second = *probe.limits.hits_per_second * largest_record(prepared[i]);
+    asked.lease = probe.limits.lease;
+    asked.cpu_share = probe.limits.cpu_share;
+    all.push_back(asked);
+  }
+  return all;
 }
 
 Error refusal_of(const PreparedProbe& probe, const symbols::DebugInfo& info,

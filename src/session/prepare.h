@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/limits/lowering.h"
 #include "policy/redaction/names.h"
 #include "probes/capture/capture.h"
 #include "probes/engines/inline/planner.h"
@@ -53,6 +54,11 @@ struct PrepareOptions {
                                             const engines::TargetView& view,
                                             std::vector<inline_sites::ProbeBytes>& taken,
                                             const PrepareOptions& options);
+
+// What each probe asks of policy. `prepared` may be empty still; where it is not,
+// the bytes that a rate brings are asked for with it.
+[[nodiscard]] std::vector<policy::AskedLimits> asked_limits(
+    const std::vector<spec::ProbeSpec>& specs, const std::vector<PreparedProbe>& prepared);
 
 // The error of a probe none of whose sites can be patched: the first site's
 // reason, and the nearest line of the file that works.
