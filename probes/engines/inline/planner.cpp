@@ -102,9 +102,11 @@ bool try_at(ChosenSite& chosen, const TargetView& view, const FunctionCode& code
     accept(chosen, view, *window, false);
     return true;
   }
-  why_not = window.error();
   window = inline_sites::choose_window(code, at, context_of(view, taken, false));
-  if (!window) return false;
+  if (!window) {
+    why_not = window.error();  // what stands in the way of any handler
+    return false;
+  }
   accept(chosen, view, *window, true);
   return true;
 }

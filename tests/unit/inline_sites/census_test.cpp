@@ -2,7 +2,7 @@
 // probed, judged for a position-independent program whose surroundings are as
 // the kernel lays them out.
 
-#include "probes/engines/inline/sites/census.h"
+#include "tests/unit/inline_sites/census.h"
 
 #include <gtest/gtest.h>
 

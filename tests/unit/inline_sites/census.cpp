@@ -1,6 +1,6 @@
 // See the header.
 
-#include "probes/engines/inline/sites/census.h"
+#include "tests/unit/inline_sites/census.h"
 
 #include <algorithm>
 #include <cstdio>
