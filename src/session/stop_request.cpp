@@ -7,28 +7,21 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 
 namespace nohalt::session {
 
 Result<StopRequest> StopRequest::watch() {
   sigset_t wanted;
-  sigset_t before;
   sigemptyset(&wanted);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&wanted, signal);
-  if (::pthread_sigmask(SIG_BLOCK, &wanted, &before) != 0)
+  if (::pthread_sigmask(SIG_BLOCK, &wanted, nullptr) != 0)
     return fail_errno("pthread_sigmask", "", errno);
   UniqueFd signals(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals.valid()) return fail_errno("signalfd", "", errno);
   // A reader that went away shows as EPIPE from the write, which is handled.
   ::signal(SIGPIPE, SIG_IGN);
-  return StopRequest(std::move(signals), before);
-}
-
-StopRequest::StopRequest(StopRequest&& other) noexcept
-    : signals_(std::move(other.signals_)), before_(other.before_), wished_(other.wished_) {}
-
-StopRequest::~StopRequest() {
-  if (signals_.valid()) ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  return StopRequest(std::move(signals));
 }
 
 bool StopRequest::wait(std::chrono::milliseconds patience, int other) {

@@ -2,12 +2,13 @@
 // terminal. It is noted and waited for, never acted on in a handler, so that
 // removal is always whole. A second Ctrl-C changes nothing.
 //
-// One object a process; it blocks the signals for the calling thread (and those
-// it starts) as long as it lives.
+// One object a process. It blocks the signals for the calling thread (and those
+// it starts) from then on, also when it is gone: what comes while the program
+// ends must not change its exit status.
 #pragma once
 
 #include <chrono>
-#include <csignal>
+#include <utility>
 
 #include "src/base/result.h"
 #include "src/base/unique_fd.h"
@@ -17,9 +18,8 @@ namespace nohalt::session {
 class StopRequest {
  public:
   [[nodiscard]] static Result<StopRequest> watch();
-  StopRequest(StopRequest&& other) noexcept;
+  StopRequest(StopRequest&&) noexcept = default;
   StopRequest& operator=(StopRequest&&) = delete;
-  ~StopRequest();
 
   // Waits until something is asked, or until `patience` is over, or until
   // `other` (a descriptor, -1: none) becomes readable. True: a stop is wished.
@@ -27,10 +27,9 @@ class StopRequest {
   [[nodiscard]] bool wished() const { return wished_; }
 
  private:
-  StopRequest(UniqueFd signals, sigset_t before) : signals_(std::move(signals)), before_(before) {}
+  explicit StopRequest(UniqueFd signals) : signals_(std::move(signals)) {}
 
   UniqueFd signals_;
-  sigset_t before_;
   bool wished_ = false;
 };
 
