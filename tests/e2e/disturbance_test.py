@@ -14,6 +14,10 @@ ROUNDS = int(os.environ.get("NOHALT_ROUNDS", "1000"))
 
 
 class Disturbance(harness.TestCase):
+    def check_alive(self, target):
+        if not target.alive():
+            self.fail(f"the target was disturbed: {target.process.stdout.read()}")
+
     def arm_and_disarm(self, rounds, *mode):
         with harness.Target("patience", *mode) as target:
             before = harness.Footprint(target.pid)
@@ -22,7 +26,7 @@ class Disturbance(harness.TestCase):
                 outcome = harness.run("log", "-p", target.pid, PLACE, "{number}", "--hits", "1",
                                       "--for", "5s", "--format", "json")
                 self.assertIn(outcome.status, (DONE, NO_HIT), outcome)
-                self.assertTrue(target.alive(), target.process.stdout.read())
+                self.check_alive(target)
             print(f"{rounds} rounds in {time.monotonic() - begin:.0f} s")
             self.assert_unharmed(before, target.pid)
             self.assert_right_end(target)
@@ -38,7 +42,7 @@ class Disturbance(harness.TestCase):
                 outcome = harness.run("log", "-p", target.pid, PLACE, "{number}", "--hits", "1",
                                       "--for", "5s")
                 self.assertEqual(outcome.status, DONE, outcome)
-                self.assertTrue(target.alive(), target.process.stdout.read())
+                self.check_alive(target)
             self.assert_unharmed(before, target.pid)
             self.assert_right_end(target)
 
