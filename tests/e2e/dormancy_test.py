@@ -3,14 +3,12 @@ two seconds, and `sweep` leaves the target as it was."""
 
 import os
 import signal
-import subprocess
 import time
 
 import harness
 from harness import DONE, UNLIMITED
 
 PLACE = f"service.c:{harness.line_of('tests/targets/service.c', 'the line most tests probe')}"
-NEXT_SEQ = int(subprocess.check_output([os.path.join(harness.BUILD, "layout_offsets")]))
 
 
 class Dormancy(harness.TestCase):
@@ -19,19 +17,9 @@ class Dormancy(harness.TestCase):
         self.addCleanup(self.target.__exit__)
         self.before = harness.Footprint(self.target.pid)
 
-    def control_region(self):
-        """The start of the run's control region, as the target has it mapped."""
-        for line in harness.maps_of(self.target.pid):
-            if "nohalt-control" in line:
-                begin = int(line.split("-")[0], 16)
-                with open(f"/proc/{self.target.pid}/mem", "rb", buffering=0) as memory:
-                    memory.seek(begin)
-                    return memory.read(5 * 4096)
-        self.fail("no control page is mapped")
-
     def recorded(self):
         """next_seq of the first probe: it grows with each admitted hit."""
-        return int.from_bytes(self.control_region()[NEXT_SEQ:NEXT_SEQ + 8], "little")
+        return harness.control_word(self.target.pid, harness.control_offsets()[0], 8)
 
     def check_dormant(self, after):
         time.sleep(2.0)

@@ -6,6 +6,7 @@ by their pid.
 """
 
 import atexit
+import functools
 import hashlib
 import json
 import os
@@ -196,6 +197,28 @@ def is_patched(pid):
     return any("nohalt-page" in line and "x" in line.split()[1] for line in maps_of(pid))
 
 
+@functools.cache
+def control_offsets():
+    """Of the first probe's next_seq and state, from the control region's start."""
+    return [int(word) for word in
+            subprocess.check_output([os.path.join(BUILD, "layout_offsets")]).split()]
+
+
+def control_word(pid, offset, size):
+    """A number in the run's control region, as the target has it mapped."""
+    for line in maps_of(pid):
+        if "nohalt-control" in line:
+            with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+                memory.seek(int(line.split("-")[0], 16) + offset)
+                return int.from_bytes(memory.read(size), "little")
+    return 0
+
+
+def is_armed(pid):
+    """The code is patched and the first probe turned on: from now on hits count."""
+    return is_patched(pid) and control_word(pid, control_offsets()[1], 4) != 0
+
+
 def has_traces(pid):
     return any("nohalt" in line for line in maps_of(pid))
 
@@ -267,7 +290,7 @@ class Logging:
         def armed():
             if self.process.poll() is not None:
                 raise AssertionError(f"ended before it was armed: {self.finished()}")
-            return is_patched(self.target)
+            return is_armed(self.target)
         wait_for(armed, "the probe to be armed", seconds)
         return self
 

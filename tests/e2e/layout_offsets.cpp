@@ -1,5 +1,5 @@
 // Tells the end-to-end tests where the control region keeps what they watch:
-// prints the offset, from its start, of the first probe's next_seq.
+// prints the offsets, from its start, of the first probe's next_seq and state.
 #include <cstddef>
 #include <cstdio>
 
@@ -8,6 +8,7 @@
 int main() {
   using nohalt::runtime::kProbesStart;
   using nohalt::runtime::ProbeControl;
-  std::printf("%zu\n", kProbesStart + offsetof(ProbeControl, next_seq));
+  std::printf("%zu %zu\n", kProbesStart + offsetof(ProbeControl, next_seq),
+              kProbesStart + offsetof(ProbeControl, state));
   return 0;
 }

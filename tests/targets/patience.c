@@ -26,6 +26,7 @@ enum { kWaitMs = 100, kTransfer = 1 << 19, kPiece = 1 << 12 };
 
 static volatile sig_atomic_t ended;
 static _Atomic uint64_t waits;
+static _Atomic int waiters;  // threads that have waited once
 static int semaphore;
 static int event_fd;
 int64_t laps;
@@ -45,8 +46,11 @@ static double now_ms(void) {
 }
 
 static void check(const char* call, int is_right, long got) {
+  static _Thread_local int has_waited;
   if (!is_right) disturbed(call, got);
   atomic_fetch_add(&waits, 1);
+  if (!has_waited) atomic_fetch_add(&waiters, 1);
+  has_waited = 1;
 }
 
 // A wait of kWaitMs that must run out, as `expected` and not before its time.
@@ -225,7 +229,7 @@ int main(int argc, char** argv) {
   void* (*const roles[])(void*) = {wait_epoll, wait_semop, wait_signal, wait_receive,
                                    wait_sleep, wait_futex, wait_poll,   feed_socket,
                                    drain_pipe, wait_all,   write_all,   run_laps};
-  enum { kRoles = sizeof roles / sizeof roles[0] };
+  enum { kRoles = sizeof roles / sizeof roles[0], kWaiters = kRoles - 3 };
   const int is_idle = argc > 1;
   sigset_t signals;
   sigemptyset(&signals);
@@ -245,6 +249,8 @@ int main(int argc, char** argv) {
     pthread_create(&thread, NULL, roles[i], NULL);
     pthread_detach(thread);
   }
+  // Each that waits has waited once: what they set up is all there.
+  while (waiters < kWaiters) usleep(1000);
   puts("ready");
   fflush(stdout);
   sigdelset(&signals, SIGUSR2);
