@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace nohalt::target {
 
@@ -65,17 +66,43 @@ Status check_stack(const Maps& maps, const user_regs_struct& r, RuntimeAddress l
   return refuse("unusual-stack", "The thread runs on a stack of an unknown sort.");
 }
 
-// A handler may run on a small alternate stack, of which nothing can be seen
-// from outside; the return address into the C library's signal return can.
-Status check_no_handler(const BorrowPlan& plan, const Maps& maps, std::uint64_t rsp) {
-  const Mapping* stack = maps.find({rsp});
-  if (plan.gadgets.restorer.value == 0 || stack == nullptr) return {};
-  const std::uint64_t from = (rsp + 7) & ~7ULL;
-  const std::uint64_t size = std::min(stack->range.end.value - from, kSignalFrameSearch);
+// Where a signal frame lies in a stack's words, counted from its return address.
+constexpr std::size_t kFrameFlags = 1;
+constexpr std::size_t kFrameLink = 2;
+constexpr std::size_t kFrameStackBase = 3;
+constexpr std::size_t kFrameStackSize = 5;
+constexpr std::size_t kFrameSegments = 24;
+constexpr std::size_t kFrameWords = 40;
+
+// The C library's return address alone may be a stale word; the words after it
+// tell a frame that the kernel pushed.
+bool is_signal_frame(std::span<const std::uint64_t> words, std::uint64_t restorer) {
+  constexpr std::uint64_t kKnownFlags = 7;
+  constexpr std::uint64_t kUserStack64 = 0x2b;
+  return words[0] == restorer && words[kFrameFlags] <= kKnownFlags && words[kFrameLink] == 0 &&
+         (words[kFrameSegments] & 0xffff) == kUserCode64 &&
+         words[kFrameSegments] >> 48 == kUserStack64;
+}
+
+// The alternate stack that a handler runs on, which may be small and lie anywhere:
+// nothing shows it from outside but what the kernel noted in the handler's frame.
+Result<std::optional<RuntimeRange>> alternate_stack(const BorrowPlan& plan, const Maps& maps,
+                                                    RuntimeAddress rsp) {
+  const Mapping* stack = maps.find(rsp);
+  const std::uint64_t restorer = plan.gadgets.restorer.value;
+  if (restorer == 0 || stack == nullptr) return std::nullopt;
+  const RuntimeAddress from{(rsp.value + 7) & ~7ULL};
+  const std::uint64_t size = std::min(stack->range.end - from, kSignalFrameSearch);
   std::vector<std::uint64_t> words(size / 8);
-  NOHALT_CHECK(plan.memory->read({from}, std::as_writable_bytes(std::span(words))));
-  if (std::ranges::find(words, plan.gadgets.restorer.value) == words.end()) return {};
-  return refuse("in-signal-handler", "The thread seems to run a signal handler.");
+  NOHALT_CHECK(plan.memory->read(from, std::as_writable_bytes(std::span(words))));
+  for (std::size_t i = 0; i + kFrameWords <= words.size(); ++i) {
+    const auto frame = std::span(words).subspan(i, kFrameWords);
+    if (!is_signal_frame(frame, restorer)) continue;
+    const RuntimeAddress base{frame[kFrameStackBase]};
+    const RuntimeRange range{base, base + frame[kFrameStackSize]};
+    return range.contains(rsp) ? std::optional(range) : std::nullopt;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -109,10 +136,12 @@ Result<std::vector<Candidate>> find_candidates(pid_t pid) {
 Status check_stopped_thread(const BorrowPlan& plan, const Maps& maps, Tracees& tracees, pid_t tid,
                             const user_regs_struct& registers, RuntimeAddress lowest) {
   if (registers.cs != kUserCode64) return refuse("not-64-bit", "The thread runs 32-bit code.");
-  NOHALT_CHECK(check_stack(maps, registers, lowest));
   NOHALT_CHECK(check_rseq(*plan.memory, tracees, tid, registers.rip));
   NOHALT_CHECK(check_dispatch(tracees, tid));
-  return check_no_handler(plan, maps, registers.rsp);
+  NOHALT_TRY(const auto alternate, alternate_stack(plan, maps, {registers.rsp}));
+  if (!alternate) return check_stack(maps, registers, lowest);
+  if (alternate->contains(lowest)) return {};
+  return refuse("unusual-stack", "The thread has too little room left on its signal stack.");
 }
 
 }  // namespace nohalt::target

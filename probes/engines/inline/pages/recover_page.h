@@ -19,7 +19,8 @@ namespace nohalt::inline_pages {
 enum class Recovery {
   kWasOriginal,     // nothing had to be done to the text
   kMovedBack,       // the parked original went back
-  kMappedFromFile,  // the parked original was gone; the file was mapped anew
+  kMappedFromFile,  // the parked original was gone; the file was mapped anew,
+                    // which the kernel keeps as a mapping of its own beside its neighbours
 };
 
 // Restores `page` and frees the slot at `parked` (may be 0: unknown; then it is

@@ -1,0 +1,295 @@
+// Borrowing from live processes in every state a thread may be in.
+#include "probes/target/remote_thread.h"
+
+#include <gtest/gtest.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ipc.h>
+#include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <span>
+
+#include "probes/target/threads.h"
+#include "tests/unit/target/child.h"
+
+namespace nohalt::target {
+namespace {
+
+using test::Child;
+using test::Shared;
+
+constexpr int kRounds = 5;
+
+struct Opened {
+  Process process;
+  TargetLock lock;
+};
+
+Result<Opened> open_target(const Child& child) {
+  NOHALT_TRY(auto process, Process::open(child.pid()));
+  NOHALT_TRY(auto lock, TargetLock::acquire(process));
+  return Opened{std::move(process), std::move(lock)};
+}
+
+// One whole session; what went wrong, or nothing.
+std::string visit(const Opened& target) {
+  auto thread = RemoteThread::borrow(target.process, target.lock);
+  if (!thread) return thread.error().reason + ": " + thread.error().message;
+  const auto pid = thread->raw_call(SYS_getpid, {});
+  if (!pid || *pid != target.process.pid()) return "getpid gave another pid";
+  const auto finished = thread->finish();
+  return finished ? "" : finished.error().message;
+}
+
+int spin(Shared& shared) {
+  shared.ready = 1;
+  while (shared.go == 0) shared.value.fetch_add(1, std::memory_order_relaxed);
+  return 0;
+}
+
+TEST(RemoteThread, MakesCallsBesideARunningThreadAndLeavesNothing) {
+  Child child(spin);
+  child.wait_ready();
+  const auto target = open_target(child);
+  ASSERT_TRUE(target);
+  const auto maps = read_maps(child.pid());
+  for (int i = 0; i < kRounds; ++i) ASSERT_EQ(visit(*target), "");
+  EXPECT_EQ(list_threads(child.pid())->size(), 1U);
+  EXPECT_EQ(Process::open(child.pid())->facts().tracer, 0);
+  EXPECT_EQ(*read_maps(child.pid()), *maps);
+  child.shared().go = 1;
+  EXPECT_EQ(child.join(), 0);
+}
+
+TEST(RemoteThread, HelperHasADescriptorTableOfItsOwn) {
+  Child child(spin);
+  child.wait_ready();
+  const auto target = open_target(child);
+  auto thread = RemoteThread::borrow(target->process, target->lock);
+  ASSERT_TRUE(thread);
+  const auto fd = thread->raw_call(SYS_eventfd2, {0, 0, 0, 0, 0, 0});
+  ASSERT_TRUE(fd);
+  EXPECT_EQ(*fd, 0);  // nothing is open in it, although the child has 0, 1 and 2
+  EXPECT_TRUE(thread->finish());
+}
+
+// A sleep that is told by its result whether anything woke it but the stimulus.
+struct Sleep {
+  const char* name;
+  int (*body)(Shared&);
+};
+
+int in_epoll(Shared& shared) {
+  const int epoll = ::epoll_create1(0);
+  shared.ready = 1;
+  epoll_event event{};
+  return ::epoll_wait(epoll, &event, 1, 1500) == 0 ? 0 : errno;
+}
+int in_poll(Shared& shared) {
+  shared.ready = 1;
+  return ::poll(nullptr, 0, 1500) == 0 ? 0 : errno;
+}
+int in_sigtimedwait(Shared& shared) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR2);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  shared.ready = 1;
+  const timespec timeout{1, 500'000'000};
+  return ::sigtimedwait(&set, nullptr, &timeout) < 0 && errno == EAGAIN ? 0 : 1;
+}
+int in_semtimedop(Shared& shared) {
+  const int id = ::semget(IPC_PRIVATE, 1, 0600);
+  shared.ready = 1;
+  sembuf take{0, -1, 0};
+  const timespec timeout{1, 500'000'000};
+  const int result = ::semtimedop(id, &take, 1, &timeout) < 0 && errno == EAGAIN ? 0 : 1;
+  ::semctl(id, 0, IPC_RMID);
+  return result;
+}
+int in_recv(Shared& shared) {
+  int ends[2];
+  ::socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+  const timeval timeout{1, 500'000};
+  ::setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  shared.ready = 1;
+  char byte = 0;
+  return ::recv(ends[0], &byte, 1, 0) < 0 && errno == EAGAIN ? 0 : 1;
+}
+int in_futex(Shared& shared) {
+  int word = 0;
+  const timespec timeout{1, 500'000'000};
+  shared.ready = 1;
+  return ::syscall(SYS_futex, &word, FUTEX_WAIT, 0, &timeout) < 0 && errno == ETIMEDOUT ? 0 : 1;
+}
+
+class Asleep : public testing::TestWithParam<Sleep> {};
+
+TEST_P(Asleep, IsNotDisturbed) {
+  Child child(GetParam().body);
+  child.wait_ready(true);
+  const auto target = open_target(child);
+  ASSERT_TRUE(target);
+  for (int i = 0; i < kRounds && child.alive(); ++i) {
+    const std::string wrong = visit(*target);
+    EXPECT_TRUE(wrong.empty() || !child.alive()) << wrong;
+  }
+  EXPECT_EQ(child.join(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(In, Asleep,
+                         testing::Values(Sleep{"epoll", in_epoll}, Sleep{"poll", in_poll},
+                                         Sleep{"sigtimedwait", in_sigtimedwait},
+                                         Sleep{"semtimedop", in_semtimedop}, Sleep{"recv", in_recv},
+                                         Sleep{"futex", in_futex}),
+                         [](const auto& sleep) { return std::string(sleep.param.name); });
+
+TEST(RemoteThread, ASleepEndsWhenItWouldHave) {
+  Child child([](Shared& shared) {
+    timespec begin{};
+    timespec end{};
+    ::clock_gettime(CLOCK_MONOTONIC, &begin);
+    shared.ready = 1;
+    const timespec length{3, 0};
+    const int result = ::nanosleep(&length, nullptr);
+    ::clock_gettime(CLOCK_MONOTONIC, &end);
+    shared.value = static_cast<std::uint64_t>(end.tv_sec - begin.tv_sec) * 1000 +
+                   static_cast<std::uint64_t>((end.tv_nsec - begin.tv_nsec) / 1'000'000);
+    return result;
+  });
+  child.wait_ready(true);
+  const auto target = open_target(child);
+  ::usleep(2'000'000);
+  EXPECT_EQ(visit(*target), "");
+  EXPECT_EQ(child.join(), 0);
+  EXPECT_GE(child.shared().value, 3000U);
+  EXPECT_LT(child.shared().value, 5000U);  // begun anew it would have been five seconds
+}
+
+TEST(RemoteThread, AHalfDoneTransferIsLeftAlone) {
+  Child child([](Shared& shared) {
+    int ends[2];
+    if (::pipe(ends) != 0) return 1;
+    static char bytes[1 << 20];
+    shared.ready = 1;
+    return ::write(ends[1], bytes, sizeof bytes) == sizeof bytes ? 0 : 1;
+  });
+  child.wait_ready(true);
+  const auto target = open_target(child);
+  EXPECT_EQ(visit(*target).substr(0, 20), "no-borrowable-thread");
+  EXPECT_TRUE(child.alive());
+}
+
+TEST(RemoteThread, AnExecveIsNotHungAndEndsTheSession) {
+  Child child([](Shared& shared) {
+    shared.ready = 1;
+    while (shared.go == 0) shared.value.fetch_add(1, std::memory_order_relaxed);
+    ::execl("/bin/true", "true", nullptr);
+    return 1;
+  });
+  child.wait_ready();
+  const auto target = open_target(child);
+  auto thread = RemoteThread::borrow(target->process, target->lock);
+  ASSERT_TRUE(thread);
+  child.shared().go = 1;
+  EXPECT_EQ(child.join(), 0);
+  EXPECT_EQ(thread->raw_call(SYS_getpid, {}).error().code, ErrorCode::kTargetGone);
+  EXPECT_FALSE(thread->finish());
+}
+
+TEST(RemoteThread, AThreadTooManyIsRefusedByName) {
+  Child child([](Shared& shared) {
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_NPROC, &none);
+    // The limit does not bind root.
+    constexpr uid_t kNobody = 65534;
+    if (::getuid() == 0 && ::setresuid(kNobody, kNobody, kNobody) != 0) return 1;
+    return spin(shared);
+  });
+  child.wait_ready();
+  const auto target = open_target(child);
+  EXPECT_EQ(visit(*target).substr(0, 9), "pid-limit");
+  EXPECT_TRUE(child.alive());
+}
+
+TEST(RemoteThread, SignalsThatComeMeanwhileAreDelivered) {
+  static Shared* counts = nullptr;
+  Child child([](Shared& shared) {
+    counts = &shared;
+    ::signal(SIGUSR1, [](int) { counts->other.fetch_add(1); });
+    return spin(shared);
+  });
+  child.wait_ready();
+  const auto target = open_target(child);
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    auto thread = RemoteThread::borrow(target->process, target->lock);
+    ASSERT_TRUE(thread);
+    ::kill(child.pid(), SIGUSR1);
+    while (child.shared().other < i && child.alive()) ::usleep(1000);
+    EXPECT_TRUE(thread->finish());
+  }
+  child.shared().go = 1;
+  EXPECT_EQ(child.join(), 0);
+}
+
+// Runs in a handler on an alternate stack of `room` bytes below it.
+int spin_in_handler(Shared& shared, std::size_t size) {
+  static Shared* run = nullptr;
+  run = &shared;
+  static std::array<char, 1 << 16> around;
+  const stack_t stack{around.data() + around.size() - size, 0, size};
+  ::sigaltstack(&stack, nullptr);
+  struct sigaction action{};
+  action.sa_handler = [](int) { (void)spin(*run); };
+  action.sa_flags = SA_ONSTACK;
+  ::sigaction(SIGUSR1, &action, nullptr);
+  ::raise(SIGUSR1);
+  return std::ranges::all_of(std::span(around).first(around.size() - size),
+                             [](char c) { return c == 0; })
+             ? 0
+             : 1;
+}
+
+constexpr std::size_t kTight = 2048;
+class InHandler : public testing::TestWithParam<std::size_t> {};
+
+TEST_P(InHandler, NothingBelowTheSignalStackIsWritten) {
+  Child child([size = GetParam()](Shared& shared) { return spin_in_handler(shared, size); });
+  child.wait_ready();
+  const auto target = open_target(child);
+  constexpr std::size_t kAmple = 32768;
+  const std::string wrong = visit(*target);  // refused where there is no room
+  if (GetParam() == kAmple) {
+    EXPECT_EQ(wrong, "");
+  }
+  if (GetParam() == kTight) {
+    EXPECT_EQ(wrong.substr(0, 13), "unusual-stack");
+  }
+  child.shared().go = 1;
+  EXPECT_EQ(child.join(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, InHandler, testing::Values(kTight, 3072, 4096, 32768));
+
+TEST(TargetLock, LetsOneRunAtATimeIn) {
+  Child child(spin);
+  child.wait_ready();
+  const auto process = Process::open(child.pid());
+  auto first = std::make_unique<Result<TargetLock>>(TargetLock::acquire(*process));
+  ASSERT_TRUE(*first);
+  const auto second = TargetLock::acquire(*process, std::chrono::milliseconds(20));
+  EXPECT_EQ(second.error().reason, "target-locked");
+  first.reset();
+  EXPECT_TRUE(TargetLock::acquire(*process));
+}
+
+}  // namespace
+}  // namespace nohalt::target
