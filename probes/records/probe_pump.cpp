@@ -13,9 +13,8 @@ using runtime::ProbeState;
 
 constexpr double kHeartbeatSeconds = 1.5;
 constexpr double kGrantAhead = 0.1;            // of a window
-constexpr std::uint64_t kGrantAtOnce = 100;    // hits, of a window
 constexpr std::uint64_t kSeenNumbers = 65536;  // a record may be this late, in numbers
-constexpr double kOutlierSeconds = 200e-6;     // dearer than any hit; shorter than a time slice
+constexpr double kOutlierSeconds = 1e-3;       // no hit is charged more
 
 std::uint64_t read(const volatile std::uint64_t& word) {
   return __atomic_load_n(&word, __ATOMIC_RELAXED);

@@ -16,7 +16,9 @@ constexpr std::uint64_t kMostSlotBytes = 8 * 1024 * 1024;
 
 std::uint32_t slot_count(const SiteNeeds& needs, std::uint64_t slot_size) {
   const std::uint64_t most = std::bit_floor(kMostSlotBytes / slot_size);
-  const std::uint64_t wanted = std::bit_ceil(std::min(needs.hits_per_second / 3, most));
+  const std::uint64_t burst = std::min(needs.hits_per_second, kGrantAtOnce);
+  const std::uint64_t wanted =
+      std::bit_ceil(std::min(std::max(needs.hits_per_second / 3, burst), most));
   return static_cast<std::uint32_t>(std::clamp(wanted, kFewestSlots, most));
 }
 

@@ -11,6 +11,9 @@
 
 namespace nohalt::records {
 
+// Hits that a probe is granted at once, of what its rate allows.
+inline constexpr std::uint64_t kGrantAtOnce = 100;
+
 // What one site needs.
 struct SiteNeeds {
   std::uint32_t body_size = 0;         // of a record, bytes; at most runtime::kMaxRecordBody
@@ -31,8 +34,8 @@ struct RunLayout {
   std::vector<SiteLayout> sites;  // in order of their index
 };
 
-// Gives each site room for about a third of a second at its rate, within
-// [8 slots, 8 MiB]. Fails with "too-many-sites" or "record-too-large".
+// Gives each site room for about a third of a second at its rate, and for what it
+// is granted at once, within [8 slots, 8 MiB]. Fails with "too-many-sites" or "record-too-large".
 [[nodiscard]] Result<RunLayout> plan_layout(std::uint64_t generation,
                                             std::span<const SiteNeeds> sites);
 

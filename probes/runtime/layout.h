@@ -99,35 +99,37 @@ enum class ProbeState : uint32_t {
 
 // One armed site of a probe. Every hit that passes the gates ends in exactly one
 // of `unmatched`, `suppressed` and `next_seq`, so that no more than one counter
-// is written a hit; see hits() and matched().
+// is written a hit; see hits() and matched(). All that a hit needs to be let out
+// early, and to be counted then, is in the first line.
 struct ProbeControl {
   // Written by the tool. The runtime only ever turns `state` off.
-  volatile uint32_t state;     // ProbeState
-  uint32_t site;               // index of this block
-  uint32_t slot_count;         // power of two
-  uint32_t slot_size;          // bytes, header included, multiple of kCacheLine
-  uint64_t slots_offset;       // from the start of the control region
-  uint64_t cpu_ticks_budget;   // before this probe is switched off
-  uint64_t cpu_outlier_ticks;  // a hit dearer than this was preempted: not charged
-  uint64_t reserved0[3];
+  volatile uint32_t state;  // ProbeState
+  uint32_t site;            // index of this block
   // The rate gate. A hit is admitted while next_seq is below seq_limit, and takes
   // the number: the tool grants by moving the limit, so that what was granted is
   // never exceeded, whatever the number of threads, and no clock is read once
   // it is used up.
-  alignas(kCacheLine) volatile uint64_t next_seq;   // hits admitted
-  volatile uint64_t seq_limit;                      // written by the tool
-  alignas(kCacheLine) volatile uint64_t unmatched;  // condition false or unavailable
-  volatile uint64_t suppressed;                     // matched, but over the rate or past the lease
-  volatile uint64_t dropped;                        // matched and admitted, but no free slot
-  volatile uint64_t condition_unavailable;          // counted in `unmatched` too
-  volatile uint64_t abandoned;                      // admitted, then given up by the program
+  volatile uint64_t next_seq;               // hits admitted
+  volatile uint64_t seq_limit;              // written by the tool
+  volatile uint64_t suppressed;             // matched, but over the rate or past the lease
+  volatile uint64_t unmatched;              // condition false or unavailable
+  volatile uint64_t dropped;                // matched and admitted, but no free slot
+  volatile uint64_t condition_unavailable;  // counted in `unmatched` too
+  volatile uint64_t abandoned;              // admitted, then given up by the program
   // Cost, in TSC ticks.
   alignas(kCacheLine) volatile uint64_t cpu_ticks_used;  // cleared by the tool each second
+  uint64_t cpu_ticks_budget;           // before this probe is switched off; the tool's
+  uint64_t cpu_outlier_ticks;          // no hit is charged more than this; the tool's
   volatile uint64_t cost_ticks_total;  // of timed admitted hits, outliers left out
   volatile uint64_t cost_ticks_worst;
   volatile uint64_t cost_samples;
-  volatile uint64_t quick_cost_ticks;  // running estimate for a hit that is not admitted
   volatile uint64_t outliers;
+  volatile uint64_t full_cost_ticks;                       // running estimate for an admitted hit
+  alignas(kCacheLine) volatile uint64_t quick_cost_ticks;  // the same for one not admitted
+  uint32_t slot_count;                                     // power of two
+  uint32_t slot_size;     // bytes, header included, multiple of kCacheLine
+  uint64_t slots_offset;  // from the start of the control region
+  uint64_t reserved[13];
 
   [[nodiscard]] uint64_t matched() const { return next_seq + suppressed; }
   [[nodiscard]] uint64_t hits() const { return unmatched + matched(); }
@@ -181,6 +183,15 @@ struct SiteConstants {
   // Memory of modules that cannot be unmapped; loaded without asking.
   StaticRange static_ranges[kMaxStaticRanges];
 };
+
+// Said to kFinish by a hit that the trampoline let out early, in the place of an
+// outcome. The low half is what it cost in ticks; 0: not timed, but the counter
+// crossed a boundary (see kQuickBatch), so that a batch is to be charged.
+inline constexpr uint64_t kLetOutEarly = uint64_t{1} << 32;
+// Hits that are not admitted are charged so many at a time, by whoever brings the
+// low byte of the counter to 0; the one that finds kTimedCount in it is timed.
+inline constexpr uint64_t kQuickBatch = 256;
+inline constexpr uint32_t kTimedCount = 127;
 
 // What a trampoline lays on the target's stack for a hit: the eBPF context
 // (register r1 of the capture program points at its start). The xmm array is

@@ -10,6 +10,7 @@
 #include "probes/engines/inline/relocate/relocate.h"
 #include "probes/engines/inline/trampoline/trampoline.h"
 #include "probes/engines/inline/translate/translate.h"
+#include "probes/program/opcode.h"
 #include "probes/runtime/runtime_blob.h"
 
 namespace nohalt::engines {
@@ -23,6 +24,16 @@ constexpr std::uint64_t kCodeAlignment = runtime::kCacheLine;
 
 std::uint64_t aligned(std::uint64_t value) {
   return (value + kCodeAlignment - 1) & ~(kCodeAlignment - 1);
+}
+
+// Nothing but arithmetic and loads before the token: no hit can end without a match.
+bool takes_token_first(const program::Program& program) {
+  for (const program::Instruction& i : program.code) {
+    if (!program::is_jump_class(i)) continue;
+    return i.opcode == program::kOpcodeCall &&
+           i.imm == static_cast<std::int32_t>(program::Helper::kTakeToken);
+  }
+  return false;
 }
 
 class ImageBuilder {
@@ -99,6 +110,7 @@ class ImageBuilder {
     spec.gate = places_.gate;
     spec.finish = entries_[static_cast<std::size_t>(RuntimeEntry::kFinish)];
     spec.constants = constants_of(index, site.leader);
+    spec.token_first = takes_token_first(*site.program);
     spec.xmm_count = site.program->needs_xmm ? 16 : 0;
     spec.resume = view_.executable.bias.to_runtime(window.resume());
     spec.body = [this, &site](RuntimeAddress where) -> Result<inline_engine::BodyCode> {

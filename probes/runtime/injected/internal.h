@@ -48,11 +48,15 @@ inline void turn_off(ProbeControl& probe, ProbeState to) {
                               __ATOMIC_RELAXED);
 }
 
+// What lies outside of the two clock readings: getting there, saving, restoring.
+inline constexpr uint64_t kUntimedTicks = 40;
+
+// A running estimate after one more reading; see gate.cpp.
+inline uint64_t next_estimate(uint64_t estimate, uint64_t reading) {
+  if (reading > 3 * estimate) reading = 3 * estimate;
+  return (estimate * 7 + reading + 7) / 8;
+}
+
 // Charges the probe's and the run's CPU budget, and switches off what overspent.
 void charge(const SiteConstants& site, uint64_t ticks) __attribute__((visibility("hidden")));
-
-// Accounts for one more hit that was not admitted, given how many there were.
-void charge_quick(const SiteConstants& site, uint64_t earlier)
-    __attribute__((visibility("hidden")));
-
 }  // namespace nohalt::runtime

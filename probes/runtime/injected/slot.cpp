@@ -9,8 +9,14 @@ namespace nohalt::runtime {
 namespace {
 
 constexpr uint64_t kMaxSlotTries = 8;
-// Saving and restoring around what the two clock readings enclose, in ticks.
-constexpr uint64_t kUntimedTicks = 40;
+// Bounds of what an admitted hit is charged, as parts of cpu_outlier_ticks. A hit
+// that made a system call may be preempted in it, for milliseconds on a busy
+// machine, which is not its cost. So a reading counts as it is up to four times
+// what hits of this probe usually cost, but always up to the lesser bound, so that
+// a few dear ones among many cheap ones are paid in full.
+constexpr uint64_t kFirstPart = 200;
+constexpr uint64_t kLesserPart = 50;
+constexpr uint64_t kTimesUsual = 4;
 
 using Owner __attribute__((may_alias)) = uint64_t;  // {state, owner_tid} as one word
 
@@ -23,22 +29,32 @@ void note_worst(ProbeControl& probe, uint64_t cost) {
   }
 }
 
+// How much of `cost` is charged; learns from it.
+uint64_t chargeable(ProbeControl& probe, uint64_t cost) {
+  const uint64_t most = probe.cpu_outlier_ticks;
+  uint64_t usual = load(probe.full_cost_ticks);
+  if (usual == 0 || usual > most) usual = most / kFirstPart;
+  __atomic_store_n(&probe.full_cost_ticks, next_estimate(usual, cost), __ATOMIC_RELAXED);
+  uint64_t bound = kTimesUsual * usual;
+  if (bound < most / kLesserPart) bound = most / kLesserPart;
+  if (bound > most) bound = most;
+  return cost < bound ? cost : bound;
+}
+
 void account(const HitContext& hit, uint64_t weight) {
   ProbeControl& probe = *hit.site->probe;
   const uint64_t entry = hit.tsc_entry & ~kSlowHit;
   const uint64_t begin = entry != 0 ? entry : hit.tsc_begin;
-  uint64_t cost = read_clock() - begin + kUntimedTicks;
+  const uint64_t cost = read_clock() - begin + kUntimedTicks;
+  const uint64_t charged = chargeable(probe, cost);
   note_worst(probe, cost);
-  if (cost > probe.cpu_outlier_ticks) {
-    // Preempted or asleep for the most part. Charged at the bound all the same:
-    // a probe whose every hit were dear would else never meet its budget.
+  if (charged < cost) {
     add(probe.outliers, 1);
-    cost = probe.cpu_outlier_ticks;
   } else {
     add(probe.cost_ticks_total, cost);
     add(probe.cost_samples, 1);
   }
-  charge(*hit.site, cost * weight);
+  charge(*hit.site, charged * weight);
 }
 
 void account_if_chosen(const HitContext& hit) {

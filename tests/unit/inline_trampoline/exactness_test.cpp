@@ -83,8 +83,9 @@ class Exactness : public ::testing::Test {
   }
 
   std::uint64_t trampoline(testing::BodyMaker body, std::uint32_t xmm_count = 0,
-                           std::uint32_t body_stack = 32) {
+                           std::uint32_t body_stack = 32, bool token_first = false) {
     testing::TrampolineOptions options;
+    options.token_first = token_first;
     options.xmm_count = xmm_count;
     options.body_stack = body_stack;
     options.displaced = {};
@@ -126,6 +127,33 @@ TEST_F(Exactness, SuppressedHitLeavesEveryRegisterAndByte) {
   run_.probe(0).seq_limit = 0;
   expect_untouched(trampoline(testing::capture_three), 5000);
   EXPECT_EQ(run_.probe(0).suppressed, 5000u);
+}
+
+// The counters pass the hits that are timed and those that charge for the others.
+TEST_F(Exactness, HitLetOutEarlyLeavesEveryRegisterAndByte) {
+  const std::uint64_t entry = trampoline(testing::capture_three, 0, 32, true);
+  run_.probe(0).seq_limit = 0;
+  expect_untouched(entry, 5000);
+  EXPECT_EQ(run_.probe(0).suppressed, 5000u);
+  EXPECT_GT(run_.probe(0).quick_cost_ticks, 0u);
+  EXPECT_GT(run_.probe(0).cpu_ticks_used, 0u);
+  run_.probe(0).seq_limit = ~0ULL;
+  expect_untouched(entry, 1000);
+  EXPECT_EQ(run_.probe(0).next_seq, 1000u);
+  run_.gate().open = 0;
+  expect_untouched(entry, 1000);
+  EXPECT_EQ(run_.probe(0).hits(), 6000u);
+}
+
+TEST_F(Exactness, HitsLetOutEarlyAreChargedByTheBatch) {
+  const std::uint64_t entry = trampoline(testing::capture_three, 0, 32, true);
+  run_.probe(0).seq_limit = 0;
+  run_.probe(0).suppressed = 128;  // none of the next is timed
+  run_.probe(0).quick_cost_ticks = 10;
+  expect_untouched(entry, 127);
+  EXPECT_EQ(run_.probe(0).cpu_ticks_used, 0u);
+  expect_untouched(entry, 1);
+  EXPECT_EQ(run_.probe(0).cpu_ticks_used, 2560u);
 }
 
 TEST_F(Exactness, ContextHoldsTheVectorRegistersAskedFor) {
@@ -199,7 +227,7 @@ TEST_F(Exactness, HitStaysWithinItsShareOfTheStack) {
 }
 
 TEST_F(Exactness, TrampolineIsNoLongerThanPromised) {
-  trampoline(testing::clobber_everything, 16);
+  trampoline(testing::clobber_everything, 16, 32, true);
   EXPECT_LE(run_.last_trampoline().bytes.size(), inline_engine::kTrampolineOverhead);
 }
 

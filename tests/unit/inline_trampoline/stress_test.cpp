@@ -164,6 +164,26 @@ TEST_F(Stress, ConditionAndRateAreExactUnderManyThreads) {
   EXPECT_EQ(records_[0] + run_.probe(0).dropped, 1000u);
 }
 
+TEST_F(Stress, HitsLetOutEarlyAreCountedAndChargedUnderManyThreads) {
+  constexpr std::uint64_t kEach = 20000;
+  constexpr std::uint64_t kAll = 16 * kEach;
+  run_.probe(0).seq_limit = 1000;
+  const auto hit =
+      reinterpret_cast<Hit>(run_.add_trampoline(0, testing::capture_three, {.token_first = true}));
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 16; ++t) {
+    threads.emplace_back([&] {
+      for (std::uint64_t i = 0; i < kEach; ++i) hit(i, i, seal(i, i));
+    });
+  }
+  threads.clear();
+  poll();
+  EXPECT_EQ(run_.probe(0).next_seq, 1000u);
+  EXPECT_EQ(run_.probe(0).suppressed, kAll - 1000);
+  EXPECT_EQ(records_[0] + run_.probe(0).dropped, 1000u);
+  EXPECT_GT(run_.probe(0).cpu_ticks_used, (kAll - 1000) / 256 * 256 * 40);
+}
+
 TEST_F(Stress, ForkedChildRecordsNothing) {
   const auto hit = reinterpret_cast<Hit>(run_.add_trampoline(0, testing::capture_three));
   hit(1, 2, seal(1, 2));

@@ -38,6 +38,14 @@ TEST(RunLayout, HighRatesGetMoreRoomWithinABound) {
   EXPECT_LE(std::uint64_t{layout->sites[2].slot_count} * layout->sites[2].slot_size, 8u << 20);
 }
 
+TEST(RunLayout, WhatIsGrantedAtOnceFindsItsSlots) {
+  const std::vector<SiteNeeds> needs = {{.body_size = 100, .hits_per_second = 50},
+                                        {.body_size = 100, .hits_per_second = 200}};
+  const auto layout = plan_layout(1, needs);
+  EXPECT_GE(layout->sites[0].slot_count, 50u);
+  EXPECT_GE(layout->sites[1].slot_count, kGrantAtOnce);
+}
+
 TEST(RunLayout, RefusesWhatDoesNotFit) {
   const std::vector<SiteNeeds> large = {{.body_size = runtime::kMaxRecordBody + 1}};
   EXPECT_EQ(plan_layout(1, large).error().reason, "record-too-large");

@@ -16,7 +16,7 @@ using runtime::RuntimeEntry;
 
 class Gate : public ::testing::Test {
  protected:
-  Gate() : run_({{.body_size = 24, .hits_per_second = 10}, {.body_size = 24}}) {
+  Gate() : run_({{.body_size = 24, .hits_per_second = 8}, {.body_size = 24}}) {
     run_.open_wide();
     site_ = run_.constants(0);
     hit_.site = &site_;
@@ -31,6 +31,7 @@ class Gate : public ::testing::Test {
   using With = void (*)(HitContext*, void*);
   using End = void (*)(HitContext*, std::uint64_t);
 
+  void hit_of(std::uint64_t ticks);
   [[nodiscard]] ProbeState state() const { return static_cast<ProbeState>(run_.probe(0).state); }
   [[nodiscard]] runtime::ControlPage& control() const { return *site_.control; }
 
@@ -142,22 +143,61 @@ TEST_F(Gate, SuppressedHitsAreChargedToo) {
   EXPECT_GT(run_.probe(0).cpu_ticks_used, 256u);
 }
 
-TEST_F(Gate, DearHitIsAnOutlierChargedAtTheBound) {
-  run_.probe(0).cpu_outlier_ticks = 1000;
+// Commits one hit that took so long.
+void Gate::hit_of(std::uint64_t ticks) {
   ASSERT_EQ(take_token_(&hit_), 1u);
-  hit_.tsc_begin -= 1'000'000;
-  commit_(&hit_, reserve_(&hit_));
-  EXPECT_EQ(run_.probe(0).outliers, 1u);
-  EXPECT_EQ(run_.probe(0).cost_samples, 0u);
-  EXPECT_EQ(run_.probe(0).cpu_ticks_used, 1000u);
-  EXPECT_GE(run_.probe(0).cost_ticks_worst, 1'000'000u);
+  hit_.tsc_begin -= ticks;
+  void* body = reserve_(&hit_);
+  ASSERT_NE(body, nullptr);
+  hit_.tsc_entry = runtime::kSlowHit;  // so that each is timed
+  commit_(&hit_, body);
+  std::memset(static_cast<std::byte*>(body) - sizeof(RecordHeader), 0, 8);
 }
 
-TEST_F(Gate, OnePreemptionCannotBendTheEstimate) {
+TEST_F(Gate, PreemptedHitsAreOutliersThatLeaveAModestProbeOn) {
+  run_.probe(0).cpu_outlier_ticks = 2'000'000;
+  run_.probe(0).cpu_ticks_budget = 20'000'000;
+  for (int i = 0; i < 400; ++i) hit_of(i % 4 == 0 ? 10'000'000 : 10'000);
+  EXPECT_EQ(run_.probe(0).outliers, 100u);
+  EXPECT_EQ(run_.probe(0).cost_samples, 300u);
+  EXPECT_GE(run_.probe(0).cost_ticks_worst, 10'000'000u);
+  EXPECT_EQ(state(), ProbeState::kOn);
+}
+
+TEST_F(Gate, ProbeWhoseEveryHitIsDearIsSwitchedOff) {
+  run_.probe(0).cpu_outlier_ticks = 2'000'000;
+  run_.probe(0).cpu_ticks_budget = 20'000'000;
+  for (int i = 0; i < 50; ++i) hit_of(1'000'000);
+  EXPECT_EQ(state(), ProbeState::kSwitchedOffCpu);
+}
+
+TEST_F(Gate, NoHitIsChargedMoreThanTheBound) {
+  run_.probe(0).cpu_outlier_ticks = 200'000;
+  for (int i = 0; i < 50; ++i) hit_of(100'000'000);
+  EXPECT_LE(run_.probe(0).cpu_ticks_used, 50 * 200'000u);
+  EXPECT_EQ(run_.probe(0).outliers, 50u);
+}
+
+TEST_F(Gate, PreemptionsCannotBendTheEstimate) {
   run_.probe(0).quick_cost_ticks = 100;
-  hit_.tsc_entry = records::TscClock::now() - 100'000'000;
-  finish_(&hit_, 0);
-  EXPECT_LE(run_.probe(0).quick_cost_ticks, 150u);
+  for (int i = 0; i < 1000; ++i) {
+    finish_(&hit_, runtime::kLetOutEarly | (i % 4 == 0 ? 100'000'000 : 60));
+  }
+  EXPECT_LE(run_.probe(0).quick_cost_ticks, 250u);
+}
+
+TEST_F(Gate, EstimateFindsDearHitsSoon) {
+  for (int i = 0; i < 40; ++i) finish_(&hit_, runtime::kLetOutEarly | 10'000);
+  EXPECT_GE(run_.probe(0).quick_cost_ticks, 9'000u);
+}
+
+TEST_F(Gate, BatchOfHitsLetOutEarlyIsChargedAndTheLeaseAsked) {
+  finish_(&hit_, runtime::kLetOutEarly);
+  EXPECT_GT(run_.probe(0).cpu_ticks_used, 256u);
+  EXPECT_EQ(state(), ProbeState::kOn);
+  control().lease_deadline_tsc = 1;
+  finish_(&hit_, runtime::kLetOutEarly);
+  EXPECT_EQ(state(), ProbeState::kLapsed);
 }
 
 TEST_F(Gate, RuntimeNeverTurnsAProbeOn) {

@@ -115,6 +115,7 @@ std::uint64_t InProcessRun::add_trampoline(std::size_t site, BodyMaker body,
         code.registers = options.registers;
         return code;
       },
+      .token_first = options.token_first,
       .xmm_count = options.xmm_count,
       .displaced = [&](RuntimeAddress) { return options.displaced; },
       .resume = {options.resume != 0 ? options.resume : next_.value}};

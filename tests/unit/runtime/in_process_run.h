@@ -20,6 +20,7 @@ class InProcessRun;
 using BodyMaker = inline_engine::CodeBytes (*)(const InProcessRun&, RuntimeAddress at);
 
 struct TrampolineOptions {
+  bool token_first = false;
   std::uint32_t xmm_count = 0;
   std::uint32_t body_stack = 32;
   std::uint32_t registers = inline_engine::kAllRegisters;

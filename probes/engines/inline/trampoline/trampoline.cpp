@@ -12,11 +12,16 @@
 // OF). DF, AC, TF, NT and the rest are never touched. Sources: Intel SDM volume
 // 2, LAHF, SAHF, SETcc, ADD.
 //
-// Gates. The process-wide gate and the probe's state are asked when only rax, rdi
-// and the flags are saved, so that a dormant probe costs two loads. What a hit
-// costs is accounted by the runtime (see probes/runtime/injected/gate.cpp): here
-// one hit in 256 that end early is chosen to be timed as a whole, by the counter
-// in which it is about to end.
+// Gates. In a real program the lines and pages of a hit are cold more often than
+// not, and each costs more than a dozen instructions. So the way out comes first
+// and in one piece: the probe's state, the process-wide gate and, where the program
+// has no condition, the rate are asked when only rax, rdi and the flags are saved,
+// from two lines of data; a hit that the rate forbids is counted in the line it has
+// just read. All else lies behind the displaced code.
+//
+// What a hit costs is accounted by the runtime (see probes/runtime/injected/gate.cpp).
+// Here one hit in 256 that end early is chosen to be timed, by the counter in which
+// it is about to end.
 #include "probes/engines/inline/trampoline/trampoline.h"
 
 #include <asmjit/asmjit.h>
@@ -40,6 +45,7 @@ using runtime::SiteConstants;
 
 constexpr int kRedZone = 128;
 constexpr int kSavedFlags = 0;  // slots of the frame above the HitContext
+constexpr int kEarlyTicks = 4;  // the upper half of that slot, for a hit let out early
 constexpr int kSavedRax = 8;
 constexpr int kSavedRdi = 16;
 constexpr int kFrame = 24;
@@ -80,16 +86,29 @@ class Builder {
     quick_out_ = a_.newLabel();
     time_hit_ = a_.newLabel();
     timed_ = a_.newLabel();
+    full_ = a_.newLabel();
+    rdi_out_ = a_.newLabel();
+    time_early_ = a_.newLabel();
+    settle_ = a_.newLabel();
+    noted_ = a_.newLabel();
   }
 
   Result<Trampoline> build() {
     save_and_ask_gates();
-    save_registers();
+    if (spec_.token_first) ask_rate();
+    leave();
+    NOHALT_CHECK(displace());
+    a_.bind(full_);
+    save_registers(kForBody);
     choose_timing();
     run_body();
-    restore();
-    NOHALT_CHECK(displace());
-    place_timing();
+    restore(kForBody);
+    if (spec_.token_first) {
+      place_early_timing();
+      place_settling();
+    } else {
+      place_timing();
+    }
     NOHALT_CHECK(place_body());
     place_constants();
     return finish();
@@ -101,38 +120,103 @@ class Builder {
   }
   [[nodiscard]] RuntimeAddress here() const { return spec_.position + a_.offset(); }
 
+  // For the body: all that it may read or change. Else what a function may change.
+  enum Purpose { kForRuntime, kForBody };
+
   void save_and_ask_gates() {
     a_.lea(rsp, ptr(rsp, -kRedZone - kFrame));
     a_.mov(at(rsp, kSavedRax), rax);
     a_.lahf(ah);
     a_.seto(al);
     a_.mov(at(rsp, kSavedFlags), rax);
-    a_.mov(rax, asmjit::imm(spec_.gate.value));
-    a_.cmp(dword_ptr(rax, offsetof(runtime::GatePage, open)), asmjit::imm(1));
-    a_.jne(quick_out_);
     a_.mov(rax, asmjit::imm(reinterpret_cast<std::uint64_t>(spec_.constants.probe)));
     a_.cmp(dword_ptr(rax, offsetof(ProbeControl, state)),
            asmjit::imm(static_cast<std::uint32_t>(ProbeState::kOn)));
     a_.jne(quick_out_);
+    a_.mov(at(rsp, kSavedRdi), rdi);
+    if (spec_.token_first) {
+      a_.cmp(byte_ptr(rax, offsetof(ProbeControl, suppressed)), asmjit::imm(runtime::kTimedCount));
+      a_.je(time_early_);
+    }
+    a_.mov(rdi, asmjit::imm(spec_.gate.value));
+    a_.cmp(dword_ptr(rdi, offsetof(runtime::GatePage, open)), asmjit::imm(1));
+    if (spec_.token_first) {
+      a_.jne(rdi_out_);
+    } else {
+      a_.je(full_);
+    }
+  }
+
+  // On with the hit where the rate allows it; else it is counted, and rdi lost.
+  void ask_rate() {
+    constexpr auto kCrossing = static_cast<std::int8_t>(runtime::kQuickBatch - 1);
+    a_.mov(rdi, at(rax, offsetof(ProbeControl, next_seq)));
+    a_.cmp(rdi, at(rax, offsetof(ProbeControl, seq_limit)));
+    a_.jb(full_);
+    a_.mov(edi, asmjit::imm(1));
+    a_.lock().xadd(at(rax, offsetof(ProbeControl, suppressed)), rdi);
+    a_.cmp(dil, asmjit::imm(kCrossing));
+    a_.je(settle_);
+  }
+
+  // rdtsc with rdx saved in rdi.
+  void read_clock() {
+    a_.mov(rdi, rdx);
+    a_.rdtsc();
+    a_.mov(rdx, rdi);
+  }
+
+  void place_early_timing() {
+    a_.bind(time_early_);
+    read_clock();
+    a_.mov(dword_ptr(rsp, kEarlyTicks), eax);
+    a_.mov(rax, asmjit::imm(reinterpret_cast<std::uint64_t>(spec_.constants.probe)));
+    a_.mov(rdi, asmjit::imm(spec_.gate.value));
+    a_.cmp(dword_ptr(rdi, offsetof(runtime::GatePage, open)), asmjit::imm(1));
+    a_.jne(rdi_out_);
+    ask_rate();
+    read_clock();
+    a_.sub(eax, dword_ptr(rsp, kEarlyTicks));
+    a_.mov(edi, eax);
+    a_.jmp(noted_);
+  }
+
+  // The books of hits that were let out early.
+  void place_settling() {
+    a_.bind(settle_);
+    a_.xor_(edi, edi);
+    a_.bind(noted_);
+    a_.mov(dword_ptr(rsp, kEarlyTicks), edi);
+    save_registers(kForRuntime);
+    a_.mov(esi, dword_ptr(rdi, kEarlyTicks));
+    a_.mov(rax, asmjit::imm(runtime::kLetOutEarly));
+    a_.or_(rsi, rax);
+    name_site();
+    call_finish();
+    restore(kForRuntime);
   }
 
   [[nodiscard]] bool wanted(std::size_t offset) const {
     return (needs_.registers & register_bit(offset)) != 0;
   }
 
-  void save_registers() {
-    a_.mov(at(rsp, kSavedRdi), rdi);
+  // Leaves the probe in rsi and the frame in rdi.
+  void save_registers(Purpose purpose) {
     a_.mov(rdi, rsp);
     a_.lea(rsp, ptr(rsp, -context_size()));
     a_.and_(rsp, asmjit::imm(-kContextAlign));
     for (const auto& [reg, offset] : kScratch) a_.mov(at(rsp, offset), reg);
-    for (const auto& [reg, offset] : kPreserved)
-      if (wanted(offset)) a_.mov(at(rsp, offset), reg);
-    a_.mov(rsi, rax);  // the probe
-    copy_from_frame(kSavedRax, offsetof(SavedRegisters, rax));
-    copy_from_frame(kSavedRdi, offsetof(SavedRegisters, rdi));
+    a_.mov(rsi, rax);
     a_.lea(rcx, ptr(rdi, kRedZone + kFrame));
     a_.mov(at(rsp, offsetof(SavedRegisters, rsp)), rcx);
+    if (purpose == kForBody) save_for_body();
+  }
+
+  void save_for_body() {
+    for (const auto& [reg, offset] : kPreserved)
+      if (wanted(offset)) a_.mov(at(rsp, offset), reg);
+    copy_from_frame(kSavedRax, offsetof(SavedRegisters, rax));
+    copy_from_frame(kSavedRdi, offsetof(SavedRegisters, rdi));
     if (wanted(offsetof(SavedRegisters, rip))) {
       a_.mov(rcx, asmjit::imm(spec_.site.value));
       a_.mov(at(rsp, offsetof(SavedRegisters, rip)), rcx);
@@ -147,13 +231,19 @@ class Builder {
     a_.mov(at(rsp, offset), rcx);
   }
 
-  void choose_timing() {
+  void name_site() {
     a_.lea(rcx, ptr(constants_));
     a_.mov(at(rsp, offsetof(HitContext, site)), rcx);
+  }
+
+  // A hit that is let out early has been, or is timed where that is seen.
+  void choose_timing() {
+    name_site();
     a_.mov(at(rsp, offsetof(HitContext, tsc_entry)), asmjit::imm(0));
-    a_.cmp(byte_ptr(rsi, offsetof(ProbeControl, unmatched)), asmjit::imm(255));
+    if (spec_.token_first) return;
+    a_.cmp(byte_ptr(rsi, offsetof(ProbeControl, unmatched)), asmjit::imm(runtime::kTimedCount));
     a_.je(time_hit_);
-    a_.cmp(byte_ptr(rsi, offsetof(ProbeControl, suppressed)), asmjit::imm(255));
+    a_.cmp(byte_ptr(rsi, offsetof(ProbeControl, suppressed)), asmjit::imm(runtime::kTimedCount));
     a_.je(time_hit_);
     a_.bind(timed_);
   }
@@ -175,19 +265,28 @@ class Builder {
     a_.call(body_);
     a_.cmp(rax, asmjit::imm(kCommitted));
     a_.je(settled);
-    a_.mov(rdi, rsp);
     a_.mov(rsi, rax);
-    a_.mov(rax, asmjit::imm(spec_.finish.value));
-    a_.call(rax);
+    call_finish();
     a_.bind(settled);
   }
 
-  void restore() {
+  void call_finish() {
+    a_.mov(rdi, rsp);
+    a_.mov(rax, asmjit::imm(spec_.finish.value));
+    a_.call(rax);
+  }
+
+  void restore(Purpose purpose) {
     for (const auto& [reg, offset] : kScratch) a_.mov(reg, at(rsp, offset));
     for (const auto& [reg, offset] : kPreserved)
-      if (wanted(offset)) a_.mov(reg, at(rsp, offset));
+      if (purpose == kForBody && wanted(offset)) a_.mov(reg, at(rsp, offset));
     a_.mov(rdi, at(rsp, offsetof(SavedRegisters, rsp)));
     a_.lea(rsp, ptr(rdi, -kRedZone - kFrame));
+    a_.jmp(rdi_out_);
+  }
+
+  void leave() {
+    a_.bind(rdi_out_);
     a_.mov(rdi, at(rsp, kSavedRdi));
     a_.bind(quick_out_);
     a_.mov(rax, at(rsp, kSavedFlags));
@@ -272,6 +371,11 @@ class Builder {
   asmjit::Label quick_out_;
   asmjit::Label time_hit_;
   asmjit::Label timed_;
+  asmjit::Label full_;
+  asmjit::Label rdi_out_;  // all but flags, rax and rdi are as they were
+  asmjit::Label time_early_;
+  asmjit::Label settle_;  // a batch of hits that were let out early is to be charged
+  asmjit::Label noted_;   // edi: what one of them cost
   Trampoline result_;
 };
 

@@ -61,6 +61,9 @@ struct TrampolineSpec {
   // Called twice: for what the body needs, and for where it is. The answers differ
   // in addresses only.
   BodyAt body;
+  // The body asks for a token before anything else, so that a hit may be let out
+  // before it where the rate is used up.
+  bool token_first = false;
   std::uint32_t xmm_count = 0;  // at most so many of xmm0.. are saved for the body: 0 to 16
   // The displaced instruction(s), which run with all registers as at the site.
   CodeAt displaced;
@@ -80,6 +83,6 @@ struct Trampoline {
 [[nodiscard]] Result<Trampoline> build_trampoline(const TrampolineSpec& spec);
 
 // What a trampoline takes at most, besides its body: for whoever lays them out.
-inline constexpr std::size_t kTrampolineOverhead = 1024;
+inline constexpr std::size_t kTrampolineOverhead = 1280;
 
 }  // namespace nohalt::inline_engine
