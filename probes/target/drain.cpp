@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::uint64_t kLongestScan = 256 * 1024;
 constexpr std::chrono::milliseconds kBetweenLooks{2};
+// However many threads there are, and however slowly they come by.
+constexpr std::chrono::milliseconds kLongest{15'000};
 
 class Drain {
  public:
@@ -40,6 +42,8 @@ class Drain {
     }
     return all_outside;
   }
+
+  [[nodiscard]] std::size_t seen_outside() const { return outside_.size(); }
 
  private:
   Result<bool> is_outside(pid_t pid, pid_t tid) {
@@ -87,11 +91,15 @@ Result<bool> wait_until_left(RemoteThread& thread, std::span<const RuntimeRange>
                              std::chrono::milliseconds patience) {
   if (code.empty()) return true;
   Drain drain(thread, code);
-  const auto deadline = std::chrono::steady_clock::now() + patience;
+  const auto began = std::chrono::steady_clock::now();
+  auto moved_on = began;
   while (true) {
+    const std::size_t before = drain.seen_outside();
     NOHALT_TRY(const bool empty, drain.look());
     if (empty) return true;
-    if (std::chrono::steady_clock::now() >= deadline) return false;
+    const auto now = std::chrono::steady_clock::now();
+    if (drain.seen_outside() != before) moved_on = now;
+    if (now >= std::min(moved_on + patience, began + kLongest)) return false;
     std::this_thread::sleep_for(kBetweenLooks);
   }
 }

@@ -18,7 +18,7 @@
 
 namespace nohalt::target {
 
-// False: it could not be shown in time.
+// False: for `patience` no further thread was seen outside, or it took 15 s.
 [[nodiscard]] Result<bool> wait_until_left(RemoteThread& thread, std::span<const RuntimeRange> code,
                                            std::chrono::milliseconds patience);
 

@@ -62,6 +62,10 @@ std::vector<target::Mapping> text_mappings(const target::Maps& maps,
   return found;
 }
 
+std::unexpected<Error> replaced_itself() {
+  return fail(ErrorCode::kTargetGone, "target-gone", "The target replaced itself (execve).");
+}
+
 }  // namespace
 
 std::uint64_t own_start_time() {
@@ -178,8 +182,7 @@ Result<RemovalProof> InlineRun::disarm() {
 
 Status InlineRun::remove(RemovalProof& proof) {
   NOHALT_CHECK(process_.check_alive());
-  if (!is_still_there())
-    return fail(ErrorCode::kTargetGone, "target-gone", "The target replaced itself (execve).");
+  if (!is_still_there()) return replaced_itself();
   if (installed_.region.control().removed != 0) {
     prove_removal(proof);
     return {};
@@ -197,6 +200,9 @@ Status InlineRun::remove(RemovalProof& proof) {
   installed_.holds.longest_ns = std::max(installed_.holds.longest_ns, thread.holds().longest_ns);
   NOHALT_CHECK(code);
   NOHALT_CHECK(finished);
+  // Of what runs now instead, nothing can be proven.
+  for (const inline_pages::SwappedPage& page : installed_.pages)
+    if (!installed_.memory.read_value<std::uint8_t>(page.original.page)) return replaced_itself();
   prove_removal(proof);
   return {};
 }
