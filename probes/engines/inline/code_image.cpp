@@ -1,5 +1,6 @@
 // Lays the code down: runtime, then each site's trampoline (which carries its
-// constants and body), then the springboards. What is left of a page is int3,
+// constants and body) and the copy of what it evicted, then the springboards.
+// What is left of a page is int3,
 // so that a stray jump stops at once instead of running on.
 #include "probes/engines/inline/code_image.h"
 
@@ -140,17 +141,40 @@ class ImageBuilder {
   }
 
   Status add_patch(const CodeSite& site, const RunPlaces::Entry& entry, RuntimeAddress trampoline) {
-    const RuntimeAddress at = view_.executable.bias.to_runtime(site.chosen.window->address);
-    RuntimeAddress landing = trampoline;
-    if (entry.springboard) {
-      landing = entry.landing;
-      NOHALT_CHECK(add_springboard(landing, trampoline));
+    const inline_sites::Window& window = *site.chosen.window;
+    const RuntimeAddress at = view_.executable.bias.to_runtime(window.address);
+    SitePatch patch{at, {}};
+    const RuntimeAddress landing = entry.springboard ? entry.landing : trampoline;
+    if (entry.springboard) NOHALT_CHECK(add_springboard(landing, trampoline));
+    NOHALT_CHECK(add_jump(patch, entry.form, at, landing));
+    if (entry.second) {
+      const RuntimeAddress after = view_.executable.bias.to_runtime(window.resume());
+      NOHALT_TRY(const RuntimeAddress moved, add_moved(window.successor, after));
+      NOHALT_CHECK(add_springboard(entry.second->landing, moved));
+      NOHALT_CHECK(add_jump(patch, entry.second->form, after, entry.second->landing));
     }
-    auto jump = inline_sites::encode_jump(entry.form, at, landing);
+    image_.patches.push_back(std::move(patch));
+    return {};
+  }
+
+  static Status add_jump(SitePatch& patch, const inline_sites::JumpForm& form, RuntimeAddress at,
+                         RuntimeAddress landing) {
+    const auto jump = inline_sites::encode_jump(form, at, landing);
     if (!jump)
       return std::unexpected(inline_sites::to_error(inline_sites::SiteRefusal::kNoTrampolineRoom));
-    image_.patches.push_back({at, std::move(*jump)});
+    patch.bytes.insert(patch.bytes.end(), jump->begin(), jump->end());
     return {};
+  }
+
+  // An instruction that does the same here as at `original`, and goes on behind it.
+  Result<RuntimeAddress> add_moved(const inline_sites::Instruction& instruction,
+                                   RuntimeAddress original) {
+    const RuntimeAddress where = next_;
+    const auto moved = inline_relocate::relocate({&instruction, 1}, original, where);
+    if (!moved) return std::unexpected(inline_sites::to_error(moved.error()));
+    NOHALT_CHECK(write(where, std::as_bytes(std::span(moved->bytes))));
+    advance(moved->bytes.size());
+    return where;
   }
 
   Status add_springboard(RuntimeAddress landing, RuntimeAddress trampoline) {

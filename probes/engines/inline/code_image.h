@@ -1,13 +1,15 @@
 // All the code of one run as bytes for the addresses they will have: the
 // runtime, and for each site its translated program and trampoline in one main
 // chunk; and the springboards that punned jumps land on, each where its jump
-// leads.
+// leads. Where a second instruction was evicted, it has its own moved copy in the
+// main chunk, without a probe, and its own springboard.
 //
 // Placing comes first, since the code is written for its addresses. Pure: no
 // process is involved.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -42,6 +44,12 @@ struct RunPlaces {
     RuntimeAddress landing;  // where the site's jump leads; empty: to its trampoline
     inline_sites::JumpForm form;
     bool springboard = false;
+    // kEvicted: the jump over the second instruction, always by a springboard.
+    struct Second {
+      RuntimeAddress landing;
+      inline_sites::JumpForm form;
+    };
+    std::optional<Second> second;
   };
   std::vector<Entry> entries;  // one a site
 };
@@ -55,7 +63,7 @@ struct CodeChunk {
   std::vector<std::byte> bytes;
 };
 
-// What a site's page gets.
+// What a site's page gets: one jump, or two back to back.
 struct SitePatch {
   RuntimeAddress address;
   std::vector<std::uint8_t> bytes;

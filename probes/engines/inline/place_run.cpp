@@ -31,6 +31,9 @@ std::uint64_t largest_main_chunk(std::span<const CodeSite> sites) {
     size += inline_engine::kTrampolineOverhead + kBodyFrame;
     size += site.program->code.size() * kBytesPerInstruction;
     size += inline_relocate::largest_relocation(site.chosen.window->displaced);
+    if (site.chosen.window->kind == inline_sites::WindowKind::kEvicted)
+      size += inline_relocate::largest_relocation({&site.chosen.window->successor, 1}) +
+              runtime::kCacheLine;
   }
   return page_ceil(size);
 }
@@ -40,20 +43,34 @@ RuntimeRange around(RuntimeAddress lowest, RuntimeAddress highest) {
   return {{begin}, {lowest.value + kReach}};
 }
 
-// Addresses from which all sites, and what their displaced code refers to, are
-// in reach.
+// Narrows `reach` to where code moved from `at` can stand.
+bool narrow(RuntimeRange& reach, std::span<const inline_sites::Instruction> moved,
+            RuntimeAddress at) {
+  const auto operands = inline_relocate::relocation_reach(moved, at);
+  if (!operands) return false;
+  reach.begin = std::max(reach.begin, operands->begin);
+  reach.end = std::min(reach.end, operands->end);
+  return true;
+}
+
+// Addresses from which all sites, and what their moved code refers to, are in
+// reach.
 Result<RuntimeRange> main_reach(const TargetView& view, std::span<const CodeSite> sites) {
   RuntimeRange reach{{0}, {std::numeric_limits<std::uint64_t>::max()}};
   for (const CodeSite& site : sites) {
-    const RuntimeAddress at = view.executable.bias.to_runtime(site.chosen.window->address);
-    const auto operands = inline_relocate::relocation_reach(site.chosen.window->displaced, at);
-    if (!operands) {
+    const inline_sites::Window& window = *site.chosen.window;
+    const RuntimeAddress at = view.executable.bias.to_runtime(window.address);
+    bool good = narrow(reach, window.displaced, at);
+    if (window.kind == inline_sites::WindowKind::kEvicted)
+      good = good && narrow(reach, {&window.successor, 1},
+                            view.executable.bias.to_runtime(window.resume()));
+    if (!good) {
       return std::unexpected(
           inline_sites::to_error(inline_sites::SiteRefusal::kRelocationOutOfReach));
     }
     const RuntimeRange near = around(at, at);
-    reach.begin = std::max({reach.begin, near.begin, operands->begin});
-    reach.end = std::min({reach.end, near.end, operands->end});
+    reach.begin = std::max(reach.begin, near.begin);
+    reach.end = std::min(reach.end, near.end);
   }
   return reach;
 }
@@ -69,14 +86,44 @@ Need region_need(const RuntimeRange& reach, std::uint64_t size, RuntimeAddress n
 
 // The widest form whose reach has room, and whether it needs a springboard.
 std::optional<RunPlaces::Entry> choose_form(const TargetView& view, const CodeSite& site) {
-  const RuntimeAddress at = view.executable.bias.to_runtime(site.chosen.window->address);
-  for (const inline_sites::JumpForm& form : site.chosen.window->forms) {
-    if (form.free_bytes == 4) return RunPlaces::Entry{{}, form, false};
-    const auto reach = inline_sites::reachable(form, at);
-    if (reach && view.space.has_room(*reach, kSpringboardSize))
-      return RunPlaces::Entry{{}, form, true};
+  const inline_sites::Window& window = *site.chosen.window;
+  const RuntimeAddress at = view.executable.bias.to_runtime(window.address);
+  const RuntimeAddress after = view.executable.bias.to_runtime(window.resume());
+  for (const inline_sites::JumpForm& form : window.forms) {
+    if (form.free_bytes == 4) return RunPlaces::Entry{{}, form, false, {}};
+    if (has_springboard_room(view, form, at)) return RunPlaces::Entry{{}, form, true, {}};
+  }
+  for (const inline_sites::Eviction& pair : window.evictions) {
+    if (has_springboard_room(view, pair.first, at) &&
+        has_springboard_room(view, pair.second, after))
+      return RunPlaces::Entry{{}, pair.first, true, RunPlaces::Entry::Second{{}, pair.second}};
   }
   return std::nullopt;
+}
+
+Need springboard_need(const inline_sites::JumpForm& form, RuntimeAddress at) {
+  const inline_sites::Spacing apart = inline_sites::spacing(form, at);
+  return {
+      {*inline_sites::reachable(form, at)}, kSpringboardSize, apart.alignment, at, apart.remainder};
+}
+
+// The springboards of one site, in the order in which set_landings() takes them.
+void add_springboards(std::vector<Need>& needs, const TargetView& view, const CodeSite& site,
+                      const RunPlaces::Entry& entry) {
+  const inline_sites::Window& window = *site.chosen.window;
+  const LoadBias bias = view.executable.bias;
+  if (entry.springboard)
+    needs.push_back(springboard_need(entry.form, bias.to_runtime(window.address)));
+  if (entry.second)
+    needs.push_back(springboard_need(entry.second->form, bias.to_runtime(window.resume())));
+}
+
+void set_landings(std::span<RunPlaces::Entry> entries, std::span<const RuntimeAddress> landings) {
+  std::size_t next = 0;
+  for (RunPlaces::Entry& entry : entries) {
+    if (entry.springboard) entry.landing = landings[next++];
+    if (entry.second) entry.second->landing = landings[next++];
+  }
 }
 
 // Main code, control region and gate page come first among the needs, then the
@@ -139,9 +186,7 @@ Result<RunPlaces> place_run(const TargetView& view, std::span<const CodeSite> si
     const auto entry = choose_form(view, site);
     if (!entry) return no_room_for_site();
     places.entries.push_back(*entry);
-    if (!entry->springboard) continue;
-    const RuntimeAddress at = view.executable.bias.to_runtime(site.chosen.window->address);
-    needs.push_back({{*inline_sites::reachable(entry->form, at)}, kSpringboardSize, 1, at});
+    add_springboards(needs, view, site, *entry);
   }
   const auto placed = inline_placement::place(view.space, needs);
   const std::size_t whole_regions = kFixedRegions + places.pages.size();
@@ -155,9 +200,7 @@ Result<RunPlaces> place_run(const TargetView& view, std::span<const CodeSite> si
     data.push_back({placed->addresses[i], placed->addresses[i] + inline_pages::kSlotSize});
   }
   places.chunks = code_regions(placed->regions, data);
-  std::size_t next = whole_regions;
-  for (RunPlaces::Entry& entry : places.entries)
-    if (entry.springboard) entry.landing = placed->addresses[next++];
+  set_landings(places.entries, std::span(placed->addresses).subspan(whole_regions));
   return places;
 }
 

@@ -62,9 +62,9 @@ SiteContext context_of(const TargetView& view, std::span<const inline_sites::Pro
   }
   context.other_probes = taken;
   context.placeable = [&view](const inline_sites::JumpForm& form, LinkAddress at) {
-    const auto reach = inline_sites::reachable(form, view.executable.bias.to_runtime(at));
-    return reach && view.space.has_room(*reach, kSpringboardSize);
+    return has_springboard_room(view, form, view.executable.bias.to_runtime(at));
   };
+  context.allow_eviction = true;
   return context;
 }
 
@@ -112,6 +112,13 @@ bool try_at(ChosenSite& chosen, const TargetView& view, const FunctionCode& code
 }
 
 }  // namespace
+
+bool has_springboard_room(const TargetView& view, const inline_sites::JumpForm& form,
+                          RuntimeAddress at) {
+  const auto reach = inline_sites::reachable(form, at);
+  const inline_sites::Spacing apart = inline_sites::spacing(form, at);
+  return reach && view.space.has_room(*reach, kSpringboardSize, apart.alignment, apart.remainder);
+}
 
 Result<ChosenSite> choose_site(const TargetView& view, const symbols::DebugInfo& info,
                                const symbols::LineSite& site,

@@ -19,6 +19,10 @@ namespace nohalt::engines {
 // the main code as two jumps reach, so it has room for a jump through a literal.
 inline constexpr std::uint64_t kSpringboardSize = 14;
 
+// Whether there is a free place for the springboard of such a jump at `at`.
+[[nodiscard]] bool has_springboard_room(const TargetView& view, const inline_sites::JumpForm& form,
+                                        RuntimeAddress at);
+
 struct ChosenSite {
   SitePlan plan;
   std::optional<inline_sites::Window> window;  // absent where refused
