@@ -17,20 +17,18 @@ class Planner : public testing::Test {
     view_ = std::move(*looked);
   }
 
-  // Room only where no jump over two bytes of the debuggee's leads: their third
-  // and later bytes are those of `mov $7, %ecx`.
-  void take_near_room() {
-    const RuntimeAddress text = view_.executable.bias.to_runtime({0});
-    const RuntimeAddress free = text + (64ULL << 20);
-    inline_placement::SpaceInput input;
-    input.mapped = {{{0}, free}, {free + (64ULL << 20), {1ULL << 47}}};
-    view_.space = inline_placement::AddressSpace(input);
-  }
-
-  ChosenSite choose(const std::string& function) {
-    auto chosen = choose_site(view_, debuggee_.info(), debuggee_.site(function), {});
+  ChosenSite choose(const std::string& function,
+                    std::span<const inline_sites::ProbeBytes> taken = {}) {
+    auto chosen = choose_site(view_, debuggee_.info(), debuggee_.site(function), taken);
     EXPECT_TRUE(chosen) << chosen.error().message;
     return chosen ? std::move(*chosen) : ChosenSite{};
+  }
+
+  // As if another probe sat on the function's first instruction, of two bytes.
+  ChosenSite choose_beside(const std::string& function) {
+    const LinkAddress pc = debuggee_.site(function).pc;
+    const inline_sites::ProbeBytes first{{pc, pc + 2}, {pc, pc + 2}};
+    return choose(function, {&first, 1});
   }
 
   Debuggee debuggee_;
@@ -40,13 +38,11 @@ class Planner : public testing::Test {
 TEST_F(Planner, TakesTheFirstInstructionAndListsIt) {
   const ChosenSite site = choose("changed");
   EXPECT_EQ(site.plan.patched, site.plan.pc);
-  EXPECT_EQ(site.plan.window, "punned");
   EXPECT_EQ(site.plan.listing, "incl %edi");
 }
 
 TEST_F(Planner, MovesOnWithinTheStatementWhereTheSameIsSeen) {
-  take_near_room();
-  const ChosenSite site = choose("moved");
+  const ChosenSite site = choose_beside("moved");
   ASSERT_TRUE(site.plan.patchable()) << site.plan.refusal;
   EXPECT_EQ(site.plan.patched, site.plan.pc + 2);
   EXPECT_EQ(site.plan.window, "one-instruction");
@@ -54,10 +50,7 @@ TEST_F(Planner, MovesOnWithinTheStatementWhereTheSameIsSeen) {
 }
 
 TEST_F(Planner, StaysRefusedWhereAValueChangesOnTheWay) {
-  take_near_room();
-  const ChosenSite site = choose("changed");
-  EXPECT_FALSE(site.plan.patchable());
-  EXPECT_FALSE(site.plan.refusal.empty());
+  EXPECT_EQ(choose_beside("changed").plan.refusal, "other-probe");
 }
 
 TEST_F(Planner, KeepsOutOfRestartableSequences) {
