@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "probes/target/maps.h"
@@ -26,24 +28,24 @@ class Drain {
  public:
   Drain(RemoteThread& thread, std::span<const RuntimeRange> code) : thread_(thread), code_(code) {}
 
-  // One look at all threads not yet seen outside; true when none is left.
-  Result<bool> look() {
-    const pid_t pid = thread_.process().pid();
-    NOHALT_TRY(const auto threads, list_threads(pid));
-    NOHALT_TRY(maps_, read_maps(pid));
-    bool all_outside = true;
-    for (const pid_t tid : threads) {
-      if (tid == thread_.helper() || outside_.contains(tid)) continue;
-      NOHALT_TRY(const bool outside, is_outside(pid, tid));
-      if (outside)
-        outside_.insert(tid);
-      else
-        all_outside = false;
-    }
-    return all_outside;
+  // Whoever is here now. A thread that is born later cannot get in.
+  Status begin() {
+    NOHALT_TRY(const auto threads, list_threads(thread_.process().pid()));
+    inside_.insert(threads.begin(), threads.end());
+    inside_.erase(thread_.helper());
+    return {};
   }
 
-  [[nodiscard]] std::size_t seen_outside() const { return outside_.size(); }
+  // One look at all threads not yet seen outside; gives how many are left.
+  Result<std::size_t> look() {
+    const pid_t pid = thread_.process().pid();
+    NOHALT_TRY(maps_, read_maps(pid));
+    for (auto tid = inside_.begin(); tid != inside_.end();) {
+      NOHALT_TRY(const bool outside, is_outside(pid, *tid));
+      tid = outside ? inside_.erase(tid) : std::next(tid);
+    }
+    return inside_.size();
+  }
 
  private:
   Result<bool> is_outside(pid_t pid, pid_t tid) {
@@ -82,7 +84,7 @@ class Drain {
   RemoteThread& thread_;
   std::span<const RuntimeRange> code_;
   Maps maps_;
-  std::set<pid_t> outside_;
+  std::set<pid_t> inside_;  // not yet seen outside
 };
 
 }  // namespace
@@ -91,14 +93,15 @@ Result<bool> wait_until_left(RemoteThread& thread, std::span<const RuntimeRange>
                              std::chrono::milliseconds patience) {
   if (code.empty()) return true;
   Drain drain(thread, code);
+  NOHALT_CHECK(drain.begin());
   const auto began = std::chrono::steady_clock::now();
   auto moved_on = began;
+  std::size_t before = 0;
   while (true) {
-    const std::size_t before = drain.seen_outside();
-    NOHALT_TRY(const bool empty, drain.look());
-    if (empty) return true;
+    NOHALT_TRY(const std::size_t left, drain.look());
+    if (left == 0) return true;
     const auto now = std::chrono::steady_clock::now();
-    if (drain.seen_outside() != before) moved_on = now;
+    if (std::exchange(before, left) != left) moved_on = now;
     if (now >= std::min(moved_on + patience, began + kLongest)) return false;
     std::this_thread::sleep_for(kBetweenLooks);
   }
