@@ -34,7 +34,8 @@ struct Outcome {
 
 class TracedDriver {
  public:
-  // `while_held` is called once, after the process was held for a second.
+  // `while_held` is called once, after the process was held for longer than
+  // the watchdog allows.
   Outcome run(const std::vector<std::string>& command, const Plan& plan,
               std::string (*while_held)(void*), void* argument);
   // What `while_held` answered.
