@@ -1,28 +1,35 @@
-// Each thread is looked at until it was seen outside once. A stack is scanned
-// from the stack pointer to the end of its mapping, at most kLongestScan: what a
-// handler interrupted lies in its signal frame there. A word that only looks like
-// an address of the code delays, and then keeps the code mapped; it never frees it.
+// Each thread is looked at until it was seen outside once (survey.h says what
+// that means). A thread that sleeps is looked at without a stop: its pc, stack
+// pointer and stack count only if it has had no processor time between the first
+// reading and the last.
 #include "probes/target/drain.h"
 
 #include <algorithm>
-#include <cstring>
 #include <iterator>
 #include <set>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "probes/target/maps.h"
+#include "probes/target/survey.h"
 #include "probes/target/threads.h"
+#include "src/base/file.h"
 
 namespace nohalt::target {
 
 namespace {
 
-constexpr std::uint64_t kLongestScan = 256 * 1024;
 constexpr std::chrono::milliseconds kBetweenLooks{2};
 // However many threads there are, and however slowly they come by.
 constexpr std::chrono::milliseconds kLongest{15'000};
+
+// Processor time, waiting time and time slices of a thread; empty: not known.
+std::string running_times(pid_t pid, pid_t tid) {
+  const auto text =
+      read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/schedstat");
+  return text ? *text : "";
+}
 
 class Drain {
  public:
@@ -38,52 +45,40 @@ class Drain {
 
   // One look at all threads not yet seen outside; gives how many are left.
   Result<std::size_t> look() {
-    const pid_t pid = thread_.process().pid();
-    NOHALT_TRY(maps_, read_maps(pid));
-    for (auto tid = inside_.begin(); tid != inside_.end();) {
-      NOHALT_TRY(const bool outside, is_outside(pid, *tid));
-      tid = outside ? inside_.erase(tid) : std::next(tid);
-    }
+    std::erase_if(inside_, [&](pid_t tid) { return sleeps_outside(tid); });
+    std::vector<pid_t> awake(inside_.begin(), inside_.end());
+    for (std::size_t at = 0; at < awake.size(); at += kMostSurveyed)
+      NOHALT_CHECK(ask(std::span(awake).subspan(at, std::min(kMostSurveyed, awake.size() - at))));
     return inside_.size();
   }
 
  private:
-  Result<bool> is_outside(pid_t pid, pid_t tid) {
+  // True also where the thread has ended.
+  [[nodiscard]] bool sleeps_outside(pid_t tid) const {
+    const pid_t pid = thread_.process().pid();
+    const std::string before = running_times(pid, tid);
     const auto state = read_thread(pid, tid);
-    if (!state) return true;  // it ended
-    if (state->blocked)
-      return clear(state->blocked->program_counter, state->blocked->stack_pointer);
-    const auto spot = thread_.observe(tid);
-    if (spot) return clear(spot->program_counter, spot->stack_pointer);
-    if (spot.error().code == ErrorCode::kRefused) return false;
-    return std::unexpected(spot.error());
+    if (!state) return true;
+    if (before.empty() || !state->blocked) return false;
+    const bool outside = is_outside(code_, thread_.memory(), state->blocked->program_counter,
+                                    state->blocked->stack_pointer);
+    return outside && running_times(pid, tid) == before;
   }
 
-  [[nodiscard]] bool clear(RuntimeAddress pc, RuntimeAddress stack_pointer) const {
-    if (in_code(pc.value)) return false;
-    const Mapping* stack = maps_.find(stack_pointer);
-    if (stack == nullptr) return false;
-    const std::uint64_t begin = stack_pointer.value & ~std::uint64_t{7};
-    const std::uint64_t end = std::min(stack->range.end.value, begin + kLongestScan);
-    const auto bytes = thread_.memory().read(RuntimeRange{{begin}, {end}});
-    if (!bytes) return false;
-    for (std::size_t at = 0; at + sizeof(std::uint64_t) <= bytes->size();
-         at += sizeof(std::uint64_t)) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, bytes->data() + at, sizeof(word));
-      if (in_code(word)) return false;
-    }
-    return true;
-  }
-
-  [[nodiscard]] bool in_code(std::uint64_t address) const {
-    return std::any_of(code_.begin(), code_.end(),
-                       [&](const RuntimeRange& range) { return range.contains({address}); });
+  Status ask(std::span<const pid_t> threads) {
+    SurveyQuestion question;
+    std::ranges::copy(threads, question.threads.begin());
+    question.thread_count = static_cast<std::uint32_t>(threads.size());
+    std::ranges::copy(code_, question.code.begin());
+    question.code_count = static_cast<std::uint32_t>(code_.size());
+    NOHALT_TRY(const std::uint64_t outside, thread_.survey(question));
+    for (std::size_t i = 0; i < threads.size(); ++i)
+      if ((outside >> i & 1) != 0) inside_.erase(threads[i]);
+    return {};
   }
 
   RemoteThread& thread_;
   std::span<const RuntimeRange> code_;
-  Maps maps_;
   std::set<pid_t> inside_;  // not yet seen outside
 };
 
@@ -92,6 +87,7 @@ class Drain {
 Result<bool> wait_until_left(RemoteThread& thread, std::span<const RuntimeRange> code,
                              std::chrono::milliseconds patience) {
   if (code.empty()) return true;
+  if (code.size() > kMostSurveyed) return false;
   Drain drain(thread, code);
   NOHALT_CHECK(drain.begin());
   const auto began = std::chrono::steady_clock::now();

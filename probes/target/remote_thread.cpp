@@ -206,13 +206,13 @@ Result<std::int64_t> RemoteThread::raw_call(long number,
   return reply.value;
 }
 
-Result<ThreadSpot> RemoteThread::observe(pid_t tid) {
+Result<std::uint64_t> RemoteThread::survey(const SurveyQuestion& question) {
   TracerRequest request;
-  request.op = TracerOp::kObserve;
-  request.arguments[0] = static_cast<std::uint64_t>(tid);
+  request.op = TracerOp::kSurvey;
+  request.survey = question;
   NOHALT_CHECK(send(request));
   NOHALT_TRY(const TracerReply reply, receive());
-  return reply.spot;
+  return static_cast<std::uint64_t>(reply.value);
 }
 
 Result<std::uint64_t> RemoteThread::call(std::string_view what, long number,

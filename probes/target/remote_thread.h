@@ -30,8 +30,8 @@
 
 #include "probes/target/gadgets.h"
 #include "probes/target/heartbeat.h"
-#include "probes/target/observe.h"
 #include "probes/target/process.h"
+#include "probes/target/survey.h"
 #include "probes/target/target_lock.h"
 #include "src/base/address.h"
 #include "src/base/result.h"
@@ -58,9 +58,8 @@ class RemoteThread {
   [[nodiscard]] Result<std::int64_t> raw_call(long number,
                                               const std::array<std::uint64_t, 6>& arguments);
 
-  // Where another thread of the target is, by one short stop of it (observe.h).
-  // Reason "thread-gone" or "thread-does-not-stop" (kRefused): the session goes on.
-  [[nodiscard]] Result<ThreadSpot> observe(pid_t tid);
+  // Which threads are outside certain code, by one short stop of each (survey.h).
+  [[nodiscard]] Result<std::uint64_t> survey(const SurveyQuestion& question);
 
   // Puts a short text (at most kScratchTextSize - 1 bytes) into the scratch
   // words, for calls that want a name. Holds until the next put_text or finish.

@@ -43,10 +43,9 @@ class Session {
   Status begin();
   Result<std::int64_t> call(long number, const std::array<std::uint64_t, 6>& arguments);
   Result<bool> serve_one();
-  bool look_at(pid_t tid);
   Status run_to_syscall_stop();
   Status finish();
-  bool reply(const Result<std::int64_t>& result, ThreadSpot spot = {});
+  bool reply(const Result<std::int64_t>& result);
 
   const BorrowPlan& plan_;
   int socket_;
@@ -55,9 +54,8 @@ class Session {
   HoldReport holds_;
 };
 
-bool Session::reply(const Result<std::int64_t>& result, ThreadSpot spot) {
+bool Session::reply(const Result<std::int64_t>& result) {
   TracerReply reply;
-  reply.spot = spot;
   reply.ok = result.has_value();
   reply.helper = helper_;
   reply.holds = holds_;
@@ -142,13 +140,6 @@ Status Session::finish() {
   return plan_.memory->write(plan_.scratch, zeros);
 }
 
-// A thread that cannot be seen is no reason to end the session.
-bool Session::look_at(pid_t tid) {
-  const auto spot = observe(tracees_, tid, holds_);
-  if (!spot) return reply(std::unexpected(spot.error()));
-  return reply(0, *spot);
-}
-
 // False when the session is over.
 Result<bool> Session::serve_one() {
   TracerRequest request;
@@ -156,7 +147,9 @@ Result<bool> Session::serve_one() {
   if (n < 0 && errno == EAGAIN) return true;
   if (n != sizeof request) return false;
   if (request.op == TracerOp::kFinish) return false;
-  if (request.op == TracerOp::kObserve) return look_at(static_cast<pid_t>(request.arguments[0]));
+  if (request.op == TracerOp::kSurvey)
+    return reply(
+        static_cast<std::int64_t>(survey(request.survey, *plan_.memory, tracees_, holds_)));
   auto result = call(request.number, request.arguments);
   return reply(result) && result.has_value();
 }

@@ -13,7 +13,7 @@
 
 #include "probes/target/borrow.h"
 #include "probes/target/heartbeat.h"
-#include "probes/target/observe.h"
+#include "probes/target/survey.h"
 #include "src/base/result.h"
 
 namespace nohalt::target {
@@ -21,14 +21,15 @@ namespace nohalt::target {
 inline constexpr std::uint64_t kToolSilence = 5'000 * kMillisecond;
 inline constexpr std::uint64_t kCallPatience = 5'000 * kMillisecond;
 
-// kObserve: the thread is arguments[0]; replies with its pc and stack pointer.
-enum class TracerOp : std::uint32_t { kCall = 1, kFinish = 2, kObserve = 3 };
+// kSurvey replies with survey()'s bits.
+enum class TracerOp : std::uint32_t { kCall = 1, kFinish = 2, kSurvey = 3 };
 
 struct TracerRequest {
   TracerOp op = TracerOp::kCall;
   std::uint32_t padding = 0;
   long number = 0;
   std::array<std::uint64_t, 6> arguments{};
+  SurveyQuestion survey;
 };
 
 // The first reply of a session tells of the borrowing; later ones of requests.
@@ -36,7 +37,6 @@ struct TracerReply {
   bool ok = false;
   ErrorCode code = ErrorCode::kInternal;
   std::int64_t value = 0;  // of a call: as the kernel returned it
-  ThreadSpot spot;         // of an observed thread
   pid_t helper = 0;
   HoldReport holds;
   std::array<char, 64> reason{};
