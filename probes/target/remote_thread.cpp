@@ -153,7 +153,9 @@ Status RemoteThread::start(const BorrowPlan& plan) {
   block_all_signals();
   tracer_ = ::fork();
   if (tracer_ == 0) {
-    // It starts only once the watchdog is there to watch it.
+    // It starts only once the watchdog is there to watch it, and ends should the
+    // tool end first: so the tool's end of the socket must not stay open here.
+    socket_.reset();
     char go = 0;
     if (::recv(theirs.get(), &go, 1, 0) == 1) run_tracer(plan, theirs.get(), *heartbeat_);
     ::_exit(0);
@@ -240,11 +242,14 @@ Result<UniqueFd> RemoteThread::open_remote_descriptor(std::uint64_t remote, int 
   const std::string path = "/proc/" + std::to_string(process_->pid()) + "/task/" +
                            std::to_string(helper_) + "/fd/" + std::to_string(remote);
   UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC));
-  if (!fd.valid() && errno == ENOENT)
-    return fail(ErrorCode::kTargetGone, "target-gone",
-                "The target ended or replaced itself while it was being worked on.");
-  if (!fd.valid()) return fail_errno("open", path, errno);
-  return fd;
+  if (fd.valid()) return fd;
+  if (errno != ENOENT) return fail_errno("open", path, errno);
+  // The helper is no more: because its tracer ended, which hangs up, or because
+  // the target did.
+  pollfd hung_up{socket_.get(), POLLIN, 0};
+  if (::poll(&hung_up, 1, 0) > 0) return session_over();
+  return fail(ErrorCode::kTargetGone, "target-gone",
+              "The target ended or replaced itself while it was being worked on.");
 }
 
 // The tracer did not live to clean up: the helper ends by itself, then the words
