@@ -1,7 +1,7 @@
 // Each thread is looked at until it was seen outside once (survey.h says what
 // that means). A thread that sleeps is looked at without a stop: its pc, stack
 // pointer and stack count only if it has had no processor time between the first
-// reading and the last.
+// reading and the last. Only threads that compute all the time are stopped.
 #include "probes/target/drain.h"
 
 #include <algorithm>
@@ -21,6 +21,9 @@ namespace nohalt::target {
 namespace {
 
 constexpr std::chrono::milliseconds kBetweenLooks{2};
+// A thread that was never seen asleep in this time computes. One that was might
+// enter a call at the moment it is stopped, and have it cut short.
+constexpr std::chrono::milliseconds kTimeToFallAsleep{100};
 // However many threads there are, and however slowly they come by.
 constexpr std::chrono::milliseconds kLongest{15'000};
 
@@ -43,10 +46,14 @@ class Drain {
     return {};
   }
 
-  // One look at all threads not yet seen outside; gives how many are left.
-  Result<std::size_t> look() {
+  // One look at all threads not yet seen outside; gives how many are left. Those
+  // that keep running are stopped for it where `may_stop`; sleepers never are.
+  Result<std::size_t> look(bool may_stop) {
     std::erase_if(inside_, [&](pid_t tid) { return sleeps_outside(tid); });
-    std::vector<pid_t> awake(inside_.begin(), inside_.end());
+    std::erase_if(slept_, [&](pid_t tid) { return !inside_.contains(tid); });
+    if (!may_stop) return inside_.size();
+    std::vector<pid_t> awake;
+    std::ranges::set_difference(inside_, slept_, std::back_inserter(awake));
     for (std::size_t at = 0; at < awake.size(); at += kMostSurveyed)
       NOHALT_CHECK(ask(std::span(awake).subspan(at, std::min(kMostSurveyed, awake.size() - at))));
     return inside_.size();
@@ -54,11 +61,12 @@ class Drain {
 
  private:
   // True also where the thread has ended.
-  [[nodiscard]] bool sleeps_outside(pid_t tid) const {
+  [[nodiscard]] bool sleeps_outside(pid_t tid) {
     const pid_t pid = thread_.process().pid();
     const std::string before = running_times(pid, tid);
     const auto state = read_thread(pid, tid);
     if (!state) return true;
+    if (state->blocked) slept_.insert(tid);
     if (before.empty() || !state->blocked) return false;
     const bool outside = is_outside(code_, thread_.memory(), state->blocked->program_counter,
                                     state->blocked->stack_pointer);
@@ -80,6 +88,7 @@ class Drain {
   RemoteThread& thread_;
   std::span<const RuntimeRange> code_;
   std::set<pid_t> inside_;  // not yet seen outside
+  std::set<pid_t> slept_;   // of those: seen asleep since the text was restored
 };
 
 }  // namespace
@@ -94,7 +103,8 @@ Result<bool> wait_until_left(RemoteThread& thread, std::span<const RuntimeRange>
   auto moved_on = began;
   std::size_t before = 0;
   while (true) {
-    NOHALT_TRY(const std::size_t left, drain.look());
+    const bool may_stop = std::chrono::steady_clock::now() >= began + kTimeToFallAsleep;
+    NOHALT_TRY(const std::size_t left, drain.look(may_stop));
     if (left == 0) return true;
     const auto now = std::chrono::steady_clock::now();
     if (std::exchange(before, left) != left) moved_on = now;

@@ -80,12 +80,6 @@ Status reap_process(pid_t& pid) {
               "`nohalt sweep` removes what it may have left; then try again.");
 }
 
-std::unexpected<Error> session_over() {
-  return fail(ErrorCode::kInternal, "session-over",
-              "The process that held the target has ended; the target runs on.",
-              "Try again; a tool that is stopped for some seconds loses its hold.");
-}
-
 }  // namespace
 
 RemoteThread::RemoteThread(RemoteThread&& other) noexcept
@@ -176,6 +170,16 @@ Status RemoteThread::start(const BorrowPlan& plan) {
   return {};
 }
 
+// An execve ends the helper, and may end the session before it can say so.
+std::unexpected<Error> RemoteThread::session_over() const {
+  if (!memory().read_value<std::uint8_t>(gadgets_.syscall_ret) || !process_->check_alive())
+    return fail(ErrorCode::kTargetGone, "target-gone",
+                "The target ended or replaced itself while it was being worked on.");
+  return fail(ErrorCode::kInternal, "session-over",
+              "The process that held the target has ended; the target runs on.",
+              "Try again; a tool that is stopped for some seconds loses its hold.");
+}
+
 Result<TracerReply> RemoteThread::receive() {
   TracerReply reply;
   pollfd ready{socket_.get(), POLLIN, 0};
@@ -263,10 +267,10 @@ Status RemoteThread::clear_scratch_after_loss() {
 
 Status RemoteThread::reap() {
   socket_.reset();
-  const Status tracer = reap_process(tracer_);
-  const Status watchdog = reap_process(watchdog_);
+  Status tracer = reap_process(tracer_);
+  (void)reap_process(watchdog_);  // its own end harms nobody
   if (heartbeat_ != nullptr) ::munmap(std::exchange(heartbeat_, nullptr), sizeof(Heartbeat));
-  return tracer ? watchdog : tracer;
+  return tracer;
 }
 
 Status RemoteThread::finish() {

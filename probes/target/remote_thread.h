@@ -82,6 +82,7 @@ class RemoteThread {
   static Result<RemoteThread> borrow_once(const Process& process, const TargetLock& lock);
   Status start(const struct BorrowPlan& plan);
   Status send(const struct TracerRequest& request);
+  [[nodiscard]] std::unexpected<Error> session_over() const;
   Result<struct TracerReply> receive();
   Status reap();
   Status clear_scratch_after_loss();
