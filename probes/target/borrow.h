@@ -1,7 +1,8 @@
 // Getting a helper thread into a target by borrowing one of its threads once.
 // Runs in the tracer process (tracer.h); others use RemoteThread.
 //
-// A thread is chosen (running first; else asleep in a call that bears a stop),
+// A thread is chosen (asleep in a call that the kernel restarts, else running, else asleep in
+// another call that bears a stop),
 // seized and stopped once. Its state goes into a forged signal frame on its own
 // stack (signal_frame.h), and it is pointed at `syscall; ret` with the arguments
 // of clone. When it goes on it makes the helper, and the `ret` leads it through

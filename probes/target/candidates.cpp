@@ -6,12 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 namespace nohalt::target {
 
 namespace {
 
-constexpr std::size_t kEnoughRunning = 4;
+constexpr std::size_t kEnough = 4;
 constexpr std::uint64_t kUserCode64 = 0x33;
 constexpr std::uint64_t kSignalFrameSearch = 65536;
 constexpr int kGetSyscallUserDispatch = 0x4211;  // Linux 6.4; newer than the C library's header
@@ -114,7 +115,12 @@ std::vector<Candidate> rank_candidates(const std::vector<ThreadState>& threads) 
     const StopCost cost = thread.blocked ? stop_cost(*thread.blocked) : StopCost::kNone;
     if (cost != StopCost::kUnknown) candidates.push_back({thread.tid, cost});
   }
-  std::ranges::stable_sort(candidates, {}, &Candidate::cost);
+  // A thread that seems to run may be inside the kernel, half-way through a
+  // transfer. One asleep in a call that the kernel itself restarts is sure.
+  const auto rank = [](const Candidate& c) {
+    return std::pair(c.cost != StopCost::kRestarts, c.cost);
+  };
+  std::ranges::stable_sort(candidates, {}, rank);
   std::erase_if(candidates, [](const Candidate& c) { return c.cost == StopCost::kPartial; });
   return candidates;
 }
@@ -122,13 +128,13 @@ std::vector<Candidate> rank_candidates(const std::vector<ThreadState>& threads) 
 Result<std::vector<Candidate>> find_candidates(pid_t pid) {
   NOHALT_TRY(const auto tids, list_threads(pid));
   std::vector<ThreadState> threads;
-  std::size_t running = 0;
+  std::size_t sure = 0;
   for (const pid_t tid : tids) {
     auto thread = read_thread(pid, tid);
     if (!thread) continue;
-    if (thread->state == 'R' && !thread->blocked) ++running;
+    if (thread->blocked && stop_cost(*thread->blocked) == StopCost::kRestarts) ++sure;
     threads.push_back(std::move(*thread));
-    if (running >= kEnoughRunning) break;
+    if (sure >= kEnough) break;
   }
   return rank_candidates(threads);
 }

@@ -20,7 +20,7 @@ struct Candidate {
 // transfer among them: its short count could not be undone.
 [[nodiscard]] std::vector<Candidate> rank_candidates(const std::vector<ThreadState>& threads);
 
-// The candidates of a process right now; stops looking at a few running ones.
+// The candidates of a process right now; stops looking at a few sure ones.
 [[nodiscard]] Result<std::vector<Candidate>> find_candidates(pid_t pid);
 
 // Whether a stopped thread can carry a frame that reaches down to `lowest`, and

@@ -47,7 +47,7 @@ TEST(Restart, RewindsToTheInstructionOfTheCall) {
   EXPECT_EQ(rewind_call(stopped_in(SYS_read, 5)).rip, 0x1002U);
 }
 
-TEST(Restart, RanksRunningFirstAndNeverTakesPartialTransfers) {
+TEST(Restart, RanksCallsThatTheKernelRestartsFirstAndNeverTakesPartialTransfers) {
   const auto thread = [](pid_t tid, char state, std::optional<BlockedCall> call) {
     return ThreadState{tid, state, call};
   };
@@ -58,7 +58,7 @@ TEST(Restart, RanksRunningFirstAndNeverTakesPartialTransfers) {
        thread(7, 'S', blocked(SYS_recvfrom, MSG_WAITALL)), thread(8, 'T', std::nullopt)});
   std::vector<pid_t> order;
   for (const auto& candidate : ranked) order.push_back(candidate.tid);
-  EXPECT_EQ(order, (std::vector<pid_t>{4, 3, 2, 1}));
+  EXPECT_EQ(order, (std::vector<pid_t>{3, 4, 2, 1}));
 }
 
 }  // namespace
