@@ -315,23 +315,26 @@ Status Builder::emit_memory(Leaf& leaf, Node& node, const Miss& miss) {
 // record gets what was asked for.
 Status Builder::emit_shared(std::vector<Leaf*> leaves) {
   const std::uint64_t begin = base_distance(leaves[0]->spot, request_.bias);
-  std::uint64_t end = begin;
+  // Distances wrap around zero, since they may be negative; what is counted from
+  // the first does not.
+  std::uint64_t size = 0;
   std::vector<Node*> nodes;
   for (Leaf* leaf : leaves) {
-    end = std::max(end, base_distance(leaf->spot, request_.bias) + node_of(*leaf).size);
+    const std::uint64_t offset = base_distance(leaf->spot, request_.bias) - begin;
+    size = std::max(size, offset + node_of(*leaf).size);
     node_of(*leaf).status = node_of(*leaves[0]).status;
     nodes.push_back(&node_of(*leaf));
     leaf->done = true;
   }
   const StackScope scope(code_);
-  const auto window = code_.take_stack(end - begin);
+  const auto window = code_.take_stack(size);
   if (!window) return fail(ErrorCode::kInternal, "stack-too-small", "No stack is left to share.");
   generator_.set_source(leaves[0]->source);
   const auto done = code_.label();
   const Miss miss = writer_.miss_into(nodes, done);
   NOHALT_TRY(const Helper helper, generator_.address(leaves[0]->spot, miss));
   miss.because(ValueState::kUnreadable, memory_why(leaves[0]->spot));
-  generator_.read(helper, *window, end - begin, miss);
+  generator_.read(helper, *window, size, miss);
   const auto part = [&](const Leaf& leaf) {
     return window->plus(base_distance(leaf.spot, request_.bias) - begin);
   };
