@@ -24,6 +24,8 @@ constexpr std::chrono::milliseconds kBetweenLooks{2};
 // A thread that was never seen asleep in this time computes. One that was might
 // enter a call at the moment it is stopped, and have it cut short.
 constexpr std::chrono::milliseconds kTimeToFallAsleep{100};
+// One that was, but never long enough to be looked at, hardly sleeps at all.
+constexpr std::chrono::milliseconds kTimeToSleepOn{1000};
 // However many threads there are, and however slowly they come by.
 constexpr std::chrono::milliseconds kLongest{15'000};
 
@@ -46,12 +48,14 @@ class Drain {
     return {};
   }
 
-  // One look at all threads not yet seen outside; gives how many are left. Those
-  // that keep running are stopped for it where `may_stop`; sleepers never are.
-  Result<std::size_t> look(bool may_stop) {
+  // Whom a look may stop. Never a thread that sleeps at that moment.
+  enum class MayStop { kNobody, kWhoNeverSlept, kWhoIsAwake };
+
+  // One look at all threads not yet seen outside; gives how many are left.
+  Result<std::size_t> look(MayStop may_stop) {
+    if (may_stop == MayStop::kWhoIsAwake) slept_.clear();
     std::erase_if(inside_, [&](pid_t tid) { return sleeps_outside(tid); });
-    std::erase_if(slept_, [&](pid_t tid) { return !inside_.contains(tid); });
-    if (!may_stop) return inside_.size();
+    if (may_stop == MayStop::kNobody) return inside_.size();
     std::vector<pid_t> awake;
     std::ranges::set_difference(inside_, slept_, std::back_inserter(awake));
     for (std::size_t at = 0; at < awake.size(); at += kMostSurveyed)
@@ -88,8 +92,13 @@ class Drain {
   RemoteThread& thread_;
   std::span<const RuntimeRange> code_;
   std::set<pid_t> inside_;  // not yet seen outside
-  std::set<pid_t> slept_;   // of those: seen asleep since the text was restored
+  std::set<pid_t> slept_;   // seen asleep since the text was restored
 };
+
+Drain::MayStop may_stop_after(std::chrono::steady_clock::duration time) {
+  if (time < kTimeToFallAsleep) return Drain::MayStop::kNobody;
+  return time < kTimeToSleepOn ? Drain::MayStop::kWhoNeverSlept : Drain::MayStop::kWhoIsAwake;
+}
 
 }  // namespace
 
@@ -103,8 +112,8 @@ Result<bool> wait_until_left(RemoteThread& thread, std::span<const RuntimeRange>
   auto moved_on = began;
   std::size_t before = 0;
   while (true) {
-    const bool may_stop = std::chrono::steady_clock::now() >= began + kTimeToFallAsleep;
-    NOHALT_TRY(const std::size_t left, drain.look(may_stop));
+    NOHALT_TRY(const std::size_t left,
+               drain.look(may_stop_after(std::chrono::steady_clock::now() - began)));
     if (left == 0) return true;
     const auto now = std::chrono::steady_clock::now();
     if (std::exchange(before, left) != left) moved_on = now;

@@ -174,7 +174,11 @@ Result<RemovalProof> InlineRun::disarm() {
   pump_.stop();
   const Status removed = remove(proof);
   if (removed) return proof;
-  if (removed.error().code != ErrorCode::kTargetGone) return std::unexpected(removed.error());
+  // Whatever a step met, it may have been the new program of an execve.
+  const bool same_program =
+      installed_.memory.read_value<std::uint8_t>(installed_.addresses[0]).has_value();
+  if (removed.error().code != ErrorCode::kTargetGone && same_program)
+    return std::unexpected(removed.error());
   proof = {};
   proof.target_gone = true;
   return proof;
