@@ -72,9 +72,8 @@ class Drain {
     if (!state) return true;
     if (state->blocked) slept_.insert(tid);
     if (before.empty() || !state->blocked) return false;
-    const bool outside = is_outside(code_, thread_.memory(), state->blocked->program_counter,
-                                    state->blocked->stack_pointer);
-    return outside && running_times(pid, tid) == before;
+    stack_.take(tid, state->blocked->program_counter, state->blocked->stack_pointer);
+    return running_times(pid, tid) == before && stack_.is_outside(code_);
   }
 
   Status ask(std::span<const pid_t> threads) {
@@ -91,6 +90,7 @@ class Drain {
 
   RemoteThread& thread_;
   std::span<const RuntimeRange> code_;
+  StackCopy stack_;
   std::set<pid_t> inside_;  // not yet seen outside
   std::set<pid_t> slept_;   // seen asleep since the text was restored
 };

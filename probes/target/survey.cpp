@@ -2,12 +2,10 @@
 #include "probes/target/survey.h"
 
 #include <sys/ptrace.h>
-#include <unistd.h>
+#include <sys/uio.h>
 
 #include <algorithm>
-#include <cstring>
 #include <map>
-#include <vector>
 
 namespace nohalt::target {
 
@@ -18,8 +16,8 @@ constexpr std::uint64_t kLongestScan = 256 * 1024;
 
 class Survey {
  public:
-  Survey(const SurveyQuestion& question, const Memory& memory, Tracees& tracees, HoldReport& holds)
-      : question_(question), memory_(memory), tracees_(tracees), holds_(holds) {}
+  Survey(const SurveyQuestion& question, Tracees& tracees, HoldReport& holds)
+      : question_(question), tracees_(tracees), holds_(holds) {}
 
   std::uint64_t run() {
     enter(HoldPhase::kSeizing);
@@ -74,46 +72,56 @@ class Survey {
     enter(HoldPhase::kHolding);
     const std::uint64_t since = monotonic_ns();
     const auto registers = tracees_.registers(tid);
-    const std::span code(question_.code.data(), question_.code_count);
-    if (registers && is_outside(code, memory_, {registers->rip}, {registers->rsp}))
-      mark_outside(index);
+    if (registers) stack_.take(tid, {registers->rip}, {registers->rsp});
     static_cast<void>(tracees_.let_go(tid));
     holds_.add(monotonic_ns() - since);
     enter(HoldPhase::kSeizing);
+    const std::span code(question_.code.data(), question_.code_count);
+    if (registers && stack_.is_outside(code)) mark_outside(index);
   }
 
   void mark_outside(std::uint32_t index) { outside_ |= std::uint64_t{1} << index; }
 
   const SurveyQuestion& question_;
-  const Memory& memory_;
   Tracees& tracees_;
   HoldReport& holds_;
+  StackCopy stack_;
   std::map<pid_t, std::uint32_t> asked_;  // and not yet stopped; the index in the question
   std::uint64_t outside_ = 0;
 };
 
 }  // namespace
 
-bool is_outside(std::span<const RuntimeRange> code, const Memory& memory, RuntimeAddress pc,
-                RuntimeAddress stack_pointer) {
+StackCopy::StackCopy() : words_(kLongestScan / sizeof(std::uint64_t)) {}
+
+void StackCopy::take(pid_t tid, RuntimeAddress pc, RuntimeAddress stack_pointer) {
+  pc_ = pc;
+  const std::uint64_t begin = stack_pointer.value & ~std::uint64_t{7};
+  // One range for each page: the kernel copies whole ranges, up to the first that
+  // has an unreadable page.
+  std::array<iovec, kLongestScan / kPageSize> pages;
+  std::uint64_t at = begin;
+  for (iovec& page : pages) {
+    const std::uint64_t next = page_floor(at) + kPageSize;
+    page = {reinterpret_cast<void*>(at), next - at};
+    at = next;
+  }
+  const iovec local{words_.data(), kLongestScan};
+  const ssize_t n = ::process_vm_readv(tid, &local, 1, pages.data(), pages.size(), 0);
+  count_ = n <= 0 ? 0 : static_cast<std::size_t>(n) / sizeof(std::uint64_t);
+}
+
+bool StackCopy::is_outside(std::span<const RuntimeRange> code) const {
   const auto in_code = [&](std::uint64_t address) {
     return std::any_of(code.begin(), code.end(),
                        [&](const RuntimeRange& range) { return range.contains({address}); });
   };
-  if (in_code(pc.value)) return false;
-  std::vector<std::uint64_t> words(kLongestScan / sizeof(std::uint64_t));
-  const std::uint64_t begin = stack_pointer.value & ~std::uint64_t{7};
-  // Gives what there is up to the end of the stack.
-  const ssize_t n =
-      ::pread(memory.descriptor(), words.data(), kLongestScan, static_cast<off_t>(begin));
-  if (n <= 0) return false;
-  words.resize(static_cast<std::size_t>(n) / sizeof(std::uint64_t));
-  return std::none_of(words.begin(), words.end(), in_code);
+  const auto words = std::span(words_).first(count_);
+  return !words.empty() && !in_code(pc_.value) && std::ranges::none_of(words, in_code);
 }
 
-std::uint64_t survey(const SurveyQuestion& question, const Memory& memory, Tracees& tracees,
-                     HoldReport& holds) {
-  return Survey(question, memory, tracees, holds).run();
+std::uint64_t survey(const SurveyQuestion& question, Tracees& tracees, HoldReport& holds) {
+  return Survey(question, tracees, holds).run();
 }
 
 }  // namespace nohalt::target

@@ -13,9 +13,9 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "probes/target/heartbeat.h"
-#include "probes/target/memory.h"
 #include "probes/target/tracees.h"
 #include "src/base/address.h"
 #include "src/base/result.h"
@@ -33,13 +33,27 @@ struct SurveyQuestion {
 
 // Bit i: threads[i] was seen outside, or has ended. The others were not seen, or
 // not outside. All go on as if nothing had been; each hold is added to `holds`.
-[[nodiscard]] std::uint64_t survey(const SurveyQuestion& question, const Memory& memory,
-                                   Tracees& tracees, HoldReport& holds);
+[[nodiscard]] std::uint64_t survey(const SurveyQuestion& question, Tracees& tracees,
+                                   HoldReport& holds);
 
-// Whether a thread that is at `pc`, and cannot run meanwhile, is outside: neither
-// its pc nor any word of its stack, from the stack pointer up, is an address in
-// the code. A word that only looks like one counts as one.
-[[nodiscard]] bool is_outside(std::span<const RuntimeRange> code, const Memory& memory,
-                              RuntimeAddress pc, RuntimeAddress stack_pointer);
+// A copy of what tells where a thread is. Copied while the thread cannot run,
+// searched when it may again: the search is the longer part.
+class StackCopy {
+ public:
+  StackCopy();
+
+  // Of the stack: all words from the stack pointer up to the first page that
+  // cannot be read, as the guard before another thread's stack is one.
+  void take(pid_t tid, RuntimeAddress pc, RuntimeAddress stack_pointer);
+
+  // Neither the pc nor any word of the stack is an address in the code. A word
+  // that only looks like one counts as one.
+  [[nodiscard]] bool is_outside(std::span<const RuntimeRange> code) const;
+
+ private:
+  RuntimeAddress pc_;
+  std::vector<std::uint64_t> words_;
+  std::size_t count_ = 0;  // of the words that could be read
+};
 
 }  // namespace nohalt::target

@@ -148,8 +148,7 @@ Result<bool> Session::serve_one() {
   if (n != sizeof request) return false;
   if (request.op == TracerOp::kFinish) return false;
   if (request.op == TracerOp::kSurvey)
-    return reply(
-        static_cast<std::int64_t>(survey(request.survey, *plan_.memory, tracees_, holds_)));
+    return reply(static_cast<std::int64_t>(survey(request.survey, tracees_, holds_)));
   auto result = call(request.number, request.arguments);
   return reply(result) && result.has_value();
 }
