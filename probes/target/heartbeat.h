@@ -49,6 +49,11 @@ struct HoldReport {
     total_ns += ns;
     if (ns > longest_ns) longest_ns = ns;
   }
+  void add(const HoldReport& other) {
+    count += other.count;
+    total_ns += other.total_ns;
+    if (other.longest_ns > longest_ns) longest_ns = other.longest_ns;
+  }
 };
 
 }  // namespace nohalt::target

@@ -27,6 +27,8 @@ namespace nohalt::target {
 
 namespace {
 
+constexpr const char* kSessionOver = "session-over";
+constexpr const char* kTracerKilled = "tracer-killed";
 constexpr int kReplyPatience = 15'000;  // ms; the tracer's own patience is shorter
 constexpr std::uint64_t kHelperEndPatience = 2'000 * kMillisecond;
 
@@ -75,12 +77,16 @@ Status reap_process(pid_t& pid) {
   while (::waitpid(child, &status, 0) < 0)
     if (errno != EINTR) return {};
   if (WIFEXITED(status)) return {};
-  return fail(ErrorCode::kInternal, "tracer-killed",
+  return fail(ErrorCode::kInternal, kTracerKilled,
               "The process that held the target was ended, by its watchdog or from outside.",
               "`nohalt sweep` removes what it may have left; then try again.");
 }
 
 }  // namespace
+
+bool session_was_lost(const Error& error) {
+  return error.reason == kSessionOver || error.reason == kTracerKilled;
+}
 
 RemoteThread::RemoteThread(RemoteThread&& other) noexcept
     : process_(other.process_),
@@ -102,7 +108,7 @@ Result<RemoteThread> RemoteThread::borrow(const Process& process, const TargetLo
     // A tracer that got no processor time in time was ended by the watchdog
     // before anything was done.
     constexpr int kAttempts = 3;
-    if (thread || thread.error().reason != "session-over" || attempt == kAttempts) return thread;
+    if (thread || !session_was_lost(thread.error()) || attempt == kAttempts) return thread;
   }
 }
 
@@ -175,9 +181,15 @@ std::unexpected<Error> RemoteThread::session_over() const {
   if (!memory().read_value<std::uint8_t>(gadgets_.syscall_ret) || !process_->check_alive())
     return fail(ErrorCode::kTargetGone, "target-gone",
                 "The target ended or replaced itself while it was being worked on.");
-  return fail(ErrorCode::kInternal, "session-over",
+  return fail(ErrorCode::kInternal, kSessionOver,
               "The process that held the target has ended; the target runs on.",
               "Try again; a tool that is stopped for some seconds loses its hold.");
+}
+
+// The tracer died with a thread in its hand, which it could not report any more.
+void RemoteThread::note_lost_hold() {
+  if (heartbeat_->phase.exchange(HoldPhase::kNothing) == HoldPhase::kHolding)
+    holds_.add(monotonic_ns() - heartbeat_->held_since.load(std::memory_order_acquire));
 }
 
 Result<TracerReply> RemoteThread::receive() {
@@ -187,8 +199,10 @@ Result<TracerReply> RemoteThread::receive() {
   do {
     polled = ::poll(&ready, 1, kReplyPatience);
   } while (polled < 0 && errno == EINTR);
-  if (polled <= 0 || ::recv(socket_.get(), &reply, sizeof reply, 0) != sizeof reply)
+  if (polled <= 0 || ::recv(socket_.get(), &reply, sizeof reply, 0) != sizeof reply) {
+    note_lost_hold();
     return session_over();
+  }
   helper_ = reply.helper;
   holds_ = reply.holds;
   if (reply.ok) return reply;
@@ -275,7 +289,7 @@ Status RemoteThread::reap() {
 
 Status RemoteThread::finish() {
   if (scratch_.value == 0) return {};
-  Status finished = fail(ErrorCode::kInternal, "session-over", "There was no helper thread.");
+  Status finished = fail(ErrorCode::kInternal, kSessionOver, "There was no helper thread.");
   if (helper_ != 0) {
     TracerRequest request;
     request.op = TracerOp::kFinish;

@@ -39,6 +39,10 @@
 
 namespace nohalt::target {
 
+// The tracer ended under a session, by its watchdog's hand or another's: what was
+// being done is unfinished, the target runs on, and a new session may go on.
+[[nodiscard]] bool session_was_lost(const Error& error);
+
 class RemoteThread {
  public:
   // Errors: those of borrow() (borrow.h), "no-gadget", "no-scratch-memory",
@@ -84,6 +88,7 @@ class RemoteThread {
   Status send(const struct TracerRequest& request);
   [[nodiscard]] std::unexpected<Error> session_over() const;
   Result<struct TracerReply> receive();
+  void note_lost_hold();
   Status reap();
   Status clear_scratch_after_loss();
 

@@ -191,12 +191,23 @@ class Swaps {
   std::vector<inline_pages::SwappedPage> pages_;
 };
 
+// What goes where, decided before anything is touched.
+struct Plan {
+  const TargetView& view;
+  const RunPlaces& places;
+  std::span<const CodeSite> sites;
+  const records::RunLayout& layout;
+};
+
 // All that happens in the target, once it is known what and where.
 class Installer {
  public:
-  Installer(RemoteThread& thread, const TargetView& view, const RunPlaces& places,
-            std::span<const CodeSite> sites, const records::RunLayout& layout)
-      : thread_(thread), view_(view), places_(places), sites_(sites), layout_(layout) {}
+  Installer(RemoteThread& thread, const Plan& plan)
+      : thread_(thread),
+        view_(plan.view),
+        places_(plan.places),
+        sites_(plan.sites),
+        layout_(plan.layout) {}
 
   Result<InstalledRun> install() {
     NOHALT_TRY(target::Memory memory, target::Memory::open(thread_.process().pid()));
@@ -279,6 +290,53 @@ bool relies_on_one_shot_handler(std::span<const CodeSite> sites) {
   });
 }
 
+// The last looks, now that the process cannot become another unseen, and the work.
+Result<InstalledRun> install(RemoteThread& thread, const policy::Grant& grant, const RunToArm& run,
+                             const Plan& plan) {
+  NOHALT_CHECK(check_grant(grant, thread.process(), run));
+  NOHALT_CHECK(check_tsc_allowed(thread));
+  if (relies_on_one_shot_handler(plan.sites)) NOHALT_CHECK(check_fault_handlers(thread));
+  NOHALT_TRY(InstalledRun installed, Installer(thread, plan).install());
+  installed.before = plan.view.maps;
+  return installed;
+}
+
+// `holds` grows by what this attempt held, whether it succeeds or not.
+Result<std::unique_ptr<ArmedRun>> arm_once(const policy::Grant& grant,
+                                           const target::Process& process,
+                                           const symbols::DebugInfo& info, const RunToArm& run,
+                                           const ArmOptions& options, target::HoldReport& holds) {
+  std::uint64_t generation = 0;
+  std::from_chars(options.run_id.data(), options.run_id.data() + options.run_id.size(), generation,
+                  16);
+  NOHALT_TRY(auto clock, records::TscClock::calibrate());
+  NOHALT_TRY(const target::TargetLock lock, target::TargetLock::acquire(process));
+  NOHALT_CHECK(target::check_attachable(process));
+  NOHALT_TRY(const TargetView view, look_at(process, info));
+  NOHALT_TRY(const std::vector<CodeSite> sites, choose_sites(view, info, run));
+  NOHALT_TRY(const records::RunLayout layout, lay_out(run, generation));
+  NOHALT_TRY(const RunPlaces places, place_run(view, sites, layout.region_size));
+  NOHALT_CHECK(check_no_other_run(view.maps, lock.memory(), places));
+  for (const RuntimeAddress page : places.pages) {
+    NOHALT_TRY([[maybe_unused]] const auto original,
+               inline_pages::prove_file_page(process, lock.memory(), page));
+  }
+  NOHALT_CHECK(check_demand(process, view.maps, places));
+  NOHALT_CHECK(check_grant(grant, process, run));
+
+  NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock));
+  auto installed = install(thread, grant, run, {view, places, sites, layout});
+  const Status finished = thread.finish();
+  holds.add(thread.holds());
+  if (!installed) return std::unexpected(std::move(installed).error());
+  installed->id = options.run_id;
+  installed->holds = holds;
+  auto armed = std::make_unique<InlineRun>(process, std::move(*installed), std::move(clock), run,
+                                           grant.limits());
+  NOHALT_CHECK(finished);
+  return armed;
+}
+
 }  // namespace
 
 std::uint32_t leader_of(const RunToArm& run, std::uint32_t probe) {
@@ -301,37 +359,13 @@ std::string program_hash(const RunToArm& run) {
 Result<std::unique_ptr<ArmedRun>> arm(const policy::Grant& grant, const target::Process& process,
                                       const symbols::DebugInfo& info, const RunToArm& run,
                                       const ArmOptions& options) {
-  std::uint64_t generation = 0;
-  std::from_chars(options.run_id.data(), options.run_id.data() + options.run_id.size(), generation,
-                  16);
-  NOHALT_TRY(auto clock, records::TscClock::calibrate());
-  NOHALT_TRY(const target::TargetLock lock, target::TargetLock::acquire(process));
-  NOHALT_CHECK(target::check_attachable(process));
-  NOHALT_TRY(const TargetView view, look_at(process, info));
-  NOHALT_TRY(const std::vector<CodeSite> sites, choose_sites(view, info, run));
-  NOHALT_TRY(const records::RunLayout layout, lay_out(run, generation));
-  NOHALT_TRY(const RunPlaces places, place_run(view, sites, layout.region_size));
-  NOHALT_CHECK(check_no_other_run(view.maps, lock.memory(), places));
-  for (const RuntimeAddress page : places.pages) {
-    NOHALT_TRY([[maybe_unused]] const auto original,
-               inline_pages::prove_file_page(process, lock.memory(), page));
+  target::HoldReport holds;
+  for (int attempt = 1;; ++attempt) {
+    auto armed = arm_once(grant, process, info, run, options, holds);
+    if (armed || !target::session_was_lost(armed.error())) return armed;
+    NOHALT_CHECK(recover_with(process, options.run_id));
+    if (attempt == kSessionAttempts) return armed;
   }
-  NOHALT_CHECK(check_demand(process, view.maps, places));
-  NOHALT_CHECK(check_grant(grant, process, run));
-
-  NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock));
-  NOHALT_CHECK(check_grant(grant, process, run));
-  NOHALT_CHECK(check_tsc_allowed(thread));
-  if (relies_on_one_shot_handler(sites)) NOHALT_CHECK(check_fault_handlers(thread));
-  NOHALT_TRY(InstalledRun installed, Installer(thread, view, places, sites, layout).install());
-  installed.id = options.run_id;
-  installed.before = view.maps;
-  const Status finished = thread.finish();
-  installed.holds = thread.holds();
-  auto armed = std::make_unique<InlineRun>(process, std::move(installed), std::move(clock), run,
-                                           grant.limits());
-  NOHALT_CHECK(finished);
-  return armed;
 }
 
 }  // namespace nohalt::engines

@@ -28,4 +28,11 @@ struct FoundControl {
 // so long ago that it must be stopped.
 [[nodiscard]] bool is_orphan(const FoundRun& run);
 
+// As recover(), and takes off the run `own` too, which the caller knows to be
+// over: how arming and removal go on after a session that was lost.
+[[nodiscard]] Result<RecoverReport> recover_with(const target::Process& process,
+                                                 std::string_view own);
+
+inline constexpr int kSessionAttempts = 3;
+
 }  // namespace nohalt::engines

@@ -25,6 +25,7 @@
 #include "policy/access/grant.h"
 #include "probes/program/program.h"
 #include "probes/symbols/debug_info.h"
+#include "probes/target/heartbeat.h"
 #include "probes/target/process.h"
 #include "src/base/address.h"
 #include "src/base/result.h"
@@ -161,6 +162,7 @@ struct RecoverReport {
   std::vector<FoundRun> runs;  // whose remains were taken off
   std::uint32_t pages_restored = 0;
   RemovalProof proof;
+  target::HoldReport holds;
 };
 // Takes off what runs whose tool is gone, or has been silent for long, left in
 // the process; each byte is proven against the mapped file.

@@ -172,7 +172,8 @@ Result<RemovalProof> InlineRun::disarm() {
   RemovalProof proof;
   if (std::exchange(disarmed_, true)) return proof;
   pump_.stop();
-  const Status removed = remove(proof);
+  Status removed = remove(proof);
+  if (!removed && target::session_was_lost(removed.error())) removed = go_on_removing(proof);
   if (removed) return proof;
   // Whatever a step met, it may have been the new program of an execve.
   const bool same_program =
@@ -199,14 +200,22 @@ Status InlineRun::remove(RemovalProof& proof) {
   }
   const Status code = proof.left.empty() ? remove_code(thread, proof) : Status{};
   const Status finished = thread.finish();
-  installed_.holds.count += thread.holds().count;
-  installed_.holds.total_ns += thread.holds().total_ns;
-  installed_.holds.longest_ns = std::max(installed_.holds.longest_ns, thread.holds().longest_ns);
+  installed_.holds.add(thread.holds());
   NOHALT_CHECK(code);
   NOHALT_CHECK(finished);
   // Of what runs now instead, nothing can be proven.
   for (const inline_pages::SwappedPage& page : installed_.pages)
     if (!installed_.memory.read_value<std::uint8_t>(page.original.page)) return replaced_itself();
+  prove_removal(proof);
+  return {};
+}
+
+// Nothing is known of how far the lost session came, so what is there now decides.
+Status InlineRun::go_on_removing(RemovalProof& proof) {
+  NOHALT_TRY(RecoverReport report, recover_with(process_, installed_.id));
+  installed_.holds.add(report.holds);
+  proof = {};
+  proof.left = std::move(report.proof.left);
   prove_removal(proof);
   return {};
 }

@@ -60,6 +60,7 @@ class InlineRun final : public ArmedRun {
   [[nodiscard]] bool is_still_there() const;
   void read_ring(const std::function<void(const RawRecord&)>& sink);
   [[nodiscard]] Status remove(RemovalProof& proof);
+  [[nodiscard]] Status go_on_removing(RemovalProof& proof);
   [[nodiscard]] Status remove_code(target::RemoteThread& thread, RemovalProof& proof);
   void prove_removal(RemovalProof& proof) const;
 

@@ -105,7 +105,14 @@ class Sweeper {
   RecoverReport& report_;
 };
 
-Status sweep(RemoteThread& thread, RecoverReport& report) {
+// A second attempt may find what the first one began with.
+void note_run(RecoverReport& report, const FoundRun& run) {
+  const bool known = std::any_of(report.runs.begin(), report.runs.end(),
+                                 [&](const FoundRun& other) { return other.id == run.id; });
+  if (!known) report.runs.push_back(run);
+}
+
+Status sweep(RemoteThread& thread, std::string_view own, RecoverReport& report) {
   Sweeper sweeper(thread, report);
   NOHALT_TRY(const target::Maps maps, target::read_maps(thread.process().pid()));
   const auto controls = find_controls(maps, thread.memory());
@@ -113,17 +120,41 @@ Status sweep(RemoteThread& thread, RecoverReport& report) {
   for (const FoundControl& control : controls) {
     // A forked child has the page of its parent's run, which is nothing to it.
     const bool foreign = control.claims.target_pid != thread.process().pid();
-    if (!foreign && !is_orphan(control.run)) {
+    if (!foreign && control.run.id != own && !is_orphan(control.run)) {
       others_live = true;
       continue;
     }
-    report.runs.push_back(control.run);
+    note_run(report, control.run);
     if (!foreign) sweeper.mark_removed(control);
     for (std::uint32_t i = 0; i < control.claims.page_count; ++i)
       sweeper.restore({control.claims.pages[i].page}, {control.claims.pages[i].slot});
     if (report.proof.left.empty()) NOHALT_CHECK(sweeper.remove_regions(control));
   }
   return others_live || !report.proof.left.empty() ? Status{} : sweeper.remove_nameless_rest();
+}
+
+Status prove_recovery(const target::Process& process, const target::TargetLock& lock,
+                      RecoverReport& report) {
+  NOHALT_TRY(const target::Maps maps, target::read_maps(process.pid()));
+  report.proof.mappings_as_before =
+      report.proof.left.empty() &&
+      (report.runs.empty() || find_controls(maps, lock.memory()).empty());
+  report.proof.text_restored = report.proof.left.empty();
+  report.proof.descriptors_as_before = !holds_our_descriptor(process.pid());
+  report.proof.threads_as_before = true;
+  return {};
+}
+
+Status recover_once(const target::Process& process, const target::TargetLock& lock,
+                    std::string_view own, RecoverReport& report) {
+  NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock));
+  report.proof = {};
+  const Status swept = sweep(thread, own, report);
+  const Status finished = thread.finish();
+  report.holds.add(thread.holds());
+  NOHALT_CHECK(swept);
+  NOHALT_CHECK(finished);
+  return prove_recovery(process, lock, report);
 }
 
 }  // namespace
@@ -142,22 +173,19 @@ Result<bool> has_leftovers(const target::Process& process) {
   return !all_live;
 }
 
-Result<RecoverReport> recover(const target::Process& process) {
+Result<RecoverReport> recover_with(const target::Process& process, std::string_view own) {
   NOHALT_TRY(const target::TargetLock lock, target::TargetLock::acquire(process));
   NOHALT_CHECK(target::check_attachable(process));
-  NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock));
   RecoverReport report;
-  const Status swept = sweep(thread, report);
-  NOHALT_CHECK(thread.finish());
-  NOHALT_CHECK(swept);
-  NOHALT_TRY(const target::Maps maps, target::read_maps(process.pid()));
-  report.proof.mappings_as_before =
-      report.proof.left.empty() &&
-      (report.runs.empty() || find_controls(maps, lock.memory()).empty());
-  report.proof.text_restored = report.proof.left.empty();
-  report.proof.descriptors_as_before = !holds_our_descriptor(process.pid());
-  report.proof.threads_as_before = true;
+  Status recovered;
+  for (int attempt = 0; attempt < kSessionAttempts; ++attempt) {
+    recovered = recover_once(process, lock, own, report);
+    if (recovered || !target::session_was_lost(recovered.error())) break;
+  }
+  if (!recovered) return std::unexpected(std::move(recovered).error());
   return report;
 }
+
+Result<RecoverReport> recover(const target::Process& process) { return recover_with(process, {}); }
 
 }  // namespace nohalt::engines
