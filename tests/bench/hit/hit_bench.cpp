@@ -1,8 +1,11 @@
 // What a hit costs, in one run: a capture written into the source, the same values
 // through a trampoline, a condition that is false, a rate that is used up, a probe
-// that is off, and a read through a pointer. Ends with the ratios that matter, from
-// batches taken in turn, so that what else the machine does weighs on each alike.
+// that is off, and a read through a pointer; each by a capture program that is
+// translated as for a target. Ends with the ratios that matter, from batches taken
+// in turn, so that what else the machine does weighs on each alike.
 #include <benchmark/benchmark.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -14,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "probes/program/assembler.h"
 #include "tests/bench/hit/in_source.h"
 #include "tests/unit/runtime/in_process_run.h"
 
@@ -24,10 +28,68 @@ using Hit = void (*)(std::uint64_t, std::uint64_t, std::uint64_t);
 
 constexpr std::uint64_t kSlots = 1024;
 constexpr std::uint32_t kBody = 24;
-constexpr std::uint32_t kRead =
-    inline_engine::register_bit(offsetof(runtime::SavedRegisters, rdi)) |
-    inline_engine::register_bit(offsetof(runtime::SavedRegisters, rsi)) |
-    inline_engine::register_bit(offsetof(runtime::SavedRegisters, rdx));
+
+// The capture programs --------------------------------------------------------
+
+using program::Assembler;
+using program::Helper;
+using program::JumpOp;
+using program::Outcome;
+using R = program::Register;
+
+constexpr auto word_of(std::size_t offset) { return static_cast<std::int16_t>(offset); }
+constexpr std::int16_t kArguments[] = {word_of(offsetof(runtime::SavedRegisters, rdi)),
+                                       word_of(offsetof(runtime::SavedRegisters, rsi)),
+                                       word_of(offsetof(runtime::SavedRegisters, rdx))};
+
+void capture_arguments(Assembler& as) {
+  std::int16_t to = 0;
+  for (const std::int16_t from : kArguments) {
+    as.load(program::Size::k8, R::kR1, R::kR6, from);
+    as.store(program::Size::k8, R::kR7, to, R::kR1);
+    to += 8;
+  }
+}
+
+void capture_through_pointer(Assembler& as) {
+  as.load(program::Size::k8, R::kR3, R::kR6, kArguments[0]);
+  as.mov(R::kR1, R::kR7);
+  as.mov(R::kR2, kBody);
+  as.call(Helper::kReadUser);
+}
+
+// What `capture` puts into the record, where rdi is not 0 or no matter what it is.
+program::Program capturing(void (*capture)(Assembler&), bool if_rdi = false) {
+  Assembler as;
+  const auto suppressed = as.new_label();
+  const auto dropped = as.new_label();
+  const auto no = as.new_label();
+  as.mov(R::kR6, R::kR1);
+  if (if_rdi) {
+    as.load(program::Size::k8, R::kR1, R::kR6, kArguments[0]);
+    as.jump_if(JumpOp::kEqual, R::kR1, 0, no);
+  }
+  as.call(Helper::kTakeToken);
+  as.jump_if(JumpOp::kEqual, R::kR0, 0, suppressed);
+  as.call(Helper::kReserve);
+  as.jump_if(JumpOp::kEqual, R::kR0, 0, dropped);
+  as.mov(R::kR7, R::kR0);
+  capture(as);
+  as.mov(R::kR1, R::kR7);
+  as.call(Helper::kCommit);
+  as.exit(Outcome::kCommitted);
+  as.bind(suppressed);
+  as.exit(Outcome::kSuppressed);
+  as.bind(dropped);
+  as.exit(Outcome::kDropped);
+  if (if_rdi) {
+    as.bind(no);
+    as.exit(Outcome::kNoMatch);
+  }
+  return {.code = as.finish().value(), .record_size = kBody};
+}
+
+// The cases -------------------------------------------------------------------
 
 // One thing to measure: a function to call, and what to do between batches.
 struct Case {
@@ -51,46 +113,60 @@ __attribute__((noinline)) void nothing(std::uint64_t a, std::uint64_t, std::uint
 }
 
 Case in_source() {
-  in_source_ring.slots.resize(kSlots);
+  in_source_tid = static_cast<std::uint32_t>(syscall(SYS_gettid));
   in_source_ring.lease_deadline = ~0ULL;
-  in_source_ring.tokens = INT64_MAX;
+  in_source_ring.probe.seq_limit = ~0ULL;
+  in_source_ring.probe.state = static_cast<std::uint32_t>(runtime::ProbeState::kOn);
   return {.name = "in_source", .hit = capture_in_source, .empty = [] {
-            for (InSourceRecord& slot : in_source_ring.slots) slot.state = 0;
+            for (InSourceRecord& slot : in_source_ring.slots) std::memset(&slot, 0, 8);
           }};
 }
 
-Case trampoline(const std::string& name, testing::BodyMaker body, std::uint64_t first = 1,
-                std::uint32_t xmm_count = 0,
-                const std::function<void(testing::InProcessRun&)>& prepare = {}) {
-  const auto run = std::make_shared<testing::InProcessRun>(
+using Run = testing::InProcessRun;
+using Add = std::function<std::uint64_t(Run&)>;
+
+Case trampoline(const std::string& name, const Add& add, std::uint64_t first = 1) {
+  const auto run = std::make_shared<Run>(
       std::vector<records::SiteNeeds>{{.body_size = kBody, .hits_per_second = kSlots * 3}});
   run->open_wide();
-  if (prepare) prepare(*run);
-  testing::TrampolineOptions options;
-  options.xmm_count = xmm_count;
-  options.registers = kRead;
-  const auto hit = reinterpret_cast<Hit>(run->add_trampoline(0, body, options));
+  const auto hit = reinterpret_cast<Hit>(add(*run));
   const auto slots = run->tool_side().layout().sites[0].slot_count;
   return {.name = "trampoline/" + name, .hit = hit, .first = first, .empty = [run, slots] {
             for (std::size_t i = 0; i < slots; ++i) std::memset(run->tool_side().slot(0, i), 0, 8);
           }};
 }
 
+testing::TrampolineOptions always() { return {.token_first = true}; }
+
 std::vector<Case> all_cases() {
   static const std::uint64_t values[3] = {1, 2, 3};
-  using testing::InProcessRun;
+  const program::Program three = capturing(capture_arguments);
+  const program::Program three_if = capturing(capture_arguments, true);
   return {
       {.name = "empty_call", .hit = nothing},
       in_source(),
-      trampoline("three_scalars", testing::capture_three),
-      trampoline("condition_false", testing::capture_three_if_rdi, 0),
-      trampoline("three_scalars_and_all_xmm", testing::capture_three, 1, 16),
-      trampoline("rate_used_up", testing::capture_three, 1, 0,
-                 [](InProcessRun& run) { run.probe(0).seq_limit = 0; }),
-      trampoline("probe_off", testing::capture_three, 1, 0,
-                 [](InProcessRun& run) { run.probe(0).state = 0; }),
-      trampoline("through_pointer", testing::capture_through_pointer,
-                 reinterpret_cast<std::uint64_t>(values)),
+      trampoline("three_scalars", [&](Run& run) { return run.add_program(0, three, always()); }),
+      trampoline(
+          "condition_false", [&](Run& run) { return run.add_program(0, three_if); }, 0),
+      trampoline("condition_true", [&](Run& run) { return run.add_program(0, three_if); }),
+      trampoline("all_registers_and_all_xmm",
+                 [](Run& run) {
+                   return run.add_trampoline(0, testing::capture_three, {.xmm_count = 16});
+                 }),
+      trampoline("rate_used_up",
+                 [&](Run& run) {
+                   run.probe(0).seq_limit = 0;
+                   return run.add_program(0, three, always());
+                 }),
+      trampoline("probe_off",
+                 [&](Run& run) {
+                   run.probe(0).state = 0;
+                   return run.add_program(0, three, always());
+                 }),
+      trampoline(
+          "through_pointer",
+          [](Run& run) { return run.add_program(0, capturing(capture_through_pointer), always()); },
+          reinterpret_cast<std::uint64_t>(values)),
   };
 }
 

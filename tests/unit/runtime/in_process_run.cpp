@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "probes/engines/inline/translate/translate.h"
 #include "probes/runtime/runtime_blob.h"
 
 namespace nohalt::testing {
@@ -103,18 +104,45 @@ runtime::SiteConstants InProcessRun::constants(std::size_t site) const {
 
 std::uint64_t InProcessRun::add_trampoline(std::size_t site, BodyMaker body,
                                            const TrampolineOptions& options) {
+  return add(
+      site,
+      [&](RuntimeAddress at) -> Result<inline_engine::BodyCode> {
+        inline_engine::BodyCode code(body(*this, at));
+        code.stack_bytes = options.body_stack;
+        code.registers = options.registers;
+        return code;
+      },
+      options);
+}
+
+std::uint64_t InProcessRun::add_program(std::size_t site, const program::Program& program,
+                                        const TrampolineOptions& options) {
+  return add(
+      site,
+      [&](RuntimeAddress at) -> Result<inline_engine::BodyCode> {
+        inline_translate::Surroundings around;
+        around.load_address = at;
+        for (std::size_t i = 0; i < around.entries.size(); ++i)
+          around.entries[i] = {entry(static_cast<runtime::RuntimeEntry>(i))};
+        auto body = must(inline_translate::translate(program, around));
+        inline_engine::BodyCode code(std::move(body.code));
+        code.stack_bytes = body.stack_bytes;
+        code.registers = body.registers;
+        code.xmm_count = body.xmm_count;
+        return code;
+      },
+      options);
+}
+
+std::uint64_t InProcessRun::add(std::size_t site, inline_engine::BodyAt body,
+                                const TrampolineOptions& options) {
   const inline_engine::TrampolineSpec spec{
       .position = next_,
       .site = {options.site_address},
       .gate = {reinterpret_cast<std::uint64_t>(gate_)},
       .finish = {entry(runtime::RuntimeEntry::kFinish)},
       .constants = constants(site),
-      .body = [&](RuntimeAddress at) -> Result<inline_engine::BodyCode> {
-        inline_engine::BodyCode code(body(*this, at));
-        code.stack_bytes = options.body_stack;
-        code.registers = options.registers;
-        return code;
-      },
+      .body = std::move(body),
       .token_first = options.token_first,
       .xmm_count = options.xmm_count,
       .displaced = [&](RuntimeAddress) { return options.displaced; },

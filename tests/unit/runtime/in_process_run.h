@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "probes/engines/inline/trampoline/trampoline.h"
+#include "probes/program/program.h"
 #include "probes/records/control_region.h"
 #include "probes/records/probe_pump.h"
 #include "probes/records/tsc_clock.h"
@@ -55,6 +56,9 @@ class InProcessRun {
   // The entry of a new trampoline of the site.
   std::uint64_t add_trampoline(std::size_t site, BodyMaker body,
                                const TrampolineOptions& options = {});
+  // The same with a capture program, translated as for a target.
+  std::uint64_t add_program(std::size_t site, const program::Program& program,
+                            const TrampolineOptions& options = {});
   [[nodiscard]] const inline_engine::Trampoline& last_trampoline() const { return last_; }
 
   // Open, on, no limits, no deadline: for tests that are not about the gates.
@@ -62,6 +66,7 @@ class InProcessRun {
 
  private:
   void map_code();
+  std::uint64_t add(std::size_t site, inline_engine::BodyAt body, const TrampolineOptions& options);
 
   UniqueFd control_fd_;
   std::unique_ptr<records::ControlRegion> tool_side_;
