@@ -146,6 +146,7 @@ Status Builder::place(Leaf& leaf) {
   }
   node.status = *status;
   node.data = *data;
+  writer_.make_room(node, leaf.shape);
   return {};
 }
 
@@ -260,6 +261,7 @@ Status Builder::emit_value(Leaf& leaf, Node& node, const Miss& miss) {
   }
   code_.store(Size::k8, {kBody, static_cast<std::int32_t>(node.data)}, R::kR0);
   writer_.write_status(node, kStatusCaptured);
+  writer_.leave_out(node, leaf.shape);
   return {};
 }
 
@@ -282,6 +284,7 @@ Status Builder::emit_parts(Leaf& leaf, Node& node, const Miss& miss) {
     writer_.from_stack(node, *window, leaf.shape, leaf.depth);
   } else {
     writer_.write_status(node, kStatusCaptured);
+    writer_.leave_out(node, leaf.shape);
   }
   return {};
 }

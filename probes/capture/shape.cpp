@@ -13,7 +13,6 @@ using symbols::strip_typedefs;
 namespace {
 
 constexpr std::size_t kMaxHoles = 128;
-constexpr std::size_t kMaxLeads = 48;
 constexpr int kMaxNesting = 24;
 
 const Why kHidden = {ValueState::kRedacted, "hidden by policy"};
@@ -54,8 +53,7 @@ class Walk {
 
  private:
   void lead(Lead found, std::uint64_t size) {
-    if (found.at + size > rules_.bytes || shape_.leads.size() >= kMaxLeads) return;
-    shape_.leads.push_back(std::move(found));
+    if (found.at + size <= rules_.bytes) shape_.leads.push_back(std::move(found));
   }
 
   void pointer(const Type* real, std::uint64_t at, const std::string& path, bool may_lead) {

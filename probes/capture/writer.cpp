@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "probes/language/binder_impl.h"
+
 namespace nohalt::capture {
 
 using symbols::strip_typedefs;
@@ -16,6 +18,7 @@ namespace {
 constexpr std::size_t kMaxLeadsFollowed = 48;
 // Past this many instructions nothing more is followed.
 constexpr std::size_t kEnoughCode = 3000;
+constexpr std::size_t kCodeOfText = 24;  // at most, for one text
 
 constexpr std::size_t kWhyPointer = 0;  // whys of a followed node
 constexpr std::size_t kWhyNull = 1;
@@ -27,7 +30,48 @@ Dest body(std::uint32_t offset) { return {kBody, static_cast<std::int32_t>(offse
 }  // namespace
 
 bool Writer::may_go_on() const {
-  return leads_followed_ < kMaxLeadsFollowed && code_.size() < kEnoughCode;
+  return leads_followed_ < kMaxLeadsFollowed &&
+         code_.size() + kCodeOfText * texts_waiting_ < kEnoughCode;
+}
+
+void Writer::make_room(Node& node, const Shape& shape) {
+  const bool is_text = shape.leads.size() == 1 && shape.leads[0].kind != Lead::Kind::kRecord &&
+                       (language::is_pointer(node.type) || language::is_std_string(node.type));
+  auto target = is_text ? new_lead_node(shape.leads[0], shape.leads[0].path) : nullptr;
+  if (!target) return;
+  node.follows.push_back({shape.leads[0].at, std::move(target)});
+  ++texts_waiting_;
+}
+
+void Writer::leave_out(Node& node, const Shape& shape) {
+  for (const Lead& lead : shape.leads) leave_out(node, lead);
+}
+
+void Writer::leave_out(Node& node, const Lead& lead) {
+  auto nothing = std::make_unique<Node>();
+  nothing->type = lead.target;
+  nothing->absent = {ValueState::kUnavailable, "not followed: the probe captures as much as one may"};
+  node.follows.push_back({lead.at, std::move(nothing)});
+}
+
+// The node for what the pointer leads to; null where it is not followed, which
+// the node then says.
+Node* Writer::target_of(Node& node, const Lead& lead) {
+  if (lead.at + 8 > node.size) return nullptr;
+  const auto is_this = [&](const Follow& follow) { return follow.at == lead.at; };
+  const auto ready = std::find_if(node.follows.begin(), node.follows.end(), is_this);
+  if (ready != node.follows.end()) {
+    --texts_waiting_;
+    return ready->node.get();
+  }
+  auto target = may_go_on() ? new_lead_node(lead, lead.path) : nullptr;
+  if (!target) {
+    leave_out(node, lead);
+    return nullptr;
+  }
+  ++leads_followed_;
+  node.follows.push_back({lead.at, std::move(target)});
+  return node.follows.back().node.get();
 }
 
 Shape Writer::shape(const Type* type, const std::string& path, std::uint64_t bytes,
@@ -62,11 +106,9 @@ void Writer::copy_from_stack(const Node& node, Dest from) {
 
 void Writer::follow_from_stack(Node& node, Dest from, const Shape& shape, std::uint32_t depth) {
   for (const Lead& lead : shape.leads) {
-    if (lead.at + 8 > node.size || !may_go_on()) continue;
-    auto target = new_lead_node(lead, lead.path);
-    if (!target) continue;
+    Node* target = target_of(node, lead);
+    if (target == nullptr) continue;
     follow(*target, lead, from.plus(lead.at), from.plus(lead.length_at), depth);
-    node.follows.push_back({lead.at, std::move(target)});
   }
 }
 
@@ -111,19 +153,24 @@ void Writer::follow_clusters(Node& node, Dest base, Helper helper, const Shape& 
   };
   std::sort(leads.begin(), leads.end(),
             [&](const Lead& a, const Lead& b) { return first_of(a) < first_of(b); });
-  for (std::size_t i = 0; i < leads.size() && may_go_on();) {
+  for (std::size_t i = 0; i < leads.size();) {
     const std::uint64_t begin = first_of(leads[i]);
     std::size_t end = i;
-    std::vector<std::unique_ptr<Node>> targets;
-    for (; end < leads.size() && end_of(leads[end]) <= begin + kInnerWindow; ++end) {
-      targets.push_back(end_of(leads[end]) <= node.size ? new_lead_node(leads[end], leads[end].path)
-                                                        : nullptr);
-    }
     const StackScope scope(code_);
     const auto window = code_.take_stack(kInnerWindow);
-    if (!window || end == i) return;
-    for (const auto& target : targets) {
-      if (target) write_status(*target, status_of(kWhyPointer));
+    std::vector<Node*> targets;
+    for (; end < leads.size() && end_of(leads[end]) <= begin + kInnerWindow; ++end) {
+      if (!window) leave_out(node, leads[end]);
+      targets.push_back(window ? target_of(node, leads[end]) : nullptr);
+    }
+    if (end == i) leave_out(node, leads[end++]);  // pointer and length too far apart
+    const bool some = std::ranges::any_of(targets, [](const Node* n) { return n != nullptr; });
+    if (!some) {
+      i = end;
+      continue;
+    }
+    for (const Node* target : targets) {
+      if (target != nullptr) write_status(*target, status_of(kWhyPointer));
     }
     const auto next = code_.label();
     code_.load(Size::k8, R::kR3, base);
@@ -131,7 +178,7 @@ void Writer::follow_clusters(Node& node, Dest base, Helper helper, const Shape& 
     const std::uint64_t span = end_of(leads[end - 1]) - begin;
     generator_.read(helper, *window, span, {next, nullptr});
     for (std::size_t k = i; k < end; ++k) {
-      if (!targets[k - i]) continue;
+      if (targets[k - i] == nullptr) continue;
       const Dest pointer = window->plus(leads[k].at - begin);
       const bool text = leads[k].kind == Lead::Kind::kStdString;
       const Dest length = text ? window->plus(leads[k].length_at - begin) : pointer;
@@ -140,9 +187,6 @@ void Writer::follow_clusters(Node& node, Dest base, Helper helper, const Shape& 
       follow(*targets[k - i], leads[k], pointer, length, depth);
     }
     code_.bind(next);
-    for (std::size_t k = i; k < end; ++k) {
-      if (targets[k - i]) node.follows.push_back({leads[k].at, std::move(targets[k - i])});
-    }
     i = end;
   }
 }
@@ -174,7 +218,6 @@ std::unique_ptr<Node> Writer::new_lead_node(const Lead& lead, const std::string&
   node->whys = {{ValueState::kUnreadable, name + " could not be read again"},
                 {ValueState::kUnreadable, name + " is null"},
                 {ValueState::kUnreadable, "the memory at " + name + " cannot be read"}};
-  ++leads_followed_;
   return node;
 }
 

@@ -1,6 +1,7 @@
 // Code that copies objects into the record, and what their pointers lead to.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +37,11 @@ class Writer {
   Writer(Code& code, Generator& generator, RecordSpace& space, const CaptureRequest& request)
       : code_(code), generator_(generator), space_(space), request_(request) {}
 
+  // Room for the text of a value that is a text itself, before what other values
+  // lead to may take it.
+  void make_room(Node& node, const Shape& shape);
+  // Says of each lead that it was not followed.
+  void leave_out(Node& node, const Shape& shape);
   // `size` bytes of the value are at `from` on the stack: copies those in no
   // hole and follows the leads. The node has its data already.
   void from_stack(Node& node, Dest from, const Shape& shape, std::uint32_t depth);
@@ -54,6 +60,8 @@ class Writer {
 
  private:
   [[nodiscard]] std::unique_ptr<Node> new_lead_node(const Lead& lead, const std::string& name);
+  [[nodiscard]] Node* target_of(Node& node, const Lead& lead);
+  void leave_out(Node& node, const Lead& lead);
   void follow(Node& node, const Lead& lead, Dest pointer, Dest length, std::uint32_t depth);
   void follow_text(Node& node, const Lead& lead, Dest pointer, Dest length, Code::Label done);
   void follow_record(Node& node, const Lead& lead, Dest pointer, std::uint32_t depth,
@@ -67,6 +75,7 @@ class Writer {
   RecordSpace& space_;
   const CaptureRequest& request_;
   std::size_t leads_followed_ = 0;
+  std::size_t texts_waiting_ = 0;  // have room, but no code yet
 };
 
 }  // namespace nohalt::capture

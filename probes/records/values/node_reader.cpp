@@ -249,8 +249,10 @@ Value NodeReader::read_pointer(const Node& node, const Type* type, std::uint64_t
   Value value = shell(type, Value::Kind::kPointer);
   value.bits = little_endian(node_bytes(node).subspan(at, 8));
   const Node* leads = follow(node, at);
-  if (leads == nullptr || value.bits == 0) return value;
-  if (leads->kind == Node::Kind::kText) {
+  const bool to_text = leads != nullptr && language::is_byte_char(leads->type);
+  // A null pointer leads nowhere; as a text it is one that cannot be read.
+  if (leads == nullptr || (value.bits == 0 && !to_text)) return value;
+  if (to_text) {
     value.target.push_back(read_text(*leads));
     value.state = value.target[0].state;
     value.why = value.target[0].why;

@@ -72,7 +72,7 @@ std::string why_not(const Value& value) {
 
 std::string pointer(const Value& value) {
   std::string text = fmt::format("{:#x}", value.bits);
-  if (!value.target.empty()) text += " " + to_text(value.target[0]);
+  if (!value.target.empty() && value.bits != 0) text += " " + to_text(value.target[0]);
   return text;
 }
 

@@ -296,6 +296,40 @@ TEST_P(CaptureTest, reads_neighbours_behind_one_pointer_at_once) {
   EXPECT_EQ(values::to_message_text(shown[3].value), "tagged");
 }
 
+TEST_P(CaptureTest, says_of_a_null_text_that_it_cannot_be_read) {
+  const Value name = captured("global_node.name");
+  EXPECT_EQ(name.state, ValueState::kUnreadable);
+  EXPECT_EQ(name.why, "global_node.name is null");
+  EXPECT_EQ(values::to_message_text(name), "<unreadable: global_node.name is null>");
+  const Value next = captured("global_node.next");  // is no text: null is its value
+  EXPECT_EQ(next.state, ValueState::kExact);
+  EXPECT_EQ(values::to_text(next), "0x0");
+}
+
+TEST_P(CaptureTest, reads_a_text_that_is_named_whatever_else_fills_the_record) {
+  std::vector<language::BoundPtr> bound;
+  for (int i = 0; i < 40; ++i) bound.push_back(*bind_expression("n", stopped_.scope(), {}));
+  bound.push_back(*bind_expression("n->name", stopped_.scope(), {}));
+  const auto built = build_capture({bound, nullptr, {}, stopped_.bias(), {}});
+  ASSERT_TRUE(built) << built.error().message;
+  run_ = stopped_.run(built->program);
+  const auto shown = values::decode(built->layout, run_.body, {});
+  EXPECT_EQ(values::to_message_text(shown.back().value), "alice");
+}
+
+TEST_P(CaptureTest, says_of_a_text_for_which_there_is_no_room_that_it_was_not_followed) {
+  const CaptureLimits limits{.record_bytes = 300};
+  std::vector<language::BoundPtr> bound;
+  for (int i = 0; i < 2; ++i) bound.push_back(*bind_expression("n->name", stopped_.scope(), {}));
+  const auto built = build_capture({bound, nullptr, limits, stopped_.bias(), {}});
+  ASSERT_TRUE(built) << built.error().message;
+  run_ = stopped_.run(built->program);
+  const auto shown = values::decode(built->layout, run_.body, {});
+  EXPECT_EQ(values::to_message_text(shown[0].value), "alice");
+  EXPECT_EQ(shown[1].value.state, ValueState::kUnavailable);
+  EXPECT_FALSE(shown[1].value.why.empty());
+}
+
 TEST_P(CaptureTest, captures_every_local_at_once) {
   std::vector<language::BoundPtr> bound;
   for (const auto& local : stopped_.scope().locals())
