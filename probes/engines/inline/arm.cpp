@@ -6,40 +6,25 @@
 //   the gate opens when the tool's pump turns the probes on.
 // A failure unwinds what was done; a killed tool leaves dormant code that any
 // later run finds by the names of its mappings.
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
-#include <cstring>
-#include <map>
 
 #include "policy/audit/digest.h"
-#include "probes/engines/inline/code_image.h"
 #include "probes/engines/inline/fault_handlers.h"
 #include "probes/engines/inline/found_runs.h"
 #include "probes/engines/inline/inline_run.h"
-#include "probes/engines/inline/pages/region.h"
+#include "probes/engines/inline/install.h"
 #include "probes/engines/inline/pages/room.h"
 #include "probes/engines/inline/tsc_allowed.h"
 #include "probes/target/attachable.h"
-#include "probes/target/drain.h"
 #include "probes/target/remote_thread.h"
 #include "probes/target/target_lock.h"
-#include "probes/target/thread_numbers.h"
 
 namespace nohalt::engines {
 
 namespace {
 
-using inline_pages::Region;
-using inline_pages::RegionMapper;
 using target::RemoteThread;
-
-// Where glibc 2.4 and later on x86-64 keep the thread's id, from fs:0 (struct
-// pthread, field tid). Believed only where a thread proves it.
-constexpr std::uint32_t kGlibcTidOffset = 720;
-constexpr std::chrono::milliseconds kDrainPatience{2000};
 
 std::unexpected<Error> target_changed() {
   return fail(ErrorCode::kDenied, "target-changed",
@@ -116,174 +101,6 @@ Status check_demand(const target::Process& process, const target::Maps& maps,
   return inline_pages::check_room(process, maps, demand);
 }
 
-// The offset of the thread id in the C library's control block, where the
-// borrowed thread proves it; else 0.
-Result<std::uint32_t> prove_tid_offset(RemoteThread& thread) {
-  constexpr std::uint64_t kArchGetFs = 0x1003;
-  NOHALT_TRY(const RuntimeAddress answer, thread.put_text(""));
-  NOHALT_TRY([[maybe_unused]] const std::uint64_t done,
-             thread.call("arch_prctl", SYS_arch_prctl, {kArchGetFs, answer.value, 0, 0, 0, 0}));
-  NOHALT_TRY(const auto base, thread.memory().read_value<std::uint64_t>(answer));
-  const auto tid = thread.memory().read_value<std::int32_t>({base + kGlibcTidOffset});
-  const auto self = thread.memory().read_value<std::uint64_t>({base + 16});
-  if (!tid || !self || *self != base) return 0;
-  target::ThreadNumbers threads(thread.process().pid(), thread.process().facts().namespace_pid);
-  return threads.to_tool(*tid) != 0 ? kGlibcTidOffset : 0;
-}
-
-void write_claims(const records::ControlRegion& region, const target::Process& process,
-                  const RunPlaces& places, const CodeImage& image) {
-  runtime::ControlPage& control = region.control();
-  control.tool_pid = ::getpid();
-  control.tool_start_time = own_start_time();
-  control.target_pid = process.pid();
-  control.target_start_time = process.identity().start_time;
-  control.gate_address = places.gate.value;
-  for (std::size_t i = 0; i < places.pages.size(); ++i)
-    control.pages[i] = {places.pages[i].value, places.slots[i].value};
-  for (std::size_t i = 0; i < places.chunks.size(); ++i)
-    control.code[i] = {places.chunks[i].begin.value, places.chunks[i].end.value};
-  for (std::size_t i = 0; i < image.patches.size(); ++i)
-    control.site_addresses[i] = image.patches[i].address.value;
-  control.page_count = static_cast<std::uint32_t>(places.pages.size());
-  control.code_count = static_cast<std::uint32_t>(places.chunks.size());
-}
-
-// The page with all jumps of this run that lie on it.
-inline_pages::PageBytes patched_page(const inline_pages::FilePage& original,
-                                     std::span<const SitePatch> patches) {
-  inline_pages::PageBytes bytes = original.bytes;
-  for (const SitePatch& patch : patches) {
-    if (page_floor(patch.address.value) != original.page.value) continue;
-    std::memcpy(bytes.data() + (patch.address - original.page), patch.bytes.data(),
-                patch.bytes.size());
-  }
-  return bytes;
-}
-
-// Swaps pages in one by one and takes back those that are in when it goes
-// without having been kept.
-class Swaps {
- public:
-  explicit Swaps(RemoteThread& thread) : thread_(thread) {}
-  Swaps(const Swaps&) = delete;
-  Swaps& operator=(const Swaps&) = delete;
-  ~Swaps() { static_cast<void>(undo()); }
-
-  // False where a page could not be put back: it still leads into the code.
-  bool undo() {
-    bool all_out = true;
-    for (const inline_pages::SwappedPage& page : std::exchange(pages_, {}))
-      all_out = inline_pages::swap_out(thread_, page).has_value() && all_out;
-    return all_out;
-  }
-
-  Status add(const inline_pages::FilePage& original, RuntimeAddress slot,
-             const inline_pages::PageBytes& changed) {
-    NOHALT_TRY(auto page, inline_pages::swap_in(thread_, original, slot, changed));
-    pages_.push_back(std::move(page));
-    return {};
-  }
-  std::vector<inline_pages::SwappedPage> keep() { return std::exchange(pages_, {}); }
-
- private:
-  RemoteThread& thread_;
-  std::vector<inline_pages::SwappedPage> pages_;
-};
-
-// What goes where, decided before anything is touched.
-struct Plan {
-  const TargetView& view;
-  const RunPlaces& places;
-  std::span<const CodeSite> sites;
-  const records::RunLayout& layout;
-};
-
-// All that happens in the target, once it is known what and where.
-class Installer {
- public:
-  Installer(RemoteThread& thread, const Plan& plan)
-      : thread_(thread),
-        view_(plan.view),
-        places_(plan.places),
-        sites_(plan.sites),
-        layout_(plan.layout) {}
-
-  Result<InstalledRun> install() {
-    NOHALT_TRY(target::Memory memory, target::Memory::open(thread_.process().pid()));
-    RegionMapper mapper(thread_);
-    NOHALT_TRY(Region control, mapper.map_control(runtime::kControlName, places_.control));
-    NOHALT_CHECK(records::ControlRegion::prepare(control.file().get(), layout_));
-    NOHALT_TRY(auto shared, records::ControlRegion::map(control.file().get(), layout_));
-    NOHALT_TRY(const CodeImage image, build());
-    write_claims(shared, thread_.process(), places_, image);
-    NOHALT_TRY(Region gate, mapper.map_gate(places_.gate));
-    std::vector<Region> code;
-    for (const CodeChunk& chunk : image.chunks) {
-      NOHALT_TRY(Region region, mapper.map_code(runtime::kCodeName, chunk.range, chunk.bytes));
-      code.push_back(std::move(region));
-    }
-    Swaps swaps(thread_);
-    if (const Status live = go_live(swaps, image); !live) {
-      if (!swaps.undo() || !has_drained()) {
-        control.keep();
-        gate.keep();
-        for (Region& region : code) region.keep();
-      }
-      return std::unexpected(live.error());
-    }
-    control.keep();
-    gate.keep();
-    for (Region& region : code) region.keep();
-    return InstalledRun{.memory = std::move(memory),
-                        .region = std::move(shared),
-                        .places = places_,
-                        .addresses = addresses(image),
-                        .pages = swaps.keep(),
-                        .id = {},
-                        .before = {},
-                        .holds = {}};
-  }
-
- private:
-  // From the first swap on, threads come into the code.
-  Status go_live(Swaps& swaps, const CodeImage& image) {
-    for (std::size_t i = 0; i < places_.pages.size(); ++i) {
-      NOHALT_TRY(const auto original, inline_pages::prove_file_page(
-                                          thread_.process(), thread_.memory(), places_.pages[i]));
-      NOHALT_CHECK(swaps.add(original, places_.slots[i], patched_page(original, image.patches)));
-    }
-    constexpr std::uint32_t kOpen = 1;
-    return thread_.memory().write(places_.gate, std::as_bytes(std::span(&kOpen, 1)));
-  }
-
-  // Where it cannot be shown that everyone has left, the code stays, dormant and
-  // named, for a sweep.
-  bool has_drained() {
-    const auto empty = target::wait_until_left(thread_, places_.chunks, kDrainPatience);
-    return empty && *empty;
-  }
-
-  Result<CodeImage> build() {
-    TargetConstants constants;
-    constants.own_pid = thread_.process().facts().namespace_pid;
-    NOHALT_TRY(constants.tid_offset, prove_tid_offset(thread_));
-    return build_code(view_, places_, sites_, layout_, constants);
-  }
-
-  static std::vector<RuntimeAddress> addresses(const CodeImage& image) {
-    std::vector<RuntimeAddress> addresses;
-    for (const SitePatch& patch : image.patches) addresses.push_back(patch.address);
-    return addresses;
-  }
-
-  RemoteThread& thread_;
-  const TargetView& view_;
-  const RunPlaces& places_;
-  std::span<const CodeSite> sites_;
-  const records::RunLayout& layout_;
-};
-
 bool relies_on_one_shot_handler(std::span<const CodeSite> sites) {
   return std::any_of(sites.begin(), sites.end(), [](const CodeSite& site) {
     return site.chosen.plan.relies_on_one_shot_fault_handler;
@@ -291,12 +108,12 @@ bool relies_on_one_shot_handler(std::span<const CodeSite> sites) {
 }
 
 // The last looks, now that the process cannot become another unseen, and the work.
-Result<InstalledRun> install(RemoteThread& thread, const policy::Grant& grant, const RunToArm& run,
-                             const Plan& plan) {
+Result<InstalledRun> install_granted(RemoteThread& thread, const policy::Grant& grant,
+                                     const RunToArm& run, const InstallPlan& plan) {
   NOHALT_CHECK(check_grant(grant, thread.process(), run));
   NOHALT_CHECK(check_tsc_allowed(thread));
   if (relies_on_one_shot_handler(plan.sites)) NOHALT_CHECK(check_fault_handlers(thread));
-  NOHALT_TRY(InstalledRun installed, Installer(thread, plan).install());
+  NOHALT_TRY(InstalledRun installed, install(thread, plan));
   installed.before = plan.view.maps;
   return installed;
 }
@@ -325,7 +142,7 @@ Result<std::unique_ptr<ArmedRun>> arm_once(const policy::Grant& grant,
   NOHALT_CHECK(check_grant(grant, process, run));
 
   NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock));
-  auto installed = install(thread, grant, run, {view, places, sites, layout});
+  auto installed = install_granted(thread, grant, run, {view, places, sites, layout});
   const Status finished = thread.finish();
   holds.add(thread.holds());
   if (!installed) return std::unexpected(std::move(installed).error());
