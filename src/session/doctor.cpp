@@ -1,6 +1,8 @@
 // `nohalt doctor`: what works on this machine, and what to do about the rest.
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "policy/access/authority.h"
 #include "policy/audit/trail.h"
 #include "src/output/talk.h"
@@ -73,8 +75,12 @@ int run_doctor(const DoctorCommand& command) {
        check_binding(caller), check_debug_folders(command.common)});
   const bool json = command.common.format == Format::kJson;
   const bool colour = command.common.output_file.empty() && output::stdout_takes_colour();
-  return write_answer(command.common,
-                      json ? output::checks_json(checks) : output::checks_text(checks, colour));
+  const int written = write_answer(
+      command.common, json ? output::checks_json(checks) : output::checks_text(checks, colour));
+  const bool failed = std::any_of(checks.begin(), checks.end(), [](const Check& check) {
+    return check.result == CheckResult::kFail;
+  });
+  return failed ? exit_status(ErrorCode::kRefused) : written;
 }
 
 }  // namespace nohalt::session

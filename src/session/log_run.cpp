@@ -2,12 +2,14 @@
 // status_of.
 #include "src/session/log_run.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <numeric>
 #include <random>
 
+#include "src/base/escape.h"
 #include "src/base/time_text.h"
 #include "src/session/armed_probe.h"
 #include "src/session/service_identity.h"
@@ -121,8 +123,24 @@ Status LogRun::arm() {
   sites_ = index_sites(probes_);
   maker_.emplace(command_.pid, id_, probes_);
   for (const std::string& note : decision_->notes) notice("limit-lowered", note);
+  say_armed();
   warn_of_missed_sites();
   return {};
+}
+
+// So that nobody waits for a message without knowing whether the probe is on.
+void LogRun::say_armed() {
+  const auto lease =
+      std::chrono::duration_cast<std::chrono::seconds>(decision_->grant.limits().lease);
+  for (std::size_t i = 0; i < probes_.size(); ++i) {
+    const auto places = std::count_if(sites_.begin(), sites_.end(), [&](const SiteIndex& site) {
+      return site.probe_number == i;
+    });
+    talk_.say(
+        fmt::format("nohalt: armed {} in {} place{} of pid {}, at most {}/s; off by itself in {}\n",
+                    make_printable(probes_[i].spec.location), places, places == 1 ? "" : "s",
+                    command_.pid, decision_->probe_limits[i].hits_per_second, lease));
+  }
 }
 
 void LogRun::warn_of_missed_sites() {

@@ -53,6 +53,7 @@ class LogRun {
   [[nodiscard]] output::Counters total() const;
   [[nodiscard]] policy::Event event(policy::EventKind kind) const;
   [[nodiscard]] Status record_end(const Ending& ending, const output::Receipt& receipt);
+  void say_armed();
   void warn_of_missed_sites();
   void notice(const std::string& reason, const std::string& message);
   void write_hit(const engines::RawRecord& record);

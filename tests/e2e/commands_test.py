@@ -42,6 +42,11 @@ class Commands(harness.TestCase):
         self.assertEqual(outcome.status, DONE, outcome)
         self.assertIn("ptrace", outcome.out.lower())
 
+    def test_doctor_fails_where_probing_would(self):
+        outcome = harness.run("doctor", "--policy", "/nonexistent.yaml")
+        self.assertEqual(outcome.status, REFUSED, outcome)
+        self.assertIn("/nonexistent.yaml", outcome.out)
+
     def test_sweep_with_nothing_to_sweep_is_success(self):
         self.assertEqual(harness.run("sweep").status, DONE)
 

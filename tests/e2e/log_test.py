@@ -130,6 +130,7 @@ class Log(harness.TestCase):
                 self.assertRegex(line, r"job \d+$")
                 self.assertNotIn("\x1b", line)
             self.assertRegex(outcome.err, re.compile("hits", re.I))
+            self.assertIn(f"armed {PLACE} in 1 place of pid {target.pid}, at most 10/s", outcome.err)
 
     def test_the_receipt_tells_the_hold_and_proves_the_removal(self):
         with harness.Target("service", 8, 100) as target:
