@@ -1,4 +1,10 @@
-"""Nanoseconds a hit: nohalt and its peers on the same line of the same program."""
+"""Nanoseconds a hit: nohalt and its peers on the same line of the same program.
+
+Each tool has a process of that program to itself. All are set up first and then
+measured in turn, round after round, so that a figure and the in-source capture
+that it is compared with are of the same moment. The cost of a hit is what a call
+takes above the same call without any tool.
+"""
 
 import contextlib
 import json
@@ -9,89 +15,99 @@ import tempfile
 import time
 
 import harness
+from figures import MISSING, spread, table
+from started import Asked, machine, running, start
 
 SOURCE = "tests/bench/peers/hit_target.cpp"
 PLACE = f"hit_target.cpp:{harness.line_of(SOURCE, 'the probed line')}"
 PROGRAM = os.path.join(harness.BUILD, "bench_hit_target")
 EMPTY, IN_SOURCE = "the call alone", "in-source capture by hand"
+SCALARS, FALSE, STRING = (f"nohalt inline, {what}" for what in (
+    "three scalars", "condition false", "one string through a pointer"))
+AIMS = {SCALARS: "1.3 in-source", FALSE: "20 ns, or 0.5 of three scalars",
+        STRING: "one system call"}
+ROUNDS, SECONDS = 15, 75  # under each load, at most
+QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
-class HitTarget:
-    def __init__(self):
-        self.process = harness.popen([PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                     text=True, bufsize=1)
-        self.pid = self.process.pid
-        assert self.process.stdout.readline() == "ready\n"
+class HitTarget(Asked):
+    def __init__(self, program=PROGRAM):
+        super().__init__(program)
+        self.calls = 0
 
-    def measure(self, kind="plain", burst=128, rounds=200, pause_us=20_000):
-        """(median, 10th, 90th percentile) of nanoseconds a call."""
-        self.process.stdin.write(f"{kind} {burst} {rounds} {pause_us}\n")
-        return tuple(float(word) for word in self.process.stdout.readline().split())
+    def measure(self, kind="plain", burst=128, rounds=16, pause_us=20_000):
+        """The median of nanoseconds a call."""
+        self.calls += burst * rounds
+        return float(self.ask(f"{kind} {burst} {rounds} {pause_us}").split()[0])
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        harness.end(self.process)
+    def wait_until_slower(self, nanoseconds, seconds=30):
+        """A peer is armed when a call costs what only its hit can cost."""
+        harness.wait_for(lambda: self.measure(burst=1, rounds=3, pause_us=1000) > nanoseconds,
+                         "the peer to be armed", seconds, every=0.2)
 
 
+@contextlib.contextmanager
+def by_itself(kind):
+    with HitTarget() as target:
+        yield lambda: target.measure(kind)
+
+
+@contextlib.contextmanager
 def nohalt(message, *options):
     with HitTarget() as target, tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "records")
         with harness.Logging(target.pid, PLACE, message, "-o", path, *harness.UNLIMITED,
                              *options) as log:
             log.wait_armed()
-            time.sleep(0.3)
-            result = target.measure()
+            yield target.measure
             outcome = log.stop()
         if outcome.status not in (harness.DONE, harness.NO_HIT):
             raise AssertionError(outcome)
         with open(path) as file:
             receipt = json.loads(file.read().splitlines()[-1])
-        if receipt["dropped"] or receipt["suppressed"] or receipt["hits"] < 128 * 200:
-            raise AssertionError(f"not every hit was recorded: {receipt}")
-        return result
+        check_all_recorded(receipt, target.calls)
 
 
+def check_all_recorded(receipt, calls):
+    """A hit that is dropped is cheap: a share of them too large would flatter."""
+    lost = receipt["dropped"] + receipt["suppressed"]
+    if receipt["hits"] < calls or lost > calls / 100:
+        raise AssertionError(f"not every hit was recorded: {receipt}")
+
+
+@contextlib.contextmanager
 def kernel_uprobe(action):
+    """On a copy of the program: such a probe is in every process of a file."""
     symbols = subprocess.check_output(["nm", PROGRAM], text=True)
     symbol = next(line.split()[2] for line in symbols.splitlines() if "5plainE" in line)
-    program = f"uprobe:{PROGRAM}:{symbol} {{ {action} }}"
-    with HitTarget() as target:
-        tracer = harness.popen(["bpftrace", "-p", str(target.pid), "-o", "/dev/null", "-e", program],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            wait_until_slower(target, 500)
-            return target.measure()
-        finally:
-            harness.end(tracer)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = shutil.copy(PROGRAM, folder)
+        script = f"uprobe:{copy}:{symbol} {{ {action} }}"
+        with HitTarget(copy) as target, running(["bpftrace", "-o", "/dev/null", "-e", script],
+                                                **QUIET):
+            target.wait_until_slower(500)
+            yield target.measure
 
 
-def wait_until_slower(target, nanoseconds, seconds=30):
-    """A peer is armed when a call costs what only its hit can cost."""
-    harness.wait_for(lambda: target.measure(burst=1, rounds=3, pause_us=1000)[0] > nanoseconds,
-                     "the peer to be armed", seconds, every=0.2)
-
-
-def lldb(*options):
+@contextlib.contextmanager
+def lldb():
     name, line = PLACE.split(":")
     with HitTarget() as target:
-        # Ended by ending its target: killed by itself it would leave its breakpoint.
-        debugger = harness.popen(
+        debugger = start(
             ["lldb-19", "--no-lldbinit", "-b", "-p", str(target.pid), "-o",
-             f"breakpoint set -f {name} -l {line} --auto-continue true " + " ".join(options), "-o",
-             "continue"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
+             f"breakpoint set -f {name} -l {line} --auto-continue true", "-o", "continue"], **QUIET)
         try:
-            wait_until_slower(target, 20_000)
-            return target.measure(burst=20, rounds=10, pause_us=1000)
+            target.wait_until_slower(20_000)
+            yield lambda: target.measure(burst=20, rounds=5, pause_us=1000)
         finally:
+            # Its target's end ends it; killed first it would leave its breakpoint.
             harness.end(target.process)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 debugger.wait(10)
             harness.end(debugger)
 
 
+@contextlib.contextmanager
 def lttng():
     """A user-space trace session of this run's own, in a private home."""
     home = tempfile.mkdtemp(prefix="nohalt-lttng-")
@@ -99,92 +115,124 @@ def lttng():
     session = f"nohalt-bench-{os.getpid()}"
 
     def command(*words):
-        subprocess.run(["lttng", "--quiet", *words], env=environment, check=True, timeout=30,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return subprocess.run(["lttng", *words], env=environment, check=True, timeout=30, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
 
-    daemon = harness.popen(["lttng-sessiond", "--no-kernel", "--quiet"], env=environment,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def succeeds(*words):
+        with contextlib.suppress(subprocess.CalledProcessError):
+            return command(*words)
+
     try:
-        harness.wait_for(lambda: subprocess.run(
-            ["lttng", "list"], env=environment, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL).returncode == 0, "lttng's daemon", 20, every=0.2)
-        command("create", session, "-o", os.path.join(home, "trace"))
-        command("enable-event", "--userspace", "nohalt_bench:hit", "-s", session)
-        command("start", session)
-        with HitTarget() as target:
-            wait_until_registered(target, environment)
-            result = target.measure("lttng")
-        command("stop", session)
-        listing = subprocess.run(["du", "-sb", os.path.join(home, "trace")], capture_output=True,
-                                 text=True, check=True)
-        if int(listing.stdout.split()[0]) < 128 * 200 * 24:
-            raise AssertionError("lttng recorded less than it was given")
-        command("destroy", session)
-        return result
+        with running(["lttng-sessiond", "--no-kernel", "--quiet"], 20, env=environment, **QUIET):
+            harness.wait_for(lambda: succeeds("list") is not None, "lttng's daemon", 20, every=0.2)
+            command("create", session, "-o", os.path.join(home, "trace"))
+            command("enable-event", "--userspace", "nohalt_bench:hit", "-s", session)
+            command("start", session)
+            with HitTarget() as target:
+                harness.wait_for(
+                    lambda: f"PID: {target.pid} " in (succeeds("list", "--userspace") or ""),
+                    "the target to register with lttng", 20, every=0.2)
+                yield lambda: target.measure("lttng")
+            command("stop", session)
+            check_size(os.path.join(home, "trace"), target.calls)
+            command("destroy", session)
     finally:
-        daemon.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            daemon.wait(20)
-        harness.end(daemon)
         shutil.rmtree(home, ignore_errors=True)
 
 
-def wait_until_registered(target, environment):
-    def registered():
-        listing = subprocess.run(["lttng", "list", "--userspace"], env=environment,
-                                 capture_output=True, text=True)
-        return f"PID: {target.pid} " in listing.stdout
-    harness.wait_for(registered, "the target to register with lttng", 20, every=0.2)
+def check_size(trace, calls):
+    words_of_an_event = 3 * 8
+    listing = subprocess.run(["du", "-sb", trace], capture_output=True, text=True, check=True)
+    if int(listing.stdout.split()[0]) < calls * words_of_an_event:
+        raise AssertionError("lttng recorded less than it was given")
 
 
-def plain(kind):
-    with HitTarget() as target:
-        return target.measure(kind)
-
-
-def measure_all(with_nohalt):
-    """{what: (median, p10, p90)}; a peer that cannot run is left out, and said."""
-    rows = {EMPTY: lambda: plain("plain"), IN_SOURCE: lambda: plain("source")}
+def rows_of(with_nohalt):
+    rows = {EMPTY: lambda: by_itself("plain"), IN_SOURCE: lambda: by_itself("source")}
     if with_nohalt:
         rows |= {
-            "nohalt inline, three scalars": lambda: nohalt("{first} {second} {third}"),
-            "nohalt inline, condition false": lambda: nohalt("{first}", "--if", "first < 0"),
-            "nohalt inline, one string": lambda: nohalt("{text}"),
+            SCALARS: lambda: nohalt("{first} {second} {third}"),
+            FALSE: lambda: nohalt("{first}", "--if", "first < 0"),
+            STRING: lambda: nohalt("{text}"),
         }
-    rows |= {
+    return rows | {
         "LTTng-UST static tracepoint": lttng,
-        "kernel uprobe, values into a map": lambda: kernel_uprobe(
+        "kernel uprobe (bpftrace), values into a map": lambda: kernel_uprobe(
             "@first = arg0; @second = arg1; @third = arg0 * arg1;"),
-        "kernel uprobe, the values printed": lambda: kernel_uprobe(
+        "kernel uprobe (bpftrace), values printed": lambda: kernel_uprobe(
             r'printf("%d %d %d\n", arg0, arg1, arg0 * arg1);'),
         "LLDB breakpoint, auto-continue": lldb,
-        "LLDB, the three values printed": lambda: lldb('-C "frame variable first second third"'),
     }
-    results = {}
-    for name, row in rows.items():
+
+
+class Bench:
+    """Every tool set up on a target of its own, to be measured in turn."""
+
+    def __init__(self, with_nohalt):
+        self.missing, self._measures, self._stacks = {}, {}, {}
+        for name, row in rows_of(with_nohalt).items():
+            stack = contextlib.ExitStack()
+            with self._noting(name):
+                self._measures[name] = stack.enter_context(row())
+                self._stacks[name] = stack
+
+    @contextlib.contextmanager
+    def _noting(self, name):
+        """A tool that is not there, or fails, is named and left out."""
         try:
-            results[name] = row()
+            yield
         except (AssertionError, OSError, subprocess.SubprocessError) as error:
-            print(f"not measured: {name}: {error}", flush=True)
-    return results
+            self.missing[name] = str(error)
+
+    def rounds(self):
+        """{what: [nanoseconds a call, of each round]}"""
+        columns = {name: [] for name in self._measures}
+        deadline = time.monotonic() + SECONDS
+        for _ in range(ROUNDS):
+            if time.monotonic() > deadline:
+                break
+            for name, measure in self._measures.items():
+                columns[name].append(measure())
+        return columns
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        for name, stack in self._stacks.items():
+            with self._noting(name):
+                stack.close()
 
 
-def show(results):
-    """Costs are shown above the call alone, and as multiples of the in-source capture."""
-    print("nanoseconds a hit, above the call itself: median (10th to 90th percentile)\n")
-    print(f"| {'what':34} | {'idle':>30} | {'loaded':>30} | x in-source, idle | loaded |")
-    print("| --- | ---: | ---: | ---: | ---: |")
-    names = dict.fromkeys(name for column in results.values() for name in column)
-    for name in names:
-        cells, ratios = [], []
-        for column in results.values():
-            empty, source = column[EMPTY][0], column[IN_SOURCE][0]
-            if name not in column:
-                cells.append("not measured")
-                ratios.append("")
-                continue
-            median, low, high = (value - (0 if name == EMPTY else empty) for value in column[name])
-            cells.append(f"{median:,.1f} ({low:,.1f} to {high:,.1f})")
-            ratios.append("" if name == EMPTY else f"{median / (source - empty):,.2f}")
-        print(f"| {name:34} | {cells[0]:>30} | {cells[1]:>30} | {ratios[0]:>17} | {ratios[1]:>6} |")
-    print(flush=True)
+def run(with_nohalt):
+    columns = {}
+    with Bench(with_nohalt) as bench:
+        for load in ("idle", "loaded"):
+            with machine(load == "loaded"):
+                columns[load] = bench.rounds()
+    show(columns, bench.missing)
+
+
+def cells_of(column, name):
+    """Of one row under one load: the cost, and its ratio to the in-source capture."""
+    above = [value - empty for value, empty in zip(column[name], column[EMPTY])]
+    if name == EMPTY:
+        return [spread(column[name]), ""]
+    sources = [value - empty for value, empty in zip(column[IN_SOURCE], column[EMPTY])]
+    digits = 1 if name.startswith(("nohalt", "in-source")) else 0
+    ratios = [value / source for value, source in zip(above, sources)]
+    return [spread(above, digits), spread(ratios, 2 if digits else 0)]
+
+
+def show(columns, missing):
+    print(f"Nanoseconds a hit, and its ratio to the in-source capture of the same round: median "
+          f"(10th to 90th percentile) of {len(columns['idle'][EMPTY])} and "
+          f"{len(columns['loaded'][EMPTY])} rounds.\n")
+    heads = ["what", "aim, at most", "idle, ns", "ratio", "loaded, ns", "ratio"]
+    rows = [[name, AIMS.get(name, ""), *cells_of(columns["idle"], name),
+             *cells_of(columns["loaded"], name)] for name in columns["idle"]]
+    rows += [[name, "", MISSING, "", MISSING, ""] for name in missing
+             if name not in columns["idle"]]
+    print(table(heads, rows, left=2))
+    for name, why in missing.items():
+        print(f"{name}: {MISSING} or not to be trusted: {why}\n")

@@ -1,9 +1,14 @@
 """How long arming holds a thread of the target: nohalt beside debuggers that
 attach and detach, at several numbers of threads.
 
-Two witnesses. The kernel: its scheduler's events tell when a thread of the
-target stops as a traced one and when it is woken again (bpftrace). And the
-target: one thread of it spins, and keeps the longest gap it saw.
+Three accounts of the same armings, which should agree:
+- the target's: the longest gap that one of its threads saw (hold_target.c), to
+  be compared with as long a time in which nobody came;
+- nohalt's: the longest hold in its receipt;
+- the kernel's: when any thread was stopped for a tracer, by the scheduler's
+  events (bpftrace). It alone sees threads that sleep through their hold. Stops
+  of a thread that follow each other closely are one hold: between them it did
+  its tracer's work.
 """
 
 import contextlib
@@ -13,19 +18,26 @@ import threading
 import time
 
 import harness
+from figures import MISSING, tail, table
+from started import Asked, machine, running
 
 SOURCE = "tests/bench/peers/hold_target.c"
-PLACE = f"hold_target.c:{harness.line_of(SOURCE, 'the probed line')}"
 PROGRAM = os.path.join(harness.BUILD, "bench_hold_target")
+PLACE = f"hold_target.c:{harness.line_of(SOURCE, 'the probed line')}"
 THREADS = (1, 10, 100, 1000)
+ONE_HOLD = 50_000  # microseconds between the stops of one hold, at most
 TRACED = 8  # prev_state of a thread that stops for its tracer
+# How often, and for how many seconds at most, each tool arms at each number of
+# threads and load.
+TIMES = {"nohalt": 40, "gdb": 4, "LLDB": 4}
+SECONDS = {"nohalt": 18, "gdb": 6, "LLDB": 6}
 
 WITNESS = """
 tracepoint:sched:sched_switch /(args->prev_state & %d) && pid == %d/ {
   @since[args->prev_pid] = nsecs;
 }
 tracepoint:sched:sched_waking /@since[args->pid]/ {
-  printf("%%d %%lld\\n", args->pid, nsecs - @since[args->pid]);
+  printf("%%d %%lld %%lld\\n", args->pid, @since[args->pid], nsecs);
   delete(@since[args->pid]);
 }
 BEGIN { printf("watching\\n"); }
@@ -33,37 +45,29 @@ END { clear(@since); }
 """
 
 
-class HoldTarget:
+class HoldTarget(Asked):
     def __init__(self, threads):
-        self.process = harness.popen([PROGRAM, str(threads)], stdin=subprocess.PIPE,
-                                     stdout=subprocess.PIPE, text=True, bufsize=1)
-        self.pid = self.process.pid
-        assert self.process.stdout.readline() == "ready\n"
+        super().__init__(PROGRAM, threads)
 
-    def ask(self, word):
-        self.process.stdin.write(word + "\n")
-        return self.process.stdout.readline().strip()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        harness.end(self.process)
+    def longest(self):
+        """(gap, lateness) since the reset, in microseconds."""
+        gap, late = self.ask("longest").split()
+        return int(gap) / 1000, int(late) / 1000
 
 
 class Witness:
-    """The kernel's account of the holds of one process's threads."""
+    """The kernel's account of the stops of one process's threads."""
 
-    def __init__(self, pid):
+    def __init__(self, pid, stack):
         self._threads = set(harness.tasks_of(pid))
-        self._holds, self._ready = [], threading.Event()
+        self._stops, self._ready = [], threading.Event()
         mount_tracefs()
-        self.process = harness.popen(["bpftrace", "-B", "line", "-e", WITNESS % (TRACED, pid)],
-                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                                     env={**os.environ, "BPFTRACE_MAP_KEYS_MAX": "65536"})
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        if not self._ready.wait(30):
+        self.process = stack.enter_context(running(
+            ["bpftrace", "-B", "line", "-e", WITNESS % (TRACED, pid)], stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True,
+            env={**os.environ, "BPFTRACE_MAP_KEYS_MAX": "65536"}))
+        threading.Thread(target=self._read, daemon=True).start()
+        if not self._ready.wait(20):
             raise AssertionError("bpftrace does not watch the scheduler here")
 
     def _read(self):
@@ -73,23 +77,26 @@ class Witness:
                 continue
             words = line.split()
             # A thread that came after the watch began is the tool's own helper.
-            if len(words) == 2 and words[0] in self._threads:
-                self._holds.append(int(words[1]) / 1000)
+            if len(words) == 3 and words[0] in self._threads:
+                self._stops.append((words[0], int(words[1]) / 1000, int(words[2]) / 1000))
 
     def take(self):
-        """The holds since the last call, in microseconds."""
-        time.sleep(0.3)  # the events are on their way
-        taken, self._holds = self._holds, []
-        return taken
+        """How long each hold since the last call was, in microseconds."""
+        time.sleep(0.1)  # the events are on their way
+        stops, self._stops = self._stops, []
+        return merged(stops)
 
-    def __enter__(self):
-        return self
 
-    def __exit__(self, *_):
-        self.process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(10)
-        harness.end(self.process)
+def merged(stops):
+    """Lengths of holds, of (thread, begin, end) of stops."""
+    holds, latest = [], {}
+    for thread, begin, end in sorted(stops, key=lambda stop: stop[1]):
+        if thread in latest and begin - holds[latest[thread]][1] < ONE_HOLD:
+            holds[latest[thread]][1] = end
+        else:
+            latest[thread] = len(holds)
+            holds.append([begin, end])
+    return [end - begin for begin, end in holds]
 
 
 def mount_tracefs():
@@ -98,67 +105,102 @@ def mount_tracefs():
 
 
 def by_nohalt(pid):
-    outcome = harness.run("log", "-p", pid, PLACE, "{number}", "--hits", "1", seconds=60)
+    """Gives the longest hold that the receipt tells, in microseconds."""
+    outcome = harness.run("log", "-p", pid, PLACE, "{number}", "--hits", "1", "--format", "json",
+                          seconds=30)
     if outcome.status != harness.DONE:
         raise AssertionError(outcome)
+    return outcome.records("receipt")[0]["holds"]["longest_ns"] / 1000
 
 
-def by_gdb(pid):
-    subprocess.run(["gdb", "-batch", "-nx", "-p", str(pid), "-ex", "detach"], check=True, timeout=120,
-                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def by_debugger(*command):
+    def attach(pid):
+        subprocess.run([*command, "-p", str(pid)], check=True, timeout=60, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return attach
 
 
-def by_lldb(pid):
-    subprocess.run(["lldb-19", "--no-lldbinit", "-b", "-p", str(pid), "-o", "detach"], check=True,
-                   timeout=120, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL)
+TOOLS = {"nohalt": by_nohalt,
+         "gdb": by_debugger("gdb", "-batch", "-nx", "-ex", "detach"),
+         "LLDB": by_debugger("lldb-19", "--no-lldbinit", "-b", "-o", "detach")}
 
 
-def measure(threads, attach, times):
-    """For each attach: (longest hold by the kernel, threads held, longest gap
-    by the target, the target's longest gap in as long a time of quiet), times
-    in microseconds."""
-    results = []
-    with HoldTarget(threads) as target, Witness(target.pid) as witness:
-        attach(target.pid)  # once before, so that files are in the page cache
-        witness.take()
-        for _ in range(times):
-            target.ask("reset")
-            begin = time.monotonic()
-            attach(target.pid)
-            took = time.monotonic() - begin
-            gap = float(target.ask("longest")) / 1000
+class Cell:
+    """What was seen of one tool at one number of threads under one load, in
+    microseconds, one number an arming."""
+
+    def __init__(self):
+        self.gaps, self.late, self.quiet_gaps, self.quiet_late = [], [], [], []
+        self.told, self.by_kernel, self.held, self.failure = [], [], [], None
+
+    def arm(self, attach, target, witness):
+        target.ask("reset")
+        begin = time.monotonic()
+        told = attach(target.pid)
+        took = time.monotonic() - begin
+        gap, late = target.longest()
+        self.gaps.append(gap)
+        self.late.append(late)
+        if told is not None:
+            self.told.append(told)
+        if witness is not None:
             holds = witness.take()
-            target.ask("reset")
-            time.sleep(took)
-            quiet = float(target.ask("longest")) / 1000
-            results.append((max(holds, default=0.0), len(holds), gap, quiet))
-    return results
+            self.by_kernel.append(max(holds, default=0.0))
+            self.held.append(len(holds))
+        target.ask("reset")
+        time.sleep(took)
+        gap, late = target.longest()
+        self.quiet_gaps.append(gap)
+        self.quiet_late.append(late)
 
 
-def measure_all(with_nohalt):
-    tools = {"gdb": (by_gdb, 3), "LLDB": (by_lldb, 3)}
-    if with_nohalt:
-        tools = {"nohalt": (by_nohalt, 20)} | tools
-    results = {}
-    for threads in THREADS:
-        for tool, (attach, times) in tools.items():
-            try:
-                results[tool, threads] = measure(threads, attach, times)
-            except (AssertionError, OSError, subprocess.SubprocessError) as error:
-                print(f"not measured: {tool} at {threads} threads: {error}", flush=True)
-    return results
+def measure(cells, threads, load, tools):
+    """Fills the cells of one number of threads and one load, the tools in turn."""
+    with contextlib.ExitStack() as stack:
+        target = stack.enter_context(HoldTarget(threads))
+        witness = None
+        with contextlib.suppress(AssertionError, OSError, subprocess.SubprocessError):
+            witness = Witness(target.pid, stack)
+        spent = dict.fromkeys(tools, 0.0)
+        for turn in range(max(TIMES.values())):
+            for tool in tools:
+                cell = cells.setdefault((tool, threads, load), Cell())
+                every = max(TIMES.values()) // TIMES[tool]
+                if turn % every or spent[tool] > SECONDS[tool] or cell.failure:
+                    continue
+                begin = time.monotonic()
+                try:
+                    cell.arm(TOOLS[tool], target, witness)
+                except (AssertionError, OSError, subprocess.SubprocessError) as error:
+                    cell.failure = str(error)
+                spent[tool] += time.monotonic() - begin
 
 
-def show(results):
-    print("longest hold of any thread while attaching or arming, microseconds\n")
-    print("| tool | threads | machine | median by the kernel | worst | threads held | "
-          "median gap in the target | the same without |")
-    print("| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |")
-    for load, column in results.items():
-        for (tool, threads), rows in column.items():
-            longest, held, gap, quiet = (sorted(row[i] for row in rows) for i in range(4))
-            middle = len(rows) // 2
-            print(f"| {tool} | {threads} | {load} | {longest[middle]:,.0f} | {longest[-1]:,.0f} | "
-                  f"{held[middle]} | {gap[middle]:,.0f} | {quiet[middle]:,.0f} |")
-    print(flush=True)
+def run(with_nohalt):
+    tools = [tool for tool in TOOLS if with_nohalt or tool != "nohalt"]
+    cells = {}
+    for load in ("idle", "loaded"):
+        with machine(load == "loaded"):
+            for threads in THREADS:
+                measure(cells, threads, load, tools)
+    show(cells)
+
+
+def show(cells):
+    print("The longest hold of any thread while arming and disarming (attaching and detaching), "
+          "microseconds: median / 99th percentile / worst.\n")
+    heads = ["tool", "threads", "machine", "armings", "longest hold, by the kernel",
+             "holds", "longest hold, by the receipt", "gap seen by a busy thread",
+             "the same, nobody there", "lateness of sleeping threads", "the same, nobody there"]
+    rows = []
+    for (tool, threads, load), cell in sorted(cells.items(), key=lambda item: (
+            list(TOOLS).index(item[0][0]), item[0][2], item[0][1])):
+        told = tail(cell.told) if tool == "nohalt" else ""
+        held = f"{sorted(cell.held)[len(cell.held) // 2]}" if cell.held else MISSING
+        sleepers = [tail(cell.late), tail(cell.quiet_late)] if threads > 1 else ["", ""]
+        rows.append([tool, threads, load, len(cell.gaps), tail(cell.by_kernel), held, told,
+                     tail(cell.gaps), tail(cell.quiet_gaps), *sleepers])
+    print(table(heads, rows))
+    for (tool, threads, load), cell in cells.items():
+        if cell.failure:
+            print(f"{tool} at {threads} threads, {load}: {cell.failure}\n")

@@ -1,8 +1,8 @@
 """Runs the comparisons and prints their tables (see tests/bench/run)."""
 
-import contextlib
 import os
 import platform
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "e2e"))
@@ -12,41 +12,25 @@ import hits
 import holds
 
 
-@contextlib.contextmanager
-def machine(loaded):
-    """With as many spinning processes as processors, or with none."""
-    spinners = []
-    if loaded:
-        spinners = [harness.popen(["sh", "-c", "while :; do :; done"]) for _ in range(os.cpu_count())]
-    try:
-        yield
-    finally:
-        for spinner in spinners:
-            harness.end(spinner)
-
-
 def describe_machine():
     model = next((line.split(":", 1)[1].strip() for line in harness.read("/proc/cpuinfo").splitlines()
                   if line.startswith("model name")), "unknown processor")
-    print(f"{model}, {os.cpu_count()} processors, Linux {platform.release()}\n", flush=True)
+    others = float(harness.read("/proc/loadavg").split()[0])
+    print(f"{model}, {os.cpu_count()} processors, Linux {platform.release()}; load {others:.1f} "
+          f"before the run.\n", flush=True)
 
 
 def main():
+    # So that what was started and set up is taken down on the way out.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
     words = sys.argv[1:]
     with_nohalt = "--without-nohalt" not in words
     describe_machine()
     if "holds" not in words:
-        results = {}
-        for loaded in (False, True):
-            with machine(loaded):
-                results["loaded" if loaded else "idle"] = hits.measure_all(with_nohalt)
-        hits.show(results)
+        hits.run(with_nohalt)
     if "hits" not in words:
-        results = {}
-        for loaded in (False, True):
-            with machine(loaded):
-                results["loaded" if loaded else "idle"] = holds.measure_all(with_nohalt)
-        holds.show(results)
+        holds.run(with_nohalt)
 
 
 if __name__ == "__main__":
