@@ -1,5 +1,5 @@
-"""What the comparison runs: programs that do the same each time they are told
-to go, so that two runs of one can be compared value by value."""
+"""What the comparison runs: programs that do some work each time they are told to
+go, and call a function at its end."""
 
 import os
 import re
@@ -10,7 +10,6 @@ import harness
 import redis
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-
 
 def statement_lines(program, source, first=1, last=1 << 30):
     """The lines of a source file that begin a statement, by the line table."""
@@ -25,14 +24,22 @@ def statement_lines(program, source, first=1, last=1 << 30):
 class Program:
     """One of the debuggees of this folder."""
 
-    def __init__(self, name, source, level):
+    end = "finished"
+    sample = 16  # lines
+
+    def __init__(self, source, level):
+        name = source.split(".")[0]
         self.title = f"{source} -O{level}"
-        self.source = source
+        self.source = os.path.join(HERE, source)
         self.path = os.path.join(harness.BUILD, f"values_{name}_O{level}")
         self.process = None
 
-    def lines(self):
-        return statement_lines(self.path, self.source)
+    def places(self):
+        """Those of the functions that do the work."""
+        lines = harness.read(self.source).splitlines()
+        last = next(i for i, line in enumerate(lines, 1) if "Called before the work" in line)
+        return [f"{os.path.basename(self.source)}:{line}"
+                for line in statement_lines(self.path, self.source, last=last)]
 
     def start(self):
         """A new process that waits to be told to go; gives its pid."""
@@ -55,54 +62,55 @@ class Program:
 class Redis:
     """Redis, told to go by a fixed list of commands."""
 
+    end = "pingCommand"
+    sample = 7
     RANGES = (("t_string.c", "void setGenericCommand(", 70), ("t_string.c", "void incrDecrCommand(", 40),
               ("t_hash.c", "void hsetCommand(", 30), ("t_list.c", "void pushGenericCommand(", 35))
 
-    def __init__(self, source, level):
-        self.source = source
+    def __init__(self, level):
         self.level = level
-        self.title = f"redis {source} -O{level}"
-        self.server = None
+        self.title = f"redis -O{level}"
+        self.server = self.client = None
         self.path = os.path.join(redis.build(f"-O{level}"), "redis-server")
 
-    def lines(self):
+    def places(self):
         found = []
-        path = os.path.join(os.path.dirname(self.path), self.source)
         for source, head, length in self.RANGES:
-            if source == self.source:
-                text = harness.read(path).splitlines()
-                first = next(i for i, line in enumerate(text, 1) if line.startswith(head))
-                found += statement_lines(self.path, source, first, first + length)
+            text = harness.read(os.path.join(os.path.dirname(self.path), source)).splitlines()
+            first = next(i for i, line in enumerate(text, 1) if line.startswith(head))
+            found += [f"{source}:{line}" for line in
+                      statement_lines(self.path, source, first, first + length)]
         return found
 
     def start(self):
         self.server = redis.Server(f"-O{self.level}", wrapper=("setarch", "-R"))
+        self.client = self.server.client(patience=60)
         return self.server.pid
 
     def go(self):
         threading.Thread(target=self._send, daemon=True).start()
 
     def _send(self):
-        client = self.server.client(patience=60)
+        call = self.client.call
         try:
-            for n in range(4):
-                client.call("SET", f"key-{n}", f"value-{n}")
-                client.call("SET", f"key-{n}", f"value-{n}-again", "EX", "1000")
-                client.call("INCRBY", "counter", 1000 + n)
-                client.call("HSET", f"hash-{n % 2}", f"field-{n}", f"text-{n}", "other", n)
-                client.call("LPUSH", "list", f"item-{n}", f"item-{n}-b")
+            call("FLUSHALL")
+            for n in range(3):
+                call("SET", f"key-{n}", f"value-{n}")
+                call("SET", f"key-{n}", f"value-{n}-again", "EX", "1000")
+                call("INCRBY", "counter", 1000 + n)
+                call("HSET", f"hash-{n % 2}", f"field-{n}", f"text-{n}", "other", n)
+                call("LPUSH", "list", f"item-{n}", f"item-{n}-b")
+            call("PING")
         except (ConnectionError, OSError):
             pass  # the process is ended once enough was seen
-        finally:
-            client.close()
 
     def stop(self):
         self.server.__exit__()
+        self.client.close()
 
 
 def all_debuggees():
     for level in (0, 1, 2):
-        yield Program("locals", "locals.c", level)
-        yield Program("objects", "objects.cpp", level)
-        for source in ("t_string.c", "t_hash.c", "t_list.c"):
-            yield Redis(source, level)
+        yield Program("locals.c", level)
+        yield Program("objects.cpp", level)
+        yield Redis(level)
