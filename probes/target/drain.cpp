@@ -1,8 +1,9 @@
-// Each thread is looked at until it was seen outside once (survey.h says what
-// that means). A thread that sleeps is looked at without a stop: its pc, stack
-// pointer and stack count only if it has had no processor time between the first
-// reading and the last. Only threads that compute all the time are stopped.
+// Each thread is looked at until it was seen outside once. A thread that sleeps
+// is looked at without a stop: its pc, stack pointer and stack count only if it
+// has had no processor time between the first reading and the last.
 #include "probes/target/drain.h"
+
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <iterator>
@@ -12,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "probes/target/sampler.h"
+#include "probes/target/stack_copy.h"
 #include "probes/target/survey.h"
 #include "probes/target/threads.h"
 #include "src/base/file.h"
@@ -19,6 +22,8 @@
 namespace nohalt::target {
 
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kBetweenLooks{2};
 // A thread that was never seen asleep in this time computes. One that was might
@@ -28,38 +33,45 @@ constexpr std::chrono::milliseconds kTimeToFallAsleep{100};
 constexpr std::chrono::milliseconds kTimeToSleepOn{1000};
 // However many threads there are, and however slowly they come by.
 constexpr std::chrono::milliseconds kLongest{15'000};
+// The session ends by itself when nothing is heard of for five seconds.
+constexpr std::chrono::milliseconds kSignOfLife{1000};
 
 // Processor time, waiting time and time slices of a thread; empty: not known.
 std::string running_times(pid_t pid, pid_t tid) {
   const auto text =
       read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/schedstat");
-  return text ? *text : "";
+  // What a kernel says that does not count.
+  constexpr std::string_view kNotCounted = "0 0 0\n";
+  return text && *text != kNotCounted ? *text : "";
 }
 
 class Drain {
  public:
-  Drain(RemoteThread& thread, std::span<const RuntimeRange> code) : thread_(thread), code_(code) {}
+  Drain(RemoteThread& thread, std::span<const RuntimeRange> code)
+      : thread_(thread), code_(code), sampler_(thread.process().pid(), code) {}
 
-  // Whoever is here now. A thread that is born later cannot get in.
+  // Whoever is here now. A thread that is born later cannot get in. A listing may
+  // pass one over when another ends meanwhile, hence more than one.
   Status begin() {
-    NOHALT_TRY(const auto threads, list_threads(thread_.process().pid()));
-    inside_.insert(threads.begin(), threads.end());
+    constexpr int kListings = 3;
+    for (int i = 0; i < kListings; ++i) {
+      NOHALT_TRY(const auto threads, list_threads(thread_.process().pid()));
+      inside_.insert(threads.begin(), threads.end());
+    }
     inside_.erase(thread_.helper());
     return {};
   }
 
-  // Whom a look may stop. Never a thread that sleeps at that moment.
-  enum class MayStop { kNobody, kWhoNeverSlept, kWhoIsAwake };
-
   // One look at all threads not yet seen outside; gives how many are left.
-  Result<std::size_t> look(MayStop may_stop) {
-    if (may_stop == MayStop::kWhoIsAwake) slept_.clear();
+  Result<std::size_t> look() {
+    asleep_.clear();
     std::erase_if(inside_, [&](pid_t tid) { return sleeps_outside(tid); });
-    if (may_stop == MayStop::kNobody) return inside_.size();
-    std::vector<pid_t> awake;
-    std::ranges::set_difference(inside_, slept_, std::back_inserter(awake));
+    slept_.insert(asleep_.begin(), asleep_.end());
+    if (sampler_.works()) sampler_.look(inside_);
+    const std::vector<pid_t> awake = whom_to_stop();
     for (std::size_t at = 0; at < awake.size(); at += kMostSurveyed)
       NOHALT_CHECK(ask(std::span(awake).subspan(at, std::min(kMostSurveyed, awake.size() - at))));
+    NOHALT_CHECK(show_life());
     return inside_.size();
   }
 
@@ -70,10 +82,24 @@ class Drain {
     const std::string before = running_times(pid, tid);
     const auto state = read_thread(pid, tid);
     if (!state) return true;
-    if (state->blocked) slept_.insert(tid);
+    if (state->blocked) asleep_.insert(tid);
     if (before.empty() || !state->blocked) return false;
     stack_.take(tid, state->blocked->program_counter, state->blocked->stack_pointer);
-    return running_times(pid, tid) == before && stack_.is_outside(code_);
+    return running_times(pid, tid) == before && stack_.where(code_) == Whereabouts::kOutside;
+  }
+
+  // Never a thread that sleeps at this moment, and nobody as long as there is
+  // another way.
+  [[nodiscard]] std::vector<pid_t> whom_to_stop() const {
+    const auto time = Clock::now() - began_;
+    const bool soon = time < kTimeToSleepOn;
+    if (time < kTimeToFallAsleep || (soon && sampler_.works())) return {};
+    const std::set<pid_t>& spared = soon ? slept_ : asleep_;
+    std::vector<pid_t> threads;
+    std::ranges::copy_if(inside_, std::back_inserter(threads), [&](pid_t tid) {
+      return !spared.contains(tid) && (!sampler_.works() || sampler_.unclear().contains(tid));
+    });
+    return threads;
   }
 
   Status ask(std::span<const pid_t> threads) {
@@ -88,17 +114,23 @@ class Drain {
     return {};
   }
 
+  Status show_life() {
+    if (Clock::now() - sign_of_life_ < kSignOfLife) return {};
+    sign_of_life_ = Clock::now();
+    NOHALT_CHECK(thread_.raw_call(SYS_getpid, {}));
+    return {};
+  }
+
   RemoteThread& thread_;
   std::span<const RuntimeRange> code_;
+  Sampler sampler_;
   StackCopy stack_;
+  Clock::time_point began_ = Clock::now();
+  Clock::time_point sign_of_life_ = began_;
   std::set<pid_t> inside_;  // not yet seen outside
+  std::set<pid_t> asleep_;  // seen asleep in this look
   std::set<pid_t> slept_;   // seen asleep since the text was restored
 };
-
-Drain::MayStop may_stop_after(std::chrono::steady_clock::duration time) {
-  if (time < kTimeToFallAsleep) return Drain::MayStop::kNobody;
-  return time < kTimeToSleepOn ? Drain::MayStop::kWhoNeverSlept : Drain::MayStop::kWhoIsAwake;
-}
 
 }  // namespace
 
@@ -108,14 +140,13 @@ Result<bool> wait_until_left(RemoteThread& thread, std::span<const RuntimeRange>
   if (code.size() > kMostSurveyed) return false;
   Drain drain(thread, code);
   NOHALT_CHECK(drain.begin());
-  const auto began = std::chrono::steady_clock::now();
+  const auto began = Clock::now();
   auto moved_on = began;
   std::size_t before = 0;
   while (true) {
-    NOHALT_TRY(const std::size_t left,
-               drain.look(may_stop_after(std::chrono::steady_clock::now() - began)));
+    NOHALT_TRY(const std::size_t left, drain.look());
     if (left == 0) return true;
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = Clock::now();
     if (std::exchange(before, left) != left) moved_on = now;
     if (now >= std::min(moved_on + patience, began + kLongest)) return false;
     std::this_thread::sleep_for(kBetweenLooks);

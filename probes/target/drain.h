@@ -2,11 +2,13 @@
 // will return to it.
 //
 // Nothing may lead into the ranges any more when this is called (the text was
-// restored before), so each thread has to be seen outside only once:
+// restored before), so each thread has to be seen outside only once, by its pc
+// and every word of its stack (stack_copy.h):
 // - a thread asleep in a system call shows its pc and stack pointer in /proc;
-//   it is outside if its pc is and no word of its stack from there up lies in
-//   the ranges (a signal handler may be running on top of interrupted code);
-// - a running thread is asked by one short stop of its own.
+// - an awake one is sampled in the middle of its run (sampler.h).
+// Neither stops a thread. Where the kernel does not let threads be sampled, or a
+// sample cannot show the whole stack, an awake thread is asked by one short stop
+// of its own (survey.h).
 #pragma once
 
 #include <chrono>

@@ -2,17 +2,17 @@
 #include "probes/target/survey.h"
 
 #include <sys/ptrace.h>
-#include <sys/uio.h>
 
-#include <algorithm>
 #include <map>
+#include <span>
+
+#include "probes/target/stack_copy.h"
 
 namespace nohalt::target {
 
 namespace {
 
 constexpr std::uint64_t kStopPatience = 300 * kMillisecond;
-constexpr std::uint64_t kLongestScan = 256 * 1024;
 
 class Survey {
  public:
@@ -77,7 +77,7 @@ class Survey {
     holds_.add(monotonic_ns() - since);
     enter(HoldPhase::kSeizing);
     const std::span code(question_.code.data(), question_.code_count);
-    if (registers && stack_.is_outside(code)) mark_outside(index);
+    if (registers && stack_.where(code) == Whereabouts::kOutside) mark_outside(index);
   }
 
   void mark_outside(std::uint32_t index) { outside_ |= std::uint64_t{1} << index; }
@@ -91,34 +91,6 @@ class Survey {
 };
 
 }  // namespace
-
-StackCopy::StackCopy() : words_(kLongestScan / sizeof(std::uint64_t)) {}
-
-void StackCopy::take(pid_t tid, RuntimeAddress pc, RuntimeAddress stack_pointer) {
-  pc_ = pc;
-  const std::uint64_t begin = stack_pointer.value & ~std::uint64_t{7};
-  // One range for each page: the kernel copies whole ranges, up to the first that
-  // has an unreadable page.
-  std::array<iovec, kLongestScan / kPageSize> pages;
-  std::uint64_t at = begin;
-  for (iovec& page : pages) {
-    const std::uint64_t next = page_floor(at) + kPageSize;
-    page = {reinterpret_cast<void*>(at), next - at};
-    at = next;
-  }
-  const iovec local{words_.data(), kLongestScan};
-  const ssize_t n = ::process_vm_readv(tid, &local, 1, pages.data(), pages.size(), 0);
-  count_ = n <= 0 ? 0 : static_cast<std::size_t>(n) / sizeof(std::uint64_t);
-}
-
-bool StackCopy::is_outside(std::span<const RuntimeRange> code) const {
-  const auto in_code = [&](std::uint64_t address) {
-    return std::any_of(code.begin(), code.end(),
-                       [&](const RuntimeRange& range) { return range.contains({address}); });
-  };
-  const auto words = std::span(words_).first(count_);
-  return !words.empty() && !in_code(pc_.value) && std::ranges::none_of(words, in_code);
-}
 
 std::uint64_t survey(const SurveyQuestion& question, Tracees& tracees, HoldReport& holds) {
   return Survey(question, tracees, holds).run();
