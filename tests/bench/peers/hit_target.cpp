@@ -14,7 +14,6 @@
 #include <x86intrin.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <iostream>
@@ -27,7 +26,12 @@
 
 namespace {
 
+using nohalt::runtime::ProbeState;
+using nohalt::runtime::SlotState;
+using Word __attribute__((may_alias)) = std::uint64_t;
 using Call = std::int64_t (*)(std::int64_t, std::int64_t, const char*);
+
+constexpr auto kReady = static_cast<std::uint32_t>(SlotState::kReady);
 
 volatile std::int64_t sink;
 
@@ -78,9 +82,11 @@ void read_in_source_ring(const std::stop_token& stop) {
   std::uint64_t sum = 0;
   while (!stop.stop_requested()) {
     for (auto& slot : nohalt::bench::in_source_ring.slots) {
-      if (std::atomic_ref(slot.state).load(std::memory_order_acquire) != 2) continue;
-      sum += slot.seq + slot.tsc + slot.values[0] + slot.values[1] + slot.values[2];
-      std::atomic_ref(slot.state).store(0, std::memory_order_release);
+      const auto& header = slot.header;
+      if (__atomic_load_n(&header.state, __ATOMIC_ACQUIRE) != kReady) continue;
+      sum += header.seq + header.tsc + slot.values[0] + slot.values[1] + slot.values[2];
+      // The writer takes a slot by its first word, in which the state stands.
+      __atomic_store_n(reinterpret_cast<Word*>(&slot), 0, __ATOMIC_RELEASE);
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
@@ -114,9 +120,10 @@ void measure(Call call, int burst, int rounds, int pause_us, double tick_ns) {
 
 int main() {
   auto& ring = nohalt::bench::in_source_ring;
-  ring.slots.resize(1024);
   ring.lease_deadline = ~0ULL;
-  ring.tokens = INT64_MAX;
+  ring.probe.seq_limit = ~0ULL;
+  ring.probe.state = static_cast<std::uint32_t>(ProbeState::kOn);
+  nohalt::bench::in_source_tid = static_cast<std::uint32_t>(gettid());
   const double tick_ns = ns_per_tick();
   std::cout << "ready" << std::endl;
   std::string kind;
@@ -129,5 +136,5 @@ int main() {
     const std::jthread reader(read_in_source_ring);
     measure(source, burst, rounds, pause_us, tick_ns);
   }
-  return ring.dropped == 0 ? 0 : 1;
+  return ring.probe.dropped == 0 ? 0 : 1;
 }

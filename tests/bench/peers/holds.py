@@ -139,19 +139,19 @@ class Cell:
         told = attach(target.pid)
         took = time.monotonic() - begin
         gap, late = target.longest()
-        self.gaps.append(gap)
-        self.late.append(late)
-        if told is not None:
-            self.told.append(told)
-        if witness is not None:
-            holds = witness.take()
-            self.by_kernel.append(max(holds, default=0.0))
-            self.held.append(len(holds))
+        holds = None if witness is None else witness.take()
         target.ask("reset")
         time.sleep(took)
-        gap, late = target.longest()
-        self.quiet_gaps.append(gap)
-        self.quiet_late.append(late)
+        quiet_gap, quiet_late = target.longest()
+        self.gaps.append(gap)
+        self.late.append(late)
+        self.quiet_gaps.append(quiet_gap)
+        self.quiet_late.append(quiet_late)
+        if told is not None:
+            self.told.append(told)
+        if holds is not None:
+            self.by_kernel.append(max(holds, default=0.0))
+            self.held.append(len(holds))
 
 
 def measure(cells, threads, load, tools):
@@ -179,11 +179,13 @@ def measure(cells, threads, load, tools):
 def run(with_nohalt):
     tools = [tool for tool in TOOLS if with_nohalt or tool != "nohalt"]
     cells = {}
-    for load in ("idle", "loaded"):
-        with machine(load == "loaded"):
-            for threads in THREADS:
-                measure(cells, threads, load, tools)
-    show(cells)
+    try:
+        for load in ("idle", "loaded"):
+            with machine(load == "loaded"):
+                for threads in THREADS:
+                    measure(cells, threads, load, tools)
+    finally:
+        show(cells)
 
 
 def show(cells):
@@ -193,7 +195,8 @@ def show(cells):
              "holds", "longest hold, by the receipt", "gap seen by a busy thread",
              "the same, nobody there", "lateness of sleeping threads", "the same, nobody there"]
     rows = []
-    for (tool, threads, load), cell in sorted(cells.items(), key=lambda item: (
+    measured = [item for item in cells.items() if item[1].gaps]
+    for (tool, threads, load), cell in sorted(measured, key=lambda item: (
             list(TOOLS).index(item[0][0]), item[0][2], item[0][1])):
         told = tail(cell.told) if tool == "nohalt" else ""
         held = f"{sorted(cell.held)[len(cell.held) // 2]}" if cell.held else MISSING
