@@ -91,7 +91,9 @@ void ProbePump::tick(Ticks now) {
 
 void ProbePump::stop() {
   if (!std::exchange(running_, false)) return;
-  write(region_.control().lease_deadline_tsc, 0);
+  // Over as of now, and not for ever: another run takes one that lapsed long ago
+  // for abandoned.
+  write(region_.control().lease_deadline_tsc, std::min(deadline_, TscClock::now()));
   for (std::size_t i = 0; i < sites_.size(); ++i) {
     write(region_.probe(i).seq_limit, 0);
     // What switched a probe off stays to be read.

@@ -199,6 +199,10 @@ Result<pid_t> Attempt::clone_and_restore() {
   NOHALT_TRY(const auto after, tracees_.registers(tid_));
   NOHALT_CHECK(restore_exactly());
   hold_ends();
+  constexpr long kRestartsUnseen = -513;  // ERESTARTNOINTR: a signal came first
+  if (static_cast<long>(after.rax) == kRestartsUnseen)
+    return fail(ErrorCode::kRefused, "clone-interrupted",
+                "A signal came before the chosen thread could make another.", "Try again.");
   if (static_cast<long>(after.rax) < 0)
     return fail(ErrorCode::kRefused, "pid-limit",
                 "The target may not make one more thread (clone failed with error " +

@@ -119,14 +119,11 @@ Result<InstalledRun> install_granted(RemoteThread& thread, const policy::Grant& 
 }
 
 // `holds` grows by what this attempt held, whether it succeeds or not.
-Result<std::unique_ptr<ArmedRun>> arm_once(const policy::Grant& grant,
-                                           const target::Process& process,
-                                           const symbols::DebugInfo& info, const RunToArm& run,
-                                           const ArmOptions& options, target::HoldReport& holds) {
+Result<InstalledRun> arm_once(const policy::Grant& grant, const target::Process& process,
+                              const symbols::DebugInfo& info, const RunToArm& run,
+                              const std::string& run_id, target::HoldReport& holds) {
   std::uint64_t generation = 0;
-  std::from_chars(options.run_id.data(), options.run_id.data() + options.run_id.size(), generation,
-                  16);
-  NOHALT_TRY(auto clock, records::TscClock::calibrate());
+  std::from_chars(run_id.data(), run_id.data() + run_id.size(), generation, 16);
   NOHALT_TRY(const target::TargetLock lock, target::TargetLock::acquire(process));
   NOHALT_CHECK(target::check_attachable(process));
   NOHALT_TRY(const TargetView view, look_at(process, info));
@@ -145,13 +142,18 @@ Result<std::unique_ptr<ArmedRun>> arm_once(const policy::Grant& grant,
   auto installed = install_granted(thread, grant, run, {view, places, sites, layout});
   const Status finished = thread.finish();
   holds.add(thread.holds());
-  if (!installed) return std::unexpected(std::move(installed).error());
-  installed->id = options.run_id;
-  installed->holds = holds;
-  auto armed = std::make_unique<InlineRun>(process, std::move(*installed), std::move(clock), run,
-                                           grant.limits());
+  if (!installed) return installed;
   NOHALT_CHECK(finished);
-  return armed;
+  installed->id = run_id;
+  installed->holds = holds;
+  return installed;
+}
+
+// Whether an attempt that failed left anything of the run behind.
+bool left_something(const target::Process& process, const std::string& run_id) {
+  const auto runs = find_runs(process);
+  return runs && std::any_of(runs->begin(), runs->end(),
+                             [&](const FoundRun& run) { return run.id == run_id; });
 }
 
 }  // namespace
@@ -176,12 +178,17 @@ std::string program_hash(const RunToArm& run) {
 Result<std::unique_ptr<ArmedRun>> arm(const policy::Grant& grant, const target::Process& process,
                                       const symbols::DebugInfo& info, const RunToArm& run,
                                       const ArmOptions& options) {
+  NOHALT_TRY(auto clock, records::TscClock::calibrate());
   target::HoldReport holds;
   for (int attempt = 1;; ++attempt) {
-    auto armed = arm_once(grant, process, info, run, options, holds);
-    if (armed || !target::session_was_lost(armed.error())) return armed;
-    NOHALT_CHECK(recover_with(process, options.run_id));
-    if (attempt == kSessionAttempts) return armed;
+    auto installed = arm_once(grant, process, info, run, options.run_id, holds);
+    if (installed)
+      return std::make_unique<InlineRun>(process, std::move(*installed), std::move(clock), run,
+                                         grant.limits());
+    const bool lost = target::session_was_lost(installed.error());
+    if (lost || left_something(process, options.run_id))
+      NOHALT_CHECK(recover_with(process, options.run_id));
+    if (!lost || attempt == kSessionAttempts) return std::unexpected(installed.error());
   }
 }
 

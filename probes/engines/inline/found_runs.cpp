@@ -18,6 +18,8 @@ namespace {
 // The tool renews at most 1.5 s ahead; five seconds at any clock rate above
 // 1 GHz, and longer at lower ones.
 constexpr std::uint64_t kLongLapsedTicks = 5'000'000'000;
+// No tool renews this far ahead at any clock rate below 6 GHz.
+constexpr std::uint64_t kFarAheadTicks = 10'000'000'000;
 
 bool is_running(const ProcessIdentity& tool) {
   const auto stat = read_file("/proc/" + std::to_string(tool.pid) + "/stat");
@@ -61,10 +63,16 @@ std::vector<FoundControl> find_controls(const target::Maps& maps, const target::
   return found;
 }
 
+bool is_of(const FoundControl& control, const target::Process& process) {
+  return control.claims.target_pid == process.facts().namespace_pid &&
+         control.claims.target_start_time == process.identity().start_time;
+}
+
 bool is_orphan(const FoundRun& run) {
   const std::uint64_t now = records::TscClock::now();
-  return !run.tool_alive ||
-         (run.lease_deadline_tsc < now && now - run.lease_deadline_tsc > kLongLapsedTicks);
+  if (run.lease_deadline_tsc > now)
+    return !run.tool_alive && run.lease_deadline_tsc - now > kFarAheadTicks;
+  return !run.tool_alive || now - run.lease_deadline_tsc > kLongLapsedTicks;
 }
 
 Result<std::vector<FoundRun>> find_runs(const target::Process& process) {

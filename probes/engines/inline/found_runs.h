@@ -24,8 +24,12 @@ struct FoundControl {
 // Whether a mapping is named as one of nohalt's memfds.
 [[nodiscard]] bool is_named_ours(const target::Mapping& mapping);
 
-// A run whose tool cannot be relied on any more: it is gone, or its probes lapsed
-// so long ago that it must be stopped.
+// Whether the run is this process's own. A forked child has the page of its
+// parent's run, which is nothing to it.
+[[nodiscard]] bool is_of(const FoundControl& control, const target::Process& process);
+
+// A run whose tool cannot be relied on any more: it is gone and does not renew the
+// lease from where it cannot be seen, or lapsed so long ago that it must be stopped.
 [[nodiscard]] bool is_orphan(const FoundRun& run);
 
 // As recover(), and takes off the run `own` too, which the caller knows to be

@@ -8,11 +8,13 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "probes/engines/inline/forked_children.h"
 #include "probes/engines/inline/found_runs.h"
-#include "probes/engines/inline/pages/region.h"
-#include "probes/target/drain.h"
+#include "probes/engines/inline/removal.h"
+#include "probes/target/attachable.h"
 #include "probes/target/remote_thread.h"
 #include "probes/target/target_lock.h"
 #include "src/base/file.h"
@@ -21,7 +23,8 @@ namespace nohalt::engines {
 
 namespace {
 
-constexpr std::chrono::milliseconds kDrainPatience{2000};
+constexpr std::chrono::milliseconds kRemovalPatience{5000};
+constexpr std::chrono::milliseconds kBetweenAttempts{50};
 constexpr double kRefreshSeconds = 1.0;
 
 records::PumpLimits pump_limits(const RunToArm& run, const policy::Limits& limits) {
@@ -49,17 +52,15 @@ std::chrono::nanoseconds ns(std::uint64_t count) {
   return std::chrono::nanoseconds(static_cast<std::int64_t>(count));
 }
 
-// The mappings of the patched pages' files, which removal must bring back.
-std::vector<target::Mapping> text_mappings(const target::Maps& maps,
-                                           std::span<const inline_pages::SwappedPage> pages) {
-  std::vector<target::Mapping> found;
-  for (const target::Mapping& mapping : maps.all()) {
-    const bool of_a_page = std::any_of(pages.begin(), pages.end(), [&](const auto& page) {
-      return mapping.file == page.original.backing.file;
-    });
-    if (of_a_page && mapping.executable) found.push_back(mapping);
-  }
-  return found;
+// The page is of the same file, place and rights as it was before. Whether it is
+// one mapping with its neighbours again, other runs' pages may decide.
+bool is_mapped_as_before(const target::Maps& before, const target::Maps& now, RuntimeAddress page) {
+  const target::Mapping* then = before.find(page);
+  const target::Mapping* at = now.find(page);
+  return then != nullptr && at != nullptr && at->file == then->file && at->path == then->path &&
+         at->offset + (page - at->range.begin) == then->offset + (page - then->range.begin) &&
+         at->readable == then->readable && at->writable == then->writable &&
+         at->executable == then->executable && at->shared == then->shared;
 }
 
 std::unexpected<Error> replaced_itself() {
@@ -173,26 +174,36 @@ Result<RemovalProof> InlineRun::disarm() {
   if (std::exchange(disarmed_, true)) return proof;
   pump_.stop();
   Status removed = remove(proof);
-  if (!removed && target::session_was_lost(removed.error())) removed = go_on_removing(proof);
+  const auto deadline = std::chrono::steady_clock::now() + kRemovalPatience;
+  while (!removed && !is_gone() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(kBetweenAttempts);
+    removed = go_on_removing(proof);
+  }
   if (removed) return proof;
-  // Whatever a step met, it may have been the new program of an execve.
-  const bool same_program =
-      installed_.memory.read_value<std::uint8_t>(installed_.addresses[0]).has_value();
-  if (removed.error().code != ErrorCode::kTargetGone && same_program)
-    return std::unexpected(removed.error());
+  if (!is_gone()) return std::unexpected(removed.error());
   proof = {};
   proof.target_gone = true;
   return proof;
 }
 
+// Whatever a step met, it may have been the end of the process or the new program
+// of an execve.
+bool InlineRun::is_gone() const {
+  return has_ended(process_.pidfd()) ||
+         !installed_.memory.read_value<std::uint8_t>(installed_.addresses[0]).has_value();
+}
+
 Status InlineRun::remove(RemovalProof& proof) {
   NOHALT_CHECK(process_.check_alive());
+  NOHALT_TRY(const target::TargetLock lock, target::TargetLock::acquire(process_));
+  // Another run may have swept this one while the lock was waited for.
   if (!is_still_there()) return replaced_itself();
   if (installed_.region.control().removed != 0) {
     prove_removal(proof);
     return {};
   }
-  NOHALT_TRY(const target::TargetLock lock, target::TargetLock::acquire(process_));
+  // What has changed since arming, a system call filter above all, may forbid it.
+  NOHALT_CHECK(target::check_attachable(process_));
   NOHALT_TRY(target::RemoteThread thread, target::RemoteThread::borrow(process_, lock));
   for (const inline_pages::SwappedPage& page : installed_.pages) {
     if (const Status out = inline_pages::swap_out(thread, page); !out)
@@ -210,7 +221,7 @@ Status InlineRun::remove(RemovalProof& proof) {
   return {};
 }
 
-// Nothing is known of how far the lost session came, so what is there now decides.
+// Nothing is known of how far the first attempt came, so what is there now decides.
 Status InlineRun::go_on_removing(RemovalProof& proof) {
   NOHALT_TRY(RecoverReport report, recover_with(process_, installed_.id));
   installed_.holds.add(report.holds);
@@ -222,17 +233,12 @@ Status InlineRun::go_on_removing(RemovalProof& proof) {
 
 Status InlineRun::remove_code(target::RemoteThread& thread, RemovalProof& proof) {
   const RunPlaces& places = installed_.places;
-  NOHALT_TRY(const bool empty, target::wait_until_left(thread, places.chunks, kDrainPatience));
-  if (!empty) {
+  NOHALT_TRY(const bool gone, remove_regions(thread, {places.chunks, places.gate, places.control}));
+  if (!gone)
     proof.left.push_back(
         "The probe's code stays mapped, dormant: a thread may still be inside it. `nohalt sweep` "
         "removes it later.");
-    return {};
-  }
-  for (const RuntimeRange& chunk : places.chunks)
-    NOHALT_CHECK(inline_pages::unmap_range(thread, chunk));
-  NOHALT_CHECK(inline_pages::unmap_range(thread, {places.gate, places.gate + kPageSize}));
-  return inline_pages::unmap_range(thread, places.control);
+  return {};
 }
 
 void InlineRun::prove_removal(RemovalProof& proof) const {
@@ -242,8 +248,10 @@ void InlineRun::prove_removal(RemovalProof& proof) const {
         std::none_of(maps->all().begin(), maps->all().end(), [&](const target::Mapping& mapping) {
           return is_named_ours(mapping) && overlaps_places(installed_.places, mapping.range);
         });
-    proof.text_restored = text_mappings(*maps, installed_.pages) ==
-                          text_mappings(installed_.before, installed_.pages);
+    proof.text_restored =
+        std::all_of(installed_.pages.begin(), installed_.pages.end(), [&](const auto& page) {
+          return is_mapped_as_before(installed_.before, *maps, page.original.page);
+        });
     proof.mappings_as_before = proof.text_restored && none_named;
   }
   proof.descriptors_as_before = !holds_our_descriptor(process_.pid());

@@ -58,6 +58,7 @@ class InlineRun final : public ArmedRun {
  private:
   [[nodiscard]] RunState state(records::Ticks now) const;
   [[nodiscard]] bool is_still_there() const;
+  [[nodiscard]] bool is_gone() const;
   void read_ring(const std::function<void(const RawRecord&)>& sink);
   [[nodiscard]] Status remove(RemovalProof& proof);
   [[nodiscard]] Status go_on_removing(RemovalProof& proof);

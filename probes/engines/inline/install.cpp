@@ -47,7 +47,7 @@ void write_claims(const records::ControlRegion& region, const target::Process& p
   runtime::ControlPage& control = region.control();
   control.tool_pid = ::getpid();
   control.tool_start_time = own_start_time();
-  control.target_pid = process.pid();
+  control.target_pid = process.facts().namespace_pid;
   control.target_start_time = process.identity().start_time;
   control.gate_address = places.gate.value;
   for (std::size_t i = 0; i < places.pages.size(); ++i)

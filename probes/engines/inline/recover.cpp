@@ -3,14 +3,15 @@
 // the kernel's list names it as nohalt's, or, for the nameless gate page, shows
 // the flag that nothing but such a page has.
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "probes/engines/inline/forked_children.h"
 #include "probes/engines/inline/found_runs.h"
 #include "probes/engines/inline/inline_engine.h"
 #include "probes/engines/inline/pages/recover_page.h"
-#include "probes/engines/inline/pages/region.h"
+#include "probes/engines/inline/removal.h"
 #include "probes/target/attachable.h"
-#include "probes/target/drain.h"
 #include "probes/target/remote_thread.h"
 #include "probes/target/target_lock.h"
 
@@ -20,7 +21,8 @@ namespace {
 
 using target::RemoteThread;
 
-constexpr std::chrono::milliseconds kDrainPatience{2000};
+constexpr std::chrono::milliseconds kLeaseLapses{2000};
+constexpr std::chrono::milliseconds kTick{20};
 
 class Sweeper {
  public:
@@ -48,22 +50,16 @@ class Sweeper {
   }
 
   // Code, gate and control region of a run whose text is restored.
-  Status remove_regions(const FoundControl& control) {
-    NOHALT_TRY(const target::Maps maps, target::read_maps(thread_.process().pid()));
-    std::vector<RuntimeRange> code;
+  Status free_regions(const FoundControl& control) {
+    RunRegions regions{{}, {control.claims.gate_address}, control.range};
     for (std::uint32_t i = 0; i < control.claims.code_count; ++i)
-      code.push_back({{control.claims.code[i].begin}, {control.claims.code[i].end}});
-    std::erase_if(code, [&](const RuntimeRange& range) { return !is_ours(maps, range); });
-    NOHALT_TRY(const bool empty, target::wait_until_left(thread_, code, kDrainPatience));
-    if (!empty) {
+      regions.code.push_back({{control.claims.code[i].begin}, {control.claims.code[i].end}});
+    NOHALT_TRY(const bool gone, remove_regions(thread_, regions));
+    if (!gone)
       report_.proof.left.push_back(
           "The probe's code stays mapped, dormant: a thread may still be inside it. Run `nohalt "
           "sweep` again later.");
-      return {};
-    }
-    for (const RuntimeRange& range : code) NOHALT_CHECK(inline_pages::unmap_range(thread_, range));
-    NOHALT_CHECK(remove_gate(maps, {control.claims.gate_address}));
-    return inline_pages::unmap_range(thread_, control.range);
+    return {};
   }
 
   // What is named as nohalt's although no control page tells of it.
@@ -76,31 +72,13 @@ class Sweeper {
       const bool left = mapping.path == std::string("/memfd:") + runtime::kCodeName ||
                         mapping.path == std::string("/memfd:") + runtime::kControlName;
       if (!left) continue;
-      const RuntimeRange code[] = {mapping.range};
-      NOHALT_TRY(const bool empty, target::wait_until_left(thread_, code, kDrainPatience));
-      if (empty) NOHALT_CHECK(inline_pages::unmap_range(thread_, mapping.range));
+      NOHALT_TRY([[maybe_unused]] const bool gone,
+                 remove_regions(thread_, {{mapping.range}, {}, {}}));
     }
     return {};
   }
 
  private:
-  static bool is_ours(const target::Maps& maps, const RuntimeRange& range) {
-    const target::Mapping* mapping = maps.find(range.begin);
-    return mapping != nullptr && mapping->range == range && is_named_ours(*mapping);
-  }
-
-  Status remove_gate(const target::Maps& maps, RuntimeAddress gate) {
-    const target::Mapping* mapping = maps.find(gate);
-    if (mapping == nullptr || !mapping->anonymous() ||
-        mapping->range != RuntimeRange{gate, gate + kPageSize})
-      return {};
-    NOHALT_TRY(const auto facts,
-               target::read_mapping_facts(thread_.process().pid(), mapping->range.begin));
-    constexpr std::string_view kWipeOnFork = "wf";
-    if (!facts.has_flag(kWipeOnFork)) return {};
-    return inline_pages::unmap_range(thread_, mapping->range);
-  }
-
   RemoteThread& thread_;
   RecoverReport& report_;
 };
@@ -118,8 +96,7 @@ Status sweep(RemoteThread& thread, std::string_view own, RecoverReport& report) 
   const auto controls = find_controls(maps, thread.memory());
   bool others_live = false;
   for (const FoundControl& control : controls) {
-    // A forked child has the page of its parent's run, which is nothing to it.
-    const bool foreign = control.claims.target_pid != thread.process().pid();
+    const bool foreign = !is_of(control, thread.process());
     if (!foreign && control.run.id != own && !is_orphan(control.run)) {
       others_live = true;
       continue;
@@ -128,9 +105,24 @@ Status sweep(RemoteThread& thread, std::string_view own, RecoverReport& report) 
     if (!foreign) sweeper.mark_removed(control);
     for (std::uint32_t i = 0; i < control.claims.page_count; ++i)
       sweeper.restore({control.claims.pages[i].page}, {control.claims.pages[i].slot});
-    if (report.proof.left.empty()) NOHALT_CHECK(sweeper.remove_regions(control));
+    if (report.proof.left.empty()) NOHALT_CHECK(sweeper.free_regions(control));
   }
   return others_live || !report.proof.left.empty() ? Status{} : sweeper.remove_nameless_rest();
+}
+
+// A tool that is not to be found may only be out of sight, in another pid
+// namespace; then it renews its lease. One that is dead lets it lapse.
+Status wait_for_leases(const target::Process& process) {
+  const auto deadline = std::chrono::steady_clock::now() + kLeaseLapses;
+  while (std::chrono::steady_clock::now() < deadline) {
+    NOHALT_TRY(const auto runs, find_runs(process));
+    const bool waiting = std::any_of(runs.begin(), runs.end(), [](const FoundRun& run) {
+      return !run.tool_alive && !is_orphan(run);
+    });
+    if (!waiting) break;
+    std::this_thread::sleep_for(kTick);
+  }
+  return {};
 }
 
 Status prove_recovery(const target::Process& process, const target::TargetLock& lock,
@@ -168,12 +160,13 @@ Result<bool> has_leftovers(const target::Process& process) {
   const bool all_live =
       !controls.empty() &&
       std::all_of(controls.begin(), controls.end(), [&](const FoundControl& control) {
-        return control.claims.target_pid == process.pid() && !is_orphan(control.run);
+        return is_of(control, process) && control.run.tool_alive && !is_orphan(control.run);
       });
   return !all_live;
 }
 
 Result<RecoverReport> recover_with(const target::Process& process, std::string_view own) {
+  NOHALT_CHECK(wait_for_leases(process));
   NOHALT_TRY(const target::TargetLock lock, target::TargetLock::acquire(process));
   NOHALT_CHECK(target::check_attachable(process));
   RecoverReport report;

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "probes/engines/inline/pages/recover_page.h"
@@ -158,17 +159,36 @@ TEST(RecoverPage, ALostParkedOriginalIsReplacedFromTheFile) {
             before->offset + (kPage - before->range.begin));
 }
 
-TEST(RecoverPage, FindsTheParkedOriginalWithoutBeingTold) {
+TEST(RecoverPage, WithoutBeingToldOfTheSlotThePageComesFromTheFile) {
   Session session(call_on);
-  (void)swap(session, 2);
+  const SwappedPage page = swap(session, 2);
   const auto left = find_leftovers(*session.process, session.lock->memory());
   ASSERT_TRUE(left);
   EXPECT_EQ(left->swapped, std::vector{kPage});
   const auto recovery = recover_page(session.thread(), kPage, {});
   ASSERT_TRUE(recovery);
-  EXPECT_EQ(*recovery, Recovery::kMovedBack);
+  EXPECT_EQ(*recovery, Recovery::kMappedFromFile);
+  EXPECT_TRUE(remove_slot(session.thread(), page.parked));
+  EXPECT_EQ(result_now(session), 1U);
   session.finish();
-  EXPECT_TRUE(session.maps_as_before());
+}
+
+TEST(RecoverPage, ALonePageOfCodeThatNobodyClaimsIsLeftAlone) {
+  Session session(call_on);
+  const auto library = std::ranges::find_if(session.before.all(), [](const auto& mapping) {
+    return mapping.executable && mapping.path.ends_with("libc.so.6");
+  });
+  ASSERT_NE(library, session.before.all().end());
+  // As the one page of code of a second copy of a small library.
+  const auto path = session.thread().put_text(library->path);
+  ASSERT_TRUE(path);
+  const auto fd = session.thread().call("open", SYS_open, {path->value, O_RDONLY, 0, 0, 0, 0});
+  ASSERT_TRUE(fd);
+  ASSERT_TRUE(session.thread().call(
+      "mmap", SYS_mmap, {0, kPageSize, PROT_READ | PROT_EXEC, MAP_PRIVATE, *fd, library->offset}));
+  const auto left = find_leftovers(*session.process, session.lock->memory());
+  ASSERT_TRUE(left);
+  EXPECT_TRUE(left->slots.empty());
 }
 
 TEST(RecoverPage, FalseClaimsChangeNothing) {

@@ -54,35 +54,48 @@ std::optional<Backing> backing_at(const Maps& maps, const Images& images, Runtim
   return std::nullopt;
 }
 
-// A page of the file outside its image: the parked original, if its bytes agree.
-std::optional<RuntimeAddress> find_parked(const Maps& maps, const Images& images,
-                                          const RemoteThread& thread, const FilePage& original) {
-  for (const auto& mapping : maps.all()) {
-    if (mapping.range.size() != kPageSize || images.of(mapping) != nullptr ||
-        !is_backed_by(mapping, mapping.range.begin, original.backing))
-      continue;
-    PageBytes bytes{};
-    const auto copied = has_private_copy(thread.process().pid(), mapping.range.begin);
-    if (thread.memory().read(mapping.range.begin, bytes) && bytes == original.bytes && copied &&
-        !*copied)
-      return mapping.range.begin;
-  }
-  return std::nullopt;
+// Whether the slot holds the parked original: a mapping of the file's page whose
+// bytes agree and that nobody wrote to.
+bool holds_parked(const Maps& maps, const RemoteThread& thread, const FilePage& original,
+                  RuntimeAddress slot) {
+  const Mapping* mapping = maps.find(slot);
+  if (mapping == nullptr || mapping->range != RuntimeRange{slot, slot + kPageSize} ||
+      !is_backed_by(*mapping, slot, original.backing))
+    return false;
+  PageBytes bytes{};
+  const auto copied = has_private_copy(thread.process().pid(), slot);
+  return thread.memory().read(slot, bytes) && bytes == original.bytes && copied && !*copied;
 }
 
-// Maps the file anew over the page. The path must fit into the scratch words.
+std::unexpected<Error> file_replaced(const FilePage& original) {
+  return fail(ErrorCode::kInternal, "file-replaced",
+              "The file " + original.backing.path +
+                  " is not the one that the target runs any more, and the page that was put aside "
+                  "is gone.",
+              "The probe is dormant; restart the target when convenient.");
+}
+
+// Maps the file anew beside the page, proves that it is the same file with the
+// same bytes, and only then moves it over. The path must fit into the scratch
+// words; it is opened by name, and another file may stand there by now.
 Status map_from_file(RemoteThread& thread, const FilePage& original) {
   NOHALT_TRY(const RuntimeAddress text, thread.put_text(original.backing.path));
   NOHALT_TRY(const auto fd,
              thread.call("open", SYS_open, {text.value, O_RDONLY | O_CLOEXEC, 0, 0, 0, 0}));
-  // The helper opened it by name; the kernel's list then shows whether it is the
-  // same file, and the caller proves the bytes.
-  const auto mapped = thread.call("mmap", SYS_mmap,
-                                  {original.page.value, kPageSize, PROT_READ | PROT_EXEC,
-                                   MAP_PRIVATE | MAP_FIXED, fd, original.backing.offset});
+  const auto mapped =
+      thread.call("mmap", SYS_mmap,
+                  {0, kPageSize, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, original.backing.offset});
   NOHALT_CHECK(thread.call("close", SYS_close, {fd, 0, 0, 0, 0, 0}));
   if (!mapped) return std::unexpected(mapped.error());
-  return {};
+  const RuntimeAddress fresh{*mapped};
+  NOHALT_TRY(const auto maps, target::read_maps(thread.process().pid()));
+  PageBytes bytes{};
+  const Mapping* mapping = maps.find(fresh);
+  const bool same = mapping != nullptr && is_backed_by(*mapping, fresh, original.backing) &&
+                    thread.memory().read(fresh, bytes) && bytes == original.bytes;
+  if (same) return move_page(thread, fresh, original.page, false);
+  NOHALT_CHECK(unmap_range(thread, {fresh, fresh + kPageSize}));
+  return file_replaced(original);
 }
 
 Status prove_restored(const RemoteThread& thread, const FilePage& original) {
@@ -98,13 +111,13 @@ Status prove_restored(const RemoteThread& thread, const FilePage& original) {
               "Restart the target when convenient; the probe is dormant.");
 }
 
-Result<Recovery> restore_text(RemoteThread& thread, const Maps& maps, const Images& images,
-                              const FilePage& original) {
+Result<Recovery> restore_text(RemoteThread& thread, const Maps& maps, const FilePage& original,
+                              RuntimeAddress slot) {
   const Mapping* mapping = maps.find(original.page);
   if (mapping != nullptr && is_backed_by(*mapping, original.page, original.backing))
     return Recovery::kWasOriginal;
-  if (const auto parked = find_parked(maps, images, thread, original)) {
-    NOHALT_CHECK(move_page(thread, *parked, original.page, false));
+  if (holds_parked(maps, thread, original, slot)) {
+    NOHALT_CHECK(move_page(thread, slot, original.page, false));
     return Recovery::kMovedBack;
   }
   NOHALT_CHECK(map_from_file(thread, original));
@@ -126,7 +139,7 @@ Result<Recovery> recover_page(RemoteThread& thread, RuntimeAddress page, Runtime
                 "What is mapped at the page of code was not put there by nohalt.",
                 "Nothing was changed.");
   NOHALT_TRY(const FilePage original, read_file_page(process, maps, page, *backing));
-  NOHALT_TRY(const Recovery recovery, restore_text(thread, maps, images, original));
+  NOHALT_TRY(const Recovery recovery, restore_text(thread, maps, original, parked));
   NOHALT_CHECK(prove_restored(thread, original));
   if (parked.value != 0) NOHALT_CHECK(remove_slot(thread, parked));
   return recovery;
@@ -140,9 +153,6 @@ Result<Leftovers> find_leftovers(const target::Process& process, const target::M
     if (is_ours(mapping) && mapping.executable && backing_at(maps, images, mapping.range.begin))
       leftovers.swapped.push_back(mapping.range.begin);
     else if (is_ours(mapping))
-      leftovers.slots.push_back(mapping.range.begin);
-    else if (mapping.range.size() == kPageSize && is_plain_code(mapping) && !mapping.anonymous() &&
-             images.is_page_of(mapping) && images.of(mapping) == nullptr)
       leftovers.slots.push_back(mapping.range.begin);
   }
   return leftovers;

@@ -23,17 +23,19 @@ enum class Recovery {
                     // which the kernel keeps as a mapping of its own beside its neighbours
 };
 
-// Restores `page` and frees the slot at `parked` (may be 0: unknown; then it is
-// looked for). Proves the result. Reasons: "page-not-ours" (something is mapped
-// there that nohalt did not put there), "page-not-restored".
+// Restores `page` and frees the slot at `parked` (may be 0: unknown; then the page
+// comes from the file). Proves the result. Reasons: "page-not-ours" (something is
+// mapped there that nohalt did not put there), "file-replaced", "page-not-restored".
 [[nodiscard]] Result<Recovery> recover_page(target::RemoteThread& thread, RuntimeAddress page,
                                             RuntimeAddress parked);
 
 // Pages of code that hold a page named as ours inside a lasting image, and slots
-// left elsewhere: what a sweep has to look at. The name decides only that.
+// left elsewhere: what a sweep has to look at. The name decides only that. A
+// parked original has no such name, and a lone page of code may be a part of
+// another copy of its library (dlmopen): only a control page tells of it.
 struct Leftovers {
   std::vector<RuntimeAddress> swapped;
-  std::vector<RuntimeAddress> slots;  // parked originals, reservations, staged changes
+  std::vector<RuntimeAddress> slots;  // reservations, staged changes
 };
 [[nodiscard]] Result<Leftovers> find_leftovers(const target::Process& process,
                                                const target::Memory& memory);

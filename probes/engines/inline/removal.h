@@ -1,0 +1,23 @@
+// Taking a run's own memory out of a target once its text is restored.
+#pragma once
+
+#include <vector>
+
+#include "probes/target/remote_thread.h"
+#include "src/base/address.h"
+#include "src/base/result.h"
+
+namespace nohalt::engines {
+
+struct RunRegions {
+  std::vector<RuntimeRange> code;
+  RuntimeAddress gate;
+  RuntimeRange control;
+};
+
+// Unmaps what of the regions is still there and still nohalt's: a range that is
+// free by now may have become the target's. Code goes first, and only once it is
+// shown to be empty; false where it could not be, and then all stays, dormant.
+[[nodiscard]] Result<bool> remove_regions(target::RemoteThread& thread, const RunRegions& regions);
+
+}  // namespace nohalt::engines
