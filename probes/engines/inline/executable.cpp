@@ -64,9 +64,25 @@ Result<MappedExecutable> locate_executable(pid_t pid, const target::Maps& maps,
   found.bias = {entry - header.e_entry};
   found.file = maps.find({entry})->file;
   for (const LinkRange& range : info.writable_segments()) {
-    found.data.push_back({found.bias.to_runtime(range.begin), found.bias.to_runtime(range.end)});
+    const auto parts = readable_parts(
+        maps, {found.bias.to_runtime(range.begin), found.bias.to_runtime(range.end)});
+    found.data.insert(found.data.end(), parts.begin(), parts.end());
   }
   return found;
+}
+
+std::vector<RuntimeRange> readable_parts(const target::Maps& maps, const RuntimeRange& range) {
+  std::vector<RuntimeRange> parts;
+  for (const target::Mapping& mapping : maps.all()) {
+    if (!mapping.readable || mapping.shared || !mapping.range.overlaps(range)) continue;
+    const RuntimeRange part{std::max(mapping.range.begin, range.begin),
+                            std::min(mapping.range.end, range.end)};
+    if (!parts.empty() && parts.back().end == part.begin)
+      parts.back().end = part.end;
+    else
+      parts.push_back(part);
+  }
+  return parts;
 }
 
 Result<inline_sites::TargetTraits> read_traits(pid_t pid, const symbols::DebugInfo& info,

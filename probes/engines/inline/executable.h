@@ -19,13 +19,19 @@ namespace nohalt::engines {
 
 struct MappedExecutable {
   LoadBias bias;
-  target::FileId file;             // of the executable's mappings
-  std::vector<RuntimeRange> data;  // its writable segments: mapped as long as the process lives
+  target::FileId file;  // of the executable's mappings
+  // What of its writable segments is readable: mapped as long as the process
+  // lives. A program may have taken a page of it away (a guard inside .bss).
+  std::vector<RuntimeRange> data;
 };
 
 // Reasons: executable-not-mapped (its text is not where the kernel put it).
 [[nodiscard]] Result<MappedExecutable> locate_executable(pid_t pid, const target::Maps& maps,
                                                          const symbols::DebugInfo& info);
+
+// The parts of `range` that private, readable mappings cover, adjacent ones as one.
+[[nodiscard]] std::vector<RuntimeRange> readable_parts(const target::Maps& maps,
+                                                       const RuntimeRange& range);
 
 // From /proc/PID/status: handlers for faults, shadow stacks; from the symbols:
 // Go and split-stack code; from both: restartable sequences.
