@@ -6,9 +6,9 @@ Three accounts of the same armings, which should agree:
   be compared with as long a time in which nobody came;
 - nohalt's: the longest hold in its receipt;
 - the kernel's: when any thread was stopped for a tracer, by the scheduler's
-  events (bpftrace). It alone sees threads that sleep through their hold. Stops
-  of a thread that follow each other closely are one hold: between them it did
-  its tracer's work.
+  events (bpftrace). It alone sees threads that sleep through their hold. All
+  stops of a thread are one hold, for between them it does its tracer's work,
+  until it is interrupted again while it runs.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ SOURCE = "tests/bench/peers/hold_target.c"
 PROGRAM = os.path.join(harness.BUILD, "bench_hold_target")
 PLACE = f"hold_target.c:{harness.line_of(SOURCE, 'the probed line')}"
 THREADS = (1, 10, 100, 1000)
-ONE_HOLD = 50_000  # microseconds between the stops of one hold, at most
+INTERRUPT = 0x4207  # PTRACE_INTERRUPT
 TRACED = 8  # prev_state of a thread that stops for its tracer
 # How often, and for how many seconds at most, each tool arms at each number of
 # threads and load.
@@ -39,6 +39,9 @@ tracepoint:sched:sched_switch /(args->prev_state & %d) && pid == %d/ {
 tracepoint:sched:sched_waking /@since[args->pid]/ {
   printf("%%d %%lld %%lld\\n", args->pid, @since[args->pid], nsecs);
   delete(@since[args->pid]);
+}
+tracepoint:syscalls:sys_enter_ptrace /args->request == %d && !@since[args->pid]/ {
+  printf("%%d %%lld\\n", args->pid, nsecs);
 }
 BEGIN { printf("watching\\n"); }
 END { clear(@since); }
@@ -60,10 +63,10 @@ class Witness:
 
     def __init__(self, pid, stack):
         self._threads = set(harness.tasks_of(pid))
-        self._stops, self._ready = [], threading.Event()
+        self._events, self._ready = [], threading.Event()
         mount_tracefs()
         self.process = stack.enter_context(running(
-            ["bpftrace", "-B", "line", "-e", WITNESS % (TRACED, pid)], stdout=subprocess.PIPE,
+            ["bpftrace", "-B", "line", "-e", WITNESS % (TRACED, pid, INTERRUPT)], stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True,
             env={**os.environ, "BPFTRACE_MAP_KEYS_MAX": "65536"}))
         threading.Thread(target=self._read, daemon=True).start()
@@ -77,25 +80,28 @@ class Witness:
                 continue
             words = line.split()
             # A thread that came after the watch began is the tool's own helper.
-            if len(words) == 3 and words[0] in self._threads:
-                self._stops.append((words[0], int(words[1]) / 1000, int(words[2]) / 1000))
+            if len(words) in (2, 3) and words[0] in self._threads:
+                self._events.append((words[0], *(int(word) / 1000 for word in words[1:])))
 
     def take(self):
         """How long each hold since the last call was, in microseconds."""
         time.sleep(0.1)  # the events are on their way
-        stops, self._stops = self._stops, []
-        return merged(stops)
+        events, self._events = self._events, []
+        return holds_of(events)
 
 
-def merged(stops):
-    """Lengths of holds, of (thread, begin, end) of stops."""
+def holds_of(events):
+    """Lengths of holds, of (thread, when it was interrupted) and (thread, begin
+    and end of a stop)."""
     holds, latest = [], {}
-    for thread, begin, end in sorted(stops, key=lambda stop: stop[1]):
-        if thread in latest and begin - holds[latest[thread]][1] < ONE_HOLD:
-            holds[latest[thread]][1] = end
+    for thread, begin, *end in sorted(events, key=lambda event: event[1]):
+        if not end:
+            latest.pop(thread, None)
+        elif thread in latest:
+            latest[thread][1] = end[0]
         else:
-            latest[thread] = len(holds)
-            holds.append([begin, end])
+            latest[thread] = [begin, end[0]]
+            holds.append(latest[thread])
     return [end - begin for begin, end in holds]
 
 
