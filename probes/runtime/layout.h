@@ -193,6 +193,10 @@ inline constexpr uint64_t kLetOutEarly = uint64_t{1} << 32;
 inline constexpr uint64_t kQuickBatch = 256;
 inline constexpr uint32_t kTimedCount = 127;
 
+// Of admitted hits without a system call, after the first so many, one in so many
+// is timed to its end.
+inline constexpr uint64_t kAccountedOneIn = 64;
+
 // What a trampoline lays on the target's stack for a hit: the eBPF context
 // (register r1 of the capture program points at its start). The xmm array is
 // there only where the program reads it.
@@ -219,6 +223,7 @@ static_assert(offsetof(SiteConstants, body_size) - offsetof(SiteConstants, site)
 enum class RuntimeEntry : uint32_t {
   kTakeToken = 0,  // uint64_t (HitContext*)                         1: go on
   kReserve,        // void*    (HitContext*)                         body or null
+  kAdmit,          // uint64_t (HitContext*)                         both: body, or as below
   kCommit,         // void     (HitContext*, void* body)
   kAbandon,        // void     (HitContext*, void* body)             slot is free again
   kReadFrame,      // int64_t  (HitContext*, void* to, uint64_t size, uint64_t from)
@@ -229,5 +234,9 @@ enum class RuntimeEntry : uint32_t {
   kFinish,  // void     (HitContext*, uint64_t outcome)       for the trampoline, not for programs
   kCount,
 };
+
+// What kAdmit says where it has no body.
+inline constexpr uint64_t kNotAdmitted = 0;
+inline constexpr uint64_t kNoSlot = 1;
 
 }  // namespace nohalt::runtime

@@ -9,8 +9,12 @@
 #include <span>
 
 #include "probes/runtime/layout.h"
+#include "src/base/address.h"
 
 namespace nohalt::runtime {
+
+// Where the entries are in a target, in RuntimeEntry order.
+using RuntimeEntries = std::array<RuntimeAddress, static_cast<std::size_t>(RuntimeEntry::kCount)>;
 
 struct RuntimeBlob {
   std::span<const std::byte> code;

@@ -27,16 +27,6 @@ std::uint64_t aligned(std::uint64_t value) {
   return (value + kCodeAlignment - 1) & ~(kCodeAlignment - 1);
 }
 
-// Nothing but arithmetic and loads before the token: no hit can end without a match.
-bool takes_token_first(const program::Program& program) {
-  for (const program::Instruction& i : program.code) {
-    if (!program::is_jump_class(i)) continue;
-    return i.opcode == program::kOpcodeCall &&
-           i.imm == static_cast<std::int32_t>(program::Helper::kTakeToken);
-  }
-  return false;
-}
-
 class ImageBuilder {
  public:
   ImageBuilder(const TargetView& view, const RunPlaces& places, const records::RunLayout& layout,
@@ -109,17 +99,21 @@ class ImageBuilder {
     spec.position = position;
     spec.site = at;
     spec.gate = places_.gate;
-    spec.finish = entries_[static_cast<std::size_t>(RuntimeEntry::kFinish)];
+    spec.entries = entries_;
     spec.constants = constants_of(index, site.leader);
-    spec.token_first = takes_token_first(*site.program);
     spec.xmm_count = site.program->needs_xmm ? 16 : 0;
     spec.resume = view_.executable.bias.to_runtime(window.resume());
-    spec.body = [this, &site](RuntimeAddress where) -> Result<inline_engine::BodyCode> {
-      NOHALT_TRY(auto body, inline_translate::translate(*site.program, surroundings(where)));
+    spec.body = [this, &site](
+                    RuntimeAddress where,
+                    const runtime::RuntimeEntries& entries) -> Result<inline_engine::BodyCode> {
+      NOHALT_TRY(auto body,
+                 inline_translate::translate(*site.program, surroundings(where, entries)));
       inline_engine::BodyCode code(std::move(body.code));
       code.stack_bytes = body.stack_bytes;
       code.registers = body.registers;
       code.xmm_count = body.xmm_count;
+      code.calls_runtime = body.calls_runtime;
+      code.is_admitted = body.is_admitted;
       return code;
     };
     spec.displaced = [&window, at](RuntimeAddress where) -> Result<inline_engine::CodeBytes> {
@@ -132,10 +126,11 @@ class ImageBuilder {
     return spec;
   }
 
-  [[nodiscard]] inline_translate::Surroundings surroundings(RuntimeAddress where) const {
+  [[nodiscard]] inline_translate::Surroundings surroundings(
+      RuntimeAddress where, const runtime::RuntimeEntries& entries) const {
     inline_translate::Surroundings around;
     around.load_address = where;
-    around.entries = entries_;
+    around.entries = entries;
     around.static_ranges = static_ranges();
     return around;
   }
@@ -203,7 +198,7 @@ class ImageBuilder {
   const RunPlaces& places_;
   const records::RunLayout& layout_;
   const TargetConstants& constants_;
-  std::array<RuntimeAddress, static_cast<std::size_t>(RuntimeEntry::kCount)> entries_{};
+  runtime::RuntimeEntries entries_{};
   RuntimeAddress next_;
   CodeImage image_;
 };

@@ -57,6 +57,8 @@ inline uint64_t next_estimate(uint64_t estimate, uint64_t reading) {
   return (estimate * 7 + reading + 7) / 8;
 }
 
+NOHALT_RUNTIME_ENTRY uint64_t nohalt_take_token(HitContext* hit);
+
 // Charges the probe's and the run's CPU budget, and switches off what overspent.
 void charge(const SiteConstants& site, uint64_t ticks) __attribute__((visibility("hidden")));
 }  // namespace nohalt::runtime

@@ -58,11 +58,10 @@ void account(const HitContext& hit, uint64_t weight) {
 }
 
 void account_if_chosen(const HitContext& hit) {
-  constexpr uint64_t kOneIn = 64;
-  if ((hit.tsc_entry & kSlowHit) != 0 || hit.seq < kOneIn) {
+  if ((hit.tsc_entry & kSlowHit) != 0 || hit.seq < kAccountedOneIn) {
     account(hit, 1);
-  } else if (hit.seq % kOneIn == 0) {
-    account(hit, kOneIn);
+  } else if (hit.seq % kAccountedOneIn == 0) {
+    account(hit, kAccountedOneIn);
   }
 }
 
@@ -81,6 +80,12 @@ NOHALT_RUNTIME_ENTRY void* nohalt_reserve(HitContext* hit) {
   }
   add(site.probe->dropped, 1);
   return nullptr;
+}
+
+NOHALT_RUNTIME_ENTRY uint64_t nohalt_admit(HitContext* hit) {
+  if (nohalt_take_token(hit) == 0) return kNotAdmitted;
+  void* body = nohalt_reserve(hit);
+  return body == nullptr ? kNoSlot : reinterpret_cast<uint64_t>(body);
 }
 
 NOHALT_RUNTIME_ENTRY void nohalt_commit(HitContext* hit, void* body) {

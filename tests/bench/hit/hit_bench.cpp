@@ -17,9 +17,9 @@
 #include <utility>
 #include <vector>
 
-#include "probes/program/assembler.h"
 #include "tests/bench/hit/in_source.h"
 #include "tests/unit/runtime/in_process_run.h"
+#include "tests/unit/runtime/programs.h"
 
 namespace nohalt::bench {
 namespace {
@@ -28,68 +28,6 @@ using Hit = void (*)(std::uint64_t, std::uint64_t, std::uint64_t);
 
 constexpr std::uint64_t kSlots = 1024;
 constexpr std::uint32_t kBody = 24;
-
-// The capture programs --------------------------------------------------------
-
-using program::Assembler;
-using program::Helper;
-using program::JumpOp;
-using program::Outcome;
-using R = program::Register;
-
-constexpr auto word_of(std::size_t offset) { return static_cast<std::int16_t>(offset); }
-constexpr std::int16_t kArguments[] = {word_of(offsetof(runtime::SavedRegisters, rdi)),
-                                       word_of(offsetof(runtime::SavedRegisters, rsi)),
-                                       word_of(offsetof(runtime::SavedRegisters, rdx))};
-
-void capture_arguments(Assembler& as) {
-  std::int16_t to = 0;
-  for (const std::int16_t from : kArguments) {
-    as.load(program::Size::k8, R::kR1, R::kR6, from);
-    as.store(program::Size::k8, R::kR7, to, R::kR1);
-    to += 8;
-  }
-}
-
-void capture_through_pointer(Assembler& as) {
-  as.load(program::Size::k8, R::kR3, R::kR6, kArguments[0]);
-  as.mov(R::kR1, R::kR7);
-  as.mov(R::kR2, kBody);
-  as.call(Helper::kReadUser);
-}
-
-// What `capture` puts into the record, where rdi is not 0 or no matter what it is.
-program::Program capturing(void (*capture)(Assembler&), bool if_rdi = false) {
-  Assembler as;
-  const auto suppressed = as.new_label();
-  const auto dropped = as.new_label();
-  const auto no = as.new_label();
-  as.mov(R::kR6, R::kR1);
-  if (if_rdi) {
-    as.load(program::Size::k8, R::kR1, R::kR6, kArguments[0]);
-    as.jump_if(JumpOp::kEqual, R::kR1, 0, no);
-  }
-  as.call(Helper::kTakeToken);
-  as.jump_if(JumpOp::kEqual, R::kR0, 0, suppressed);
-  as.call(Helper::kReserve);
-  as.jump_if(JumpOp::kEqual, R::kR0, 0, dropped);
-  as.mov(R::kR7, R::kR0);
-  capture(as);
-  as.mov(R::kR1, R::kR7);
-  as.call(Helper::kCommit);
-  as.exit(Outcome::kCommitted);
-  as.bind(suppressed);
-  as.exit(Outcome::kSuppressed);
-  as.bind(dropped);
-  as.exit(Outcome::kDropped);
-  if (if_rdi) {
-    as.bind(no);
-    as.exit(Outcome::kNoMatch);
-  }
-  return {.code = as.finish().value(), .record_size = kBody};
-}
-
-// The cases -------------------------------------------------------------------
 
 // One thing to measure: a function to call, and what to do between batches.
 struct Case {
@@ -136,16 +74,14 @@ Case trampoline(const std::string& name, const Add& add, std::uint64_t first = 1
           }};
 }
 
-testing::TrampolineOptions always() { return {.token_first = true}; }
-
 std::vector<Case> all_cases() {
   static const std::uint64_t values[3] = {1, 2, 3};
-  const program::Program three = capturing(capture_arguments);
-  const program::Program three_if = capturing(capture_arguments, true);
+  const program::Program three = testing::capture_words();
+  const program::Program three_if = testing::capture_words(true);
   return {
       {.name = "empty_call", .hit = nothing},
       in_source(),
-      trampoline("three_scalars", [&](Run& run) { return run.add_program(0, three, always()); }),
+      trampoline("three_scalars", [&](Run& run) { return run.add_program(0, three); }),
       trampoline(
           "condition_false", [&](Run& run) { return run.add_program(0, three_if); }, 0),
       trampoline("condition_true", [&](Run& run) { return run.add_program(0, three_if); }),
@@ -156,16 +92,16 @@ std::vector<Case> all_cases() {
       trampoline("rate_used_up",
                  [&](Run& run) {
                    run.probe(0).seq_limit = 0;
-                   return run.add_program(0, three, always());
+                   return run.add_program(0, three);
                  }),
       trampoline("probe_off",
                  [&](Run& run) {
                    run.probe(0).state = 0;
-                   return run.add_program(0, three, always());
+                   return run.add_program(0, three);
                  }),
       trampoline(
           "through_pointer",
-          [](Run& run) { return run.add_program(0, capturing(capture_through_pointer), always()); },
+          [](Run& run) { return run.add_program(0, testing::capture_pointee()); },
           reinterpret_cast<std::uint64_t>(values)),
   };
 }

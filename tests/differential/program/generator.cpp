@@ -336,14 +336,14 @@ program::Program Generator::run() {
   program_.record_size = static_cast<std::uint32_t>(1 + below(below(2) == 0 ? 32 : 400));
   program_.needs_xmm = below(4) == 0;
   as_.mov(Register::kR6, Register::kR1);
-  statements(below(12), 0);
+  statements(below(4) == 0 ? 0 : below(12), 0);
 
   const Assembler::Label suppressed = as_.new_label();
   const Assembler::Label dropped = as_.new_label();
   as_.call(Helper::kTakeToken);
   clobber();
   as_.jump_if(JumpOp::kEqual, Register::kR0, 0, suppressed, width());
-  statements(below(6), 0);
+  statements(below(2) == 0 ? 0 : below(6), 0);
   as_.call(Helper::kReserve);
   clobber();
   as_.jump_if(JumpOp::kEqual, Register::kR0, 0, dropped);

@@ -31,6 +31,11 @@ std::int64_t read(Helper helper, void* to, std::uint64_t size, std::uint64_t fro
 using Context = runtime::HitContext;
 std::uint64_t entry_take_token(Context*) { return current->take_token() ? 1 : 0; }
 void* entry_reserve(Context*) { return current->reserve().data(); }
+std::uint64_t entry_admit(Context* context) {
+  if (entry_take_token(context) == 0) return runtime::kNotAdmitted;
+  void* body = entry_reserve(context);
+  return body == nullptr ? runtime::kNoSlot : reinterpret_cast<std::uint64_t>(body);
+}
 void entry_commit(Context*, void*) { current->release(true); }
 void entry_abandon(Context*, void*) { current->release(false); }
 std::int64_t entry_frame(Context*, void* to, std::uint64_t size, std::uint64_t from) {
@@ -52,7 +57,8 @@ std::int64_t entry_string(Context*, void* to, std::uint64_t max, std::uint64_t f
 
 // Calls with known values in the registers a function must keep, and looks at
 // them afterwards. All other registers are arbitrary.
-extern "C" std::uint64_t nohalt_call_watched(const void* code, void* context, std::uint64_t* kept);
+extern "C" std::uint64_t nohalt_call_watched(const void* code, void* context, std::uint64_t* kept,
+                                             std::uint64_t record);
 asm(R"(
   .text
   .type nohalt_call_watched, @function
@@ -61,13 +67,13 @@ nohalt_call_watched:
   push %rdx
   mov %rdi, %rax
   mov %rsi, %rdi
+  mov %rcx, %rsi
   mov $0x1111, %rbx
   mov $0x2222, %rbp
   mov $0x3333, %r12
   mov $0x4444, %r13
   mov $0x5555, %r14
   mov $0x6666, %r15
-  mov $-1, %rsi
   mov $-1, %rdx
   mov $-1, %rcx
   mov $-1, %r8
@@ -118,6 +124,7 @@ inline_translate::Surroundings Machine::surroundings() const {
   };
   set(RuntimeEntry::kTakeToken, address_of(&entry_take_token));
   set(RuntimeEntry::kReserve, address_of(&entry_reserve));
+  set(RuntimeEntry::kAdmit, address_of(&entry_admit));
   set(RuntimeEntry::kCommit, address_of(&entry_commit));
   set(RuntimeEntry::kAbandon, address_of(&entry_abandon));
   set(RuntimeEntry::kReadFrame, address_of(&entry_frame));
@@ -128,13 +135,19 @@ inline_translate::Surroundings Machine::surroundings() const {
   return result;
 }
 
-std::uint64_t Machine::run(std::span<const std::byte> code, Model& model) {
-  if (writable_ == nullptr || code_ == nullptr || code.size() > kCodeBytes)
+std::uint64_t Machine::run(const inline_translate::TranslatedBody& body, Model& model) {
+  if (writable_ == nullptr || code_ == nullptr || body.code.size() > kCodeBytes)
     return ~std::uint64_t{0};
-  std::memcpy(writable_, code.data(), code.size());
+  std::memcpy(writable_, body.code.data(), body.code.size());
   current = &model;
+  const std::uint64_t admission = body.is_admitted ? entry_admit(&model.context()) : 0;
+  if (body.is_admitted && admission <= runtime::kNoSlot) {
+    const bool has_token = admission != runtime::kNotAdmitted;
+    return static_cast<std::uint64_t>(has_token ? program::Outcome::kDropped
+                                                : program::Outcome::kSuppressed);
+  }
   std::uint64_t kept[6] = {};
-  const std::uint64_t outcome = nohalt_call_watched(code_, &model.context(), kept);
+  const std::uint64_t outcome = nohalt_call_watched(code_, &model.context(), kept, admission);
   current = nullptr;
   constexpr std::uint64_t kExpected[6] = {0x1111, 0x2222, 0x3333, 0x4444, 0x5555, 0x6666};
   registers_kept_ = registers_kept_ && std::equal(kept, kept + 6, kExpected);

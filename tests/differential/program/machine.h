@@ -4,9 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
-#include "probes/engines/inline/translate/surroundings.h"
+#include "probes/engines/inline/translate/translate.h"
 #include "tests/differential/program/model.h"
 
 namespace nohalt::program_test {
@@ -20,8 +19,8 @@ class Machine {
 
   // For code that this machine will run: its address and entries.
   [[nodiscard]] inline_translate::Surroundings surroundings() const;
-  // Only code that check_body() has passed.
-  std::uint64_t run(std::span<const std::byte> code, Model& model);
+  // The whole of a hit: where the body is for admitted hits, after the model's admission.
+  std::uint64_t run(const inline_translate::TranslatedBody& body, Model& model);
   // False once a body did not keep the registers that the ABI promises.
   [[nodiscard]] bool registers_kept() const { return registers_kept_; }
 

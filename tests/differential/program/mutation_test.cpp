@@ -161,10 +161,11 @@ TEST(Mutation, MachineCodeThatPassesTheCheckKeepsItsBounds) {
       ++unchanged;
       continue;
     }
-    const inline_translate::BodyLimits limits{program.record_size, program.needs_xmm};
+    const inline_translate::BodyLimits limits{program.record_size, program.needs_xmm,
+                                              body->is_admitted};
     if (!inline_translate::check_body(code, limits, surroundings)) continue;
     ++accepted;
-    const std::string wrong = sandbox.run(code, program.record_size, seed);
+    const std::string wrong = sandbox.run(code, limits, seed);
     ASSERT_EQ(wrong, "") << "seed " << seed << "\n" << program::list(program);
   }
   std::cout << count - unchanged << " mutants from seed " << first << ": " << accepted
@@ -178,7 +179,7 @@ TEST(Mutation, TheSandboxSeesWhatItIsFor) {
   const auto run = [&](std::initializer_list<int> bytes) {
     std::vector<std::byte> code;
     for (const int byte : bytes) code.push_back(static_cast<std::byte>(byte));
-    return sandbox.run(code, 16, 1);
+    return sandbox.run(code, {.record_size = 16}, 1);
   };
   EXPECT_EQ(run({0x31, 0xc0, 0xc3}), "");                                // xor eax, eax; ret
   EXPECT_NE(run({0x48, 0x89, 0x07, 0xc3}), "");                          // mov [rdi], rax

@@ -67,6 +67,12 @@ void* entry_reserve(Context* context) {
   return run_state.record;
 }
 
+std::uint64_t entry_admit(Context* context) {
+  if (entry_take_token(context) == 0) return runtime::kNotAdmitted;
+  void* body = entry_reserve(context);
+  return body == nullptr ? runtime::kNoSlot : reinterpret_cast<std::uint64_t>(body);
+}
+
 void entry_release(Context* context, void* body) {
   expect(context == run_state.context, "release without the context");
   expect(run_state.owned && body == run_state.record, "release of what is not owned");
@@ -92,7 +98,8 @@ std::int64_t entry_read(Context* context, void* to, std::uint64_t size, std::uin
 
 // Calls `code` with rsp at `stack`, and says whether it came back with the
 // registers that the ABI promises.
-extern "C" std::uint64_t nohalt_call_on_stack(const void* code, void* context, void* stack);
+extern "C" std::uint64_t nohalt_call_on_stack(const void* code, void* context, void* stack,
+                                              std::uint64_t record);
 asm(R"(
   .text
   .type nohalt_call_on_stack, @function
@@ -107,13 +114,13 @@ nohalt_call_on_stack:
   mov $0x4444, %r13
   mov $0x5555, %r14
   mov $0x6666, %r15
-  mov $0x7777777777, %rsi
-  mov %rsi, %rdx
-  mov %rsi, %rcx
-  mov %rsi, %r8
-  mov %rsi, %r9
-  mov %rsi, %r10
-  mov %rsi, %r11
+  mov %rcx, %rsi
+  mov $0x7777777777, %rdx
+  mov %rdx, %rcx
+  mov %rdx, %r8
+  mov %rdx, %r9
+  mov %rdx, %r10
+  mov %rdx, %r11
   call *%rax
   mov %r12, %rsp
   xor $0x1111, %rbx
@@ -148,8 +155,9 @@ runtime::HitContext make_context(std::byte* base, std::uint64_t seed) {
 }
 
 // In the child: one pass of the code. Null: nothing wrong.
-const char* run_once(std::byte* base, std::uint32_t record_size, bool grants, bool has_slot,
-                     bool at_page_end) {
+const char* run_once(std::byte* base, const inline_translate::BodyLimits& limits, bool grants,
+                     bool has_slot, bool at_page_end) {
+  const std::size_t record_size = limits.record_size;
   std::byte* record_page = base + kRecordPage * kPage;
   ::mprotect(record_page, kPage, PROT_READ | PROT_WRITE);
   std::memset(record_page, 0xc5, kPage);
@@ -160,7 +168,10 @@ const char* run_once(std::byte* base, std::uint32_t record_size, bool grants, bo
   void* context = base + (kContextPage + 1) * kPage - sizeof(runtime::HitContext);
   run_state = {record_page, record,   stack, stack_end, context, record_size,
                grants,      has_slot, 0,     0,         false,   nullptr};
-  const std::uint64_t changed = nohalt_call_on_stack(base + kCodePage * kPage, context, stack_end);
+  std::uint64_t admission = 0x7777777777;
+  if (limits.is_admitted) admission = entry_admit(static_cast<Context*>(context));
+  const std::uint64_t changed =
+      nohalt_call_on_stack(base + kCodePage * kPage, context, stack_end, admission);
   expect(changed == 0, "the caller's registers were not kept");
   expect(!run_state.owned, "the record was left");
   for (std::byte* at = record_page; at < record_page + kPage; ++at)
@@ -206,6 +217,7 @@ inline_translate::Surroundings Sandbox::surroundings() const {
   };
   set(RuntimeEntry::kTakeToken, &entry_take_token);
   set(RuntimeEntry::kReserve, &entry_reserve);
+  set(RuntimeEntry::kAdmit, &entry_admit);
   set(RuntimeEntry::kCommit, &entry_release);
   set(RuntimeEntry::kAbandon, &entry_release);
   for (const RuntimeEntry read :
@@ -215,9 +227,10 @@ inline_translate::Surroundings Sandbox::surroundings() const {
   return result;
 }
 
-std::string Sandbox::run(std::span<const std::byte> code, std::uint32_t record_size,
-                         std::uint64_t seed) {
-  if (code.size() > kCodePages * kPage || record_size > kPage) return "too large for the sandbox";
+std::string Sandbox::run(std::span<const std::byte> code,
+                         const inline_translate::BodyLimits& limits, std::uint64_t seed) {
+  if (code.size() > kCodePages * kPage || limits.record_size > kPage)
+    return "too large for the sandbox";
   std::memcpy(writable_code_, code.data(), code.size());
   int pipe_ends[2];
   if (::pipe(pipe_ends) != 0) return "no pipe";
@@ -230,8 +243,8 @@ std::string Sandbox::run(std::span<const std::byte> code, std::uint32_t record_s
     std::memcpy(context_page + kPage - sizeof context, &context, sizeof context);
     ::mprotect(context_page, kPage, PROT_READ);
     const char* wrong = nullptr;
-    for (int way = 0; way < 3 && wrong == nullptr; ++way)
-      wrong = run_once(base_, record_size, way != 0, way != 1, seed % 3 != 0);
+    for (int way = limits.is_admitted ? 2 : 0; way < 3 && wrong == nullptr; ++way)
+      wrong = run_once(base_, limits, way != 0, way != 1, seed % 3 != 0);
     if (wrong != nullptr && ::write(pipe_ends[1], wrong, std::strlen(wrong)) < 0) ::_exit(2);
     ::_exit(wrong == nullptr ? 0 : 1);
   }

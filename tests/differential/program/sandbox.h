@@ -9,7 +9,7 @@
 #include <span>
 #include <string>
 
-#include "probes/engines/inline/translate/surroundings.h"
+#include "probes/engines/inline/translate/machine_check.h"
 
 namespace nohalt::program_test {
 
@@ -26,7 +26,8 @@ class Sandbox {
   // Runs the code in a child, once for each way the gates can go, over made-up
   // registers that follow from the seed. Empty: it kept within its bounds;
   // otherwise what it did.
-  std::string run(std::span<const std::byte> code, std::uint32_t record_size, std::uint64_t seed);
+  std::string run(std::span<const std::byte> code, const inline_translate::BodyLimits& limits,
+                  std::uint64_t seed);
 
  private:
   std::byte* base_ = nullptr;

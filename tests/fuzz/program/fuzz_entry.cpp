@@ -36,7 +36,8 @@ bool within(const program::Cost& cost, const program::Cost& worst) {
 }
 
 std::string check_execution(const program::Program& program, const program::Cost& worst,
-                            std::span<const std::byte> code, Machine& machine, std::uint64_t seed) {
+                            const inline_translate::TranslatedBody& body, Machine& machine,
+                            std::uint64_t seed) {
   Model interpreted(seed, program.record_size);
   Model translated(seed, program.record_size);
   ModelEnvironment environment(interpreted);
@@ -44,7 +45,7 @@ std::string check_execution(const program::Program& program, const program::Cost
   if (execution.violation)
     return "verified, but breaks " + std::string(program::name(execution.violation->rule));
   if (!within(execution.cost, worst)) return "costs more than the worst case";
-  if (machine.run(code, translated) != execution.result) return "another outcome as machine code";
+  if (machine.run(body, translated) != execution.result) return "another outcome as machine code";
   if (translated.calls() != interpreted.calls()) return "other calls as machine code";
   if (translated.committed() != interpreted.committed()) return "another record as machine code";
   return {};
@@ -80,7 +81,7 @@ std::string fuzz_one(std::span<const std::byte> bytes) {
   const auto body = inline_translate::translate(program, machine.surroundings());
   if (!body) wrong = "verified, but: " + body.error().message;
   for (std::uint64_t world = 0; world < 3 && wrong.empty(); ++world)
-    wrong = check_execution(program, verified->cost, body->code, machine, seed * 4 + world);
+    wrong = check_execution(program, verified->cost, *body, machine, seed * 4 + world);
   return wrong.empty() ? wrong : wrong + "\n" + program::list(program);
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/unit/runtime/in_process_run.h"
+#include "tests/unit/runtime/programs.h"
 
 extern "C" {
 // As register_harness.S lays it out.
@@ -38,7 +39,7 @@ constexpr std::uint64_t kIdFlag = 1 << 21;
 
 class Exactness : public ::testing::Test {
  protected:
-  Exactness() : run_({{.body_size = 32, .hits_per_second = 1000}}), stack_(4096) {
+  Exactness() : run_({{.body_size = 40, .hits_per_second = 1000}}), stack_(4096) {
     run_.open_wide();
   }
 
@@ -51,6 +52,7 @@ class Exactness : public ::testing::Test {
     state.flags = 0x202 | (state.flags & (kStatusFlags | kDirection | kIdFlag));
     state.mxcsr = 0x1f80 | (state.mxcsr & 0xe03f);  // exceptions stay masked
     state.pad = 0;
+    if (rdi_is_zero_) state.rdi = 0;
     state.rsp = reinterpret_cast<std::uint64_t>(stack_.data()) + 2048 + random_() % 64;
     for (auto& byte : stack_) byte = static_cast<std::uint8_t>(random_());
   }
@@ -83,9 +85,8 @@ class Exactness : public ::testing::Test {
   }
 
   std::uint64_t trampoline(testing::BodyMaker body, std::uint32_t xmm_count = 0,
-                           std::uint32_t body_stack = 32, bool token_first = false) {
+                           std::uint32_t body_stack = 32) {
     testing::TrampolineOptions options;
-    options.token_first = token_first;
     options.xmm_count = xmm_count;
     options.body_stack = body_stack;
     options.displaced = {};
@@ -93,13 +94,142 @@ class Exactness : public ::testing::Test {
     return run_.add_trampoline(0, body, options);
   }
 
+  std::uint64_t translated(const program::Program& program) {
+    testing::TrampolineOptions options;
+    options.displaced = {};
+    options.resume = reinterpret_cast<std::uint64_t>(nohalt_test_back);
+    return run_.add_program(0, program, options);
+  }
+
+  // One hit with random registers; the record's body as words.
+  std::vector<std::uint64_t> one_record(std::uint64_t trampoline, std::size_t words) {
+    nohalt_test_target = trampoline;
+    randomise(nohalt_test_in);
+    const std::uint64_t seq = run_.probe(0).next_seq;
+    nohalt_test_run_state();
+    std::vector<std::uint64_t> body(words);
+    const std::uint64_t slot = seq % run_.tool_side().layout().sites[0].slot_count;
+    std::memcpy(body.data(), run_.tool_side().slot(0, slot) + sizeof(runtime::RecordHeader),
+                8 * words);
+    return body;
+  }
+
   InProcessRun run_;
   std::vector<std::uint8_t> stack_;
+  bool rdi_is_zero_ = false;
+  std::uint64_t last_tsc_ = 0;
   std::mt19937_64 random_{20240611};
 };
 
 TEST_F(Exactness, FullHitLeavesEveryRegisterAndByte) {
   expect_untouched(trampoline(testing::capture_three), 5000);
+}
+
+TEST_F(Exactness, AdmittedHitLeavesEveryRegisterAndByte) {
+  expect_untouched(translated(testing::capture_words()), 5000);
+  EXPECT_EQ(run_.probe(0).next_seq, 5000u);
+  EXPECT_GT(run_.probe(0).cost_samples, 64u);
+}
+
+TEST_F(Exactness, AdmittedHitThatCapturesOtherRegistersLeavesThem) {
+  expect_untouched(translated(testing::capture_others()), 5000);
+}
+
+TEST_F(Exactness, AdmittedHitWithSystemCallLeavesEveryRegisterAndByte) {
+  expect_untouched(translated(testing::capture_pointee()), 2000);
+}
+
+TEST_F(Exactness, HitWithConditionLeavesEveryRegisterAndByte) {
+  const std::uint64_t entry = translated(testing::capture_words(true));
+  expect_untouched(entry, 5000);
+  EXPECT_EQ(run_.probe(0).next_seq, 5000u);
+  run_.probe(0).seq_limit = 0;
+  expect_untouched(entry, 2000);
+  EXPECT_EQ(run_.probe(0).suppressed, 2000u);
+}
+
+TEST_F(Exactness, HitThatDoesNotMatchLeavesEveryRegisterAndByte) {
+  rdi_is_zero_ = true;
+  expect_untouched(translated(testing::capture_words(true)), 5000);
+  EXPECT_EQ(run_.probe(0).unmatched, 5000u);
+  EXPECT_GT(run_.probe(0).quick_cost_ticks, 0u);
+  EXPECT_GT(run_.probe(0).cpu_ticks_used, 0u);
+}
+
+TEST_F(Exactness, HitsThatDoNotMatchAreChargedByTheBatch) {
+  rdi_is_zero_ = true;
+  const std::uint64_t entry = translated(testing::capture_words(true));
+  run_.probe(0).unmatched = 128;  // none of the next is timed
+  run_.probe(0).quick_cost_ticks = 10;
+  expect_untouched(entry, 127);
+  EXPECT_EQ(run_.probe(0).cpu_ticks_used, 0u);
+  expect_untouched(entry, 1);
+  EXPECT_EQ(run_.probe(0).cpu_ticks_used, 2560u);
+}
+
+// The slots that the first tries meet are taken, or all of those that are tried.
+TEST_F(Exactness, HitThatFindsItsSlotTakenLeavesEveryRegisterAndByte) {
+  for (const bool if_rdi : {false, true}) {
+    const std::uint64_t entry = translated(testing::capture_words(if_rdi));
+    for (const std::size_t taken : {1, 3, 8}) {
+      const std::uint64_t first = run_.probe(0).next_seq;
+      const std::uint64_t dropped = run_.probe(0).dropped;
+      const std::size_t slots = run_.tool_side().layout().sites[0].slot_count;
+      for (std::size_t i = 0; i < taken; ++i)
+        run_.tool_side().slot(0, (first + i) % slots)[0] = std::byte{1};
+      expect_untouched(entry, 1);
+      EXPECT_EQ(run_.probe(0).next_seq, first + 1);
+      EXPECT_EQ(run_.probe(0).dropped, dropped + (taken == 8 ? 1 : 0));
+    }
+  }
+}
+
+TEST_F(Exactness, AdmittedHitPastTheLeaseLeavesEveryRegisterAndByte) {
+  for (const bool if_rdi : {false, true}) {
+    run_.open_wide();
+    const std::uint64_t entry = translated(testing::capture_words(if_rdi));
+    run_.tool_side().control().lease_deadline_tsc = 1;
+    expect_untouched(entry, 100);
+    EXPECT_EQ(run_.probe(0).state, static_cast<std::uint32_t>(runtime::ProbeState::kLapsed));
+  }
+  EXPECT_EQ(run_.probe(0).next_seq, 0u);
+}
+
+TEST_F(Exactness, RecordIsTheSameWhicheverWayItIsAdmitted) {
+  for (const bool if_rdi : {false, true}) {
+    const std::uint64_t entry = translated(testing::capture_words(if_rdi));
+    run_.probe(0).suppressed = 5;
+    for (int i = 0; i < 200; ++i) {
+      const std::uint64_t seq = run_.probe(0).next_seq;
+      const std::vector<std::uint64_t> body = one_record(entry, 3);
+      const MachineState& in = nohalt_test_in;
+      EXPECT_EQ(body, (std::vector{in.rdi, in.rsi, in.rdx}));
+      runtime::RecordHeader header;
+      std::byte* slot =
+          run_.tool_side().slot(0, seq % run_.tool_side().layout().sites[0].slot_count);
+      std::memcpy(static_cast<void*>(&header), slot, sizeof header);
+      EXPECT_EQ(header.state, static_cast<std::uint32_t>(runtime::SlotState::kReady));
+      EXPECT_EQ(header.owner_tid, static_cast<std::uint32_t>(gettid()));
+      EXPECT_EQ(header.site, 0u);
+      EXPECT_EQ(header.body_size, 40u);
+      EXPECT_EQ(header.generation, run_.constants(0).generation);
+      EXPECT_EQ(header.seq, seq);
+      EXPECT_GT(header.tsc, last_tsc_);
+      EXPECT_EQ(header.suppressed, 5u);
+      EXPECT_EQ(header.dropped, 0u);
+      last_tsc_ = header.tsc;
+      std::memset(slot, 0, 8);
+    }
+  }
+}
+
+TEST_F(Exactness, AdmittedHitSeesTheRegistersOfTheSite) {
+  const std::uint64_t entry = translated(testing::capture_others());
+  const MachineState& in = nohalt_test_in;
+  for (int i = 0; i < 200; ++i) {
+    const std::vector<std::uint64_t> body = one_record(entry, 5);
+    EXPECT_EQ(body, (std::vector{in.rbx, in.r8, in.r9, in.r10, in.r11}));
+  }
 }
 
 TEST_F(Exactness, HitWithVectorCaptureLeavesEveryRegisterAndByte) {
@@ -131,7 +261,7 @@ TEST_F(Exactness, SuppressedHitLeavesEveryRegisterAndByte) {
 
 // The counters pass the hits that are timed and those that charge for the others.
 TEST_F(Exactness, HitLetOutEarlyLeavesEveryRegisterAndByte) {
-  const std::uint64_t entry = trampoline(testing::capture_three, 0, 32, true);
+  const std::uint64_t entry = translated(testing::capture_words());
   run_.probe(0).seq_limit = 0;
   expect_untouched(entry, 5000);
   EXPECT_EQ(run_.probe(0).suppressed, 5000u);
@@ -146,7 +276,7 @@ TEST_F(Exactness, HitLetOutEarlyLeavesEveryRegisterAndByte) {
 }
 
 TEST_F(Exactness, HitsLetOutEarlyAreChargedByTheBatch) {
-  const std::uint64_t entry = trampoline(testing::capture_three, 0, 32, true);
+  const std::uint64_t entry = translated(testing::capture_words());
   run_.probe(0).seq_limit = 0;
   run_.probe(0).suppressed = 128;  // none of the next is timed
   run_.probe(0).quick_cost_ticks = 10;
@@ -227,15 +357,23 @@ TEST_F(Exactness, HitStaysWithinItsShareOfTheStack) {
 }
 
 TEST_F(Exactness, TrampolineIsNoLongerThanPromised) {
-  trampoline(testing::clobber_everything, 16, 32, true);
-  EXPECT_LE(run_.last_trampoline().bytes.size(), inline_engine::kTrampolineOverhead);
+  const auto expect_short = [&] {
+    EXPECT_LE(run_.last_trampoline().bytes.size(), inline_engine::kTrampolineOverhead);
+  };
+  trampoline(testing::clobber_everything, 16);
+  expect_short();
+  for (const auto& program : {testing::capture_words(), testing::capture_words(true),
+                              testing::capture_others(), testing::capture_pointee()}) {
+    translated(program);
+    expect_short();
+  }
 }
 
 TEST_F(Exactness, RefusesAHitThatNeedsTooMuchStack) {
   inline_engine::TrampolineSpec spec;
   spec.constants = run_.constants(0);
   spec.xmm_count = 16;
-  spec.body = [](RuntimeAddress) { return inline_engine::BodyCode(); };
+  spec.body = [](RuntimeAddress, const auto&) { return inline_engine::BodyCode(); };
   const auto built = inline_engine::build_trampoline(spec);
   ASSERT_FALSE(built);
   EXPECT_EQ(built.error().reason, "hit-stack");
@@ -246,7 +384,7 @@ TEST_F(Exactness, RefusesAPlaceOutOfAJumpsReach) {
   spec.position = {0x10000};
   spec.resume = {0x7f0000000000};
   spec.constants = run_.constants(0);
-  spec.body = [](RuntimeAddress) { return inline_engine::BodyCode(); };
+  spec.body = [](RuntimeAddress, const auto&) { return inline_engine::BodyCode(); };
   spec.displaced = [](RuntimeAddress) { return inline_engine::CodeBytes(); };
   const auto built = inline_engine::build_trampoline(spec);
   ASSERT_FALSE(built);

@@ -20,6 +20,7 @@
 
 #include "probes/records/ring_reader.h"
 #include "tests/unit/runtime/in_process_run.h"
+#include "tests/unit/runtime/programs.h"
 
 namespace nohalt {
 namespace {
@@ -91,8 +92,8 @@ class Stress : public ::testing::Test {
 };
 
 TEST_F(Stress, ManyThreadsAndSignalHandlersLoseNothingUncounted) {
-  const auto hit = reinterpret_cast<Hit>(run_.add_trampoline(0, testing::capture_three));
-  handler_hit = reinterpret_cast<Hit>(run_.add_trampoline(1, testing::capture_three));
+  const auto hit = reinterpret_cast<Hit>(run_.add_program(0, testing::capture_words()));
+  handler_hit = reinterpret_cast<Hit>(run_.add_program(1, testing::capture_words(true)));
   handler_hits = 0;
   struct sigaction action{};
   action.sa_handler = on_signal;
@@ -124,7 +125,7 @@ TEST_F(Stress, ManyThreadsAndSignalHandlersLoseNothingUncounted) {
 
 // The handler interrupts a hit of the probe that it hits itself.
 TEST_F(Stress, HandlerMayHitTheProbeThatIsRunning) {
-  const auto hit = reinterpret_cast<Hit>(run_.add_trampoline(0, testing::capture_three));
+  const auto hit = reinterpret_cast<Hit>(run_.add_program(0, testing::capture_words()));
   handler_hit = hit;
   handler_hits = 0;
   struct sigaction action{};
@@ -149,7 +150,7 @@ TEST_F(Stress, HandlerMayHitTheProbeThatIsRunning) {
 TEST_F(Stress, ConditionAndRateAreExactUnderManyThreads) {
   constexpr std::uint64_t kEach = 20000;
   run_.probe(0).seq_limit = 1000;
-  const auto hit = reinterpret_cast<Hit>(run_.add_trampoline(0, testing::capture_three_if_rdi));
+  const auto hit = reinterpret_cast<Hit>(run_.add_program(0, testing::capture_words(true)));
   std::vector<std::jthread> threads;
   for (int t = 0; t < 16; ++t) {
     threads.emplace_back([&] {
@@ -168,8 +169,7 @@ TEST_F(Stress, HitsLetOutEarlyAreCountedAndChargedUnderManyThreads) {
   constexpr std::uint64_t kEach = 20000;
   constexpr std::uint64_t kAll = 16 * kEach;
   run_.probe(0).seq_limit = 1000;
-  const auto hit =
-      reinterpret_cast<Hit>(run_.add_trampoline(0, testing::capture_three, {.token_first = true}));
+  const auto hit = reinterpret_cast<Hit>(run_.add_program(0, testing::capture_words()));
   std::vector<std::jthread> threads;
   for (int t = 0; t < 16; ++t) {
     threads.emplace_back([&] {

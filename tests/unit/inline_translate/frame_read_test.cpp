@@ -50,7 +50,7 @@ bool asks_runtime(std::uint64_t size, std::int32_t distance, std::uint32_t frame
   model.context().regs.rsp = stack + 4096 + rsp_in_page;
   model.context().regs.r15 =
       model.context().regs.rsp + static_cast<std::uint64_t>(static_cast<std::int64_t>(distance));
-  EXPECT_EQ(machine.run(body->code, model), 0U);
+  EXPECT_EQ(machine.run(*body, model), 0U);
   return !model.calls().empty();
 }
 

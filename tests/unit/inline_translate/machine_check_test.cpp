@@ -30,14 +30,16 @@ Surroundings surroundings() {
 
 std::uint64_t entry(RuntimeEntry which) { return surroundings().entry(which).value; }
 
-Result<BodyFacts> check(const Write& write, bool has_xmm = false) {
+Result<BodyFacts> check(const Write& write, bool has_xmm = false, bool is_admitted = false) {
   asmjit::CodeHolder holder;
   holder.init(asmjit::Environment(asmjit::Arch::kX64), kBase);
   As as(&holder);
   write(as);
   const asmjit::CodeBuffer& buffer = holder.textSection()->buffer();
   const std::span<const std::uint8_t> code(buffer.data(), buffer.size());
-  return check_body(std::as_bytes(code), {.record_size = 32, .has_xmm = has_xmm}, surroundings());
+  return check_body(std::as_bytes(code),
+                    {.record_size = 32, .has_xmm = has_xmm, .is_admitted = is_admitted},
+                    surroundings());
 }
 
 // `inner` between a prologue, with the context in rbp and 24 bytes of frame,
@@ -112,6 +114,163 @@ TEST(MachineCheck, AcceptsThePatternsOfTheTranslator) {
     as.mov(rcx, 0x600ff8);
     as.mov(rcx, x86::qword_ptr(rcx));
   }));
+}
+
+// `inner` after an admission, its answer in rax; behind `end` the record is released.
+Write body_that_admits(const std::function<void(As&, asmjit::Label end)>& inner) {
+  return body([inner](As& as) {
+    const asmjit::Label end = as.newLabel();
+    call(as, RuntimeEntry::kAdmit);
+    inner(as, end);
+    as.bind(end);
+  });
+}
+
+void commit_from(As& as, const x86::Gp& record) {
+  as.mov(rsi, record);
+  call(as, RuntimeEntry::kCommit);
+}
+
+TEST(MachineCheck, AcceptsAGrantedTokenThatIsTestedAgain) {
+  expect_accepted(body([](As& as) {
+    const asmjit::Label end = as.newLabel();
+    const asmjit::Label again = as.newLabel();
+    call(as, RuntimeEntry::kTakeToken);
+    as.test(rax, rax);
+    as.jz(end);
+    as.test(rax, rax);
+    as.jz(again);
+    as.bind(again);
+    call(as, RuntimeEntry::kReserve);
+    as.test(rax, rax);
+    as.jz(end);
+    as.mov(rsi, rax);
+    call(as, RuntimeEntry::kAbandon);
+    as.bind(end);
+  }));
+}
+
+TEST(MachineCheck, AcceptsAnAdmissionThatIsToldApart) {
+  const auto facts = check(body_that_admits([](As& as, asmjit::Label end) {
+    as.cmp(rax, 1);
+    as.jb(end);
+    as.je(end);
+    as.mov(rbx, rax);
+    as.mov(x86::qword_ptr(rbx, 24), rcx);
+    commit_from(as, rbx);
+  }));
+  ASSERT_TRUE(facts) << facts.error().message;
+  EXPECT_FALSE(facts->calls_runtime);
+}
+
+TEST(MachineCheck, RefusesARecordOfAnAdmissionNotToldApart) {
+  const auto expect = [](std::string_view rule, const auto& tell) {
+    expect_rejected(rule, body_that_admits([&](As& as, asmjit::Label end) {
+                      tell(as, end);
+                      as.mov(x86::qword_ptr(rax), rcx);
+                      commit_from(as, rax);
+                    }));
+  };
+  expect("store-elsewhere", [](As&, asmjit::Label) {});
+  expect("store-elsewhere", [](As& as, asmjit::Label end) {
+    as.cmp(rax, 1);
+    as.jb(end);
+  });
+  expect("store-elsewhere", [](As& as, asmjit::Label end) {
+    as.cmp(rax, 1);
+    as.je(end);
+  });
+  expect("store-elsewhere", [](As& as, asmjit::Label end) {
+    as.test(rax, rax);
+    as.jz(end);
+  });
+  // Half of the answer, another limit, the other way.
+  expect("store-elsewhere", [](As& as, asmjit::Label end) {
+    as.cmp(eax, 1);
+    as.jb(end);
+    as.je(end);
+  });
+  expect("store-elsewhere", [](As& as, asmjit::Label end) {
+    as.cmp(rax, 0);
+    as.jb(end);
+    as.je(end);
+  });
+  expect("store-elsewhere", [](As& as, asmjit::Label end) {
+    const asmjit::Label go = as.newLabel();
+    as.cmp(rax, 1);
+    as.jb(end);
+    as.je(go);
+    as.jmp(end);
+    as.bind(go);
+  });
+}
+
+TEST(MachineCheck, RefusesToLeaveTheRecordOfAnAdmission) {
+  expect_rejected("record-left", body_that_admits([](As&, asmjit::Label) {}));
+  expect_rejected("record-left", body_that_admits([](As& as, asmjit::Label end) {
+                    as.cmp(rax, 1);
+                    as.jb(end);
+                    as.je(end);
+                  }));
+}
+
+TEST(MachineCheck, RefusesASecondAdmission) {
+  const auto again = [](RuntimeEntry first, RuntimeEntry second) {
+    return body([first, second](As& as) {
+      call(as, first);
+      call(as, second);
+    });
+  };
+  expect_rejected("token-twice", again(RuntimeEntry::kAdmit, RuntimeEntry::kAdmit));
+  expect_rejected("token-twice", again(RuntimeEntry::kTakeToken, RuntimeEntry::kAdmit));
+  expect_rejected("token-twice", again(RuntimeEntry::kAdmit, RuntimeEntry::kTakeToken));
+  expect_rejected("reserve-twice", again(RuntimeEntry::kAdmit, RuntimeEntry::kReserve));
+}
+
+TEST(MachineCheck, RefusesToReckonWithAnAdmission) {
+  expect_rejected("record-not-checked",
+                  body_that_admits([](As& as, asmjit::Label) { as.add(rax, 8); }));
+  expect_rejected("pointer-stored", body_that_admits([](As& as, asmjit::Label) {
+                    as.mov(x86::qword_ptr(rsp), rax);
+                  }));
+}
+
+TEST(MachineCheck, GivesABodyForAdmittedHitsItsRecordOnce) {
+  const auto admitted = [](const Write& inner) { return check(body(inner), false, true); };
+  const auto is_refused = [](const Result<BodyFacts>& facts, std::string_view rule) {
+    return !facts && facts.error().message.find("'" + std::string(rule) + "'") != std::string::npos;
+  };
+  EXPECT_TRUE(admitted([](As& as) {
+    as.mov(x86::qword_ptr(rsi, 24), rcx);
+    call(as, RuntimeEntry::kCommit);
+  }));
+  EXPECT_TRUE(is_refused(admitted([](As& as) { as.mov(x86::qword_ptr(rsi, 25), rcx); }),
+                         "store-outside-record"));
+  EXPECT_TRUE(is_refused(admitted([](As&) {}), "record-left"));
+  EXPECT_TRUE(is_refused(admitted([](As& as) { call(as, RuntimeEntry::kAdmit); }), "token-twice"));
+  EXPECT_TRUE(
+      is_refused(admitted([](As& as) { call(as, RuntimeEntry::kReserve); }), "reserve-twice"));
+  EXPECT_TRUE(is_refused(admitted([](As& as) {
+                           call(as, RuntimeEntry::kCommit);
+                           commit_from(as, rbx);
+                         }),
+                         "record-not-owned"));
+  // A body that is not for admitted hits has nothing in rsi.
+  expect_rejected("store-elsewhere", body([](As& as) { as.mov(x86::qword_ptr(rsi), rcx); }));
+}
+
+TEST(MachineCheck, TellsWhichRegistersABodyChanges) {
+  const auto bit = [](std::size_t offset) { return 1U << offset / 8; };
+  const auto facts = check(body([](As& as) {
+    as.mov(x86::r9d, 1);
+    as.xor_(r11, r11);
+    as.mov(rcx, 2);
+  }));
+  ASSERT_TRUE(facts);
+  EXPECT_EQ(facts->registers, bit(offsetof(runtime::SavedRegisters, r9)) |
+                                  bit(offsetof(runtime::SavedRegisters, r11)));
+  EXPECT_FALSE(facts->calls_runtime);
+  EXPECT_TRUE(check(body_with_record([](As&) {}))->calls_runtime);
 }
 
 TEST(MachineCheck, TellsTheStackABodyTakes) {

@@ -71,14 +71,14 @@ class Bench {
       ADD_FAILURE() << translated.error().message;
       return false;
     }
-    code_ = translated->code;
+    body_ = *translated;
     return true;
   }
   std::uint64_t run(std::uint64_t left, std::uint64_t right) {
     Model model = fresh_;
     model.context().regs.rax = left;
     model.context().regs.rcx = right;
-    EXPECT_EQ(machine_.run(code_, model), 1U);
+    EXPECT_EQ(machine_.run(body_, model), 1U);
     std::uint64_t answer = 0;
     if (model.committed().size() == 8) std::memcpy(&answer, model.committed().data(), 8);
     return answer;
@@ -100,7 +100,7 @@ class Bench {
   }
   Machine machine_;
   Model fresh_ = granting();
-  std::vector<std::byte> code_;
+  inline_translate::TranslatedBody body_;
 };
 
 std::int32_t low_word(std::uint64_t value) {

@@ -82,11 +82,61 @@ TEST(Translate, CallsEntriesInReachByTheirDistance) {
   ASSERT_TRUE(body);
   const auto code = decode(body->code, surroundings.load_address);
   ASSERT_TRUE(code);
-  EXPECT_EQ(count(*code, Operation::kCall), 3U);
+  EXPECT_EQ(count(*code, Operation::kCall), 1U);
   for (const MachineInstruction& i : *code)
     if (i.operation == Operation::kCall) {
       EXPECT_TRUE(i.operands[0].is_immediate());
     }
+}
+
+TEST(Translate, LeavesTheAdmissionToTheCallerWhereItComesFirst) {
+  const auto body = translate(three_scalars(), near_surroundings());
+  ASSERT_TRUE(body);
+  EXPECT_TRUE(body->is_admitted);
+  EXPECT_FALSE(body->calls_runtime);
+}
+
+// What a program may do between its start and the admission, or for want of it.
+enum class Twist { kNone, kConditionFirst, kOtherOutcome, kApart };
+
+program::Program twisted(Twist twist) {
+  Assembler as;
+  const auto suppressed = as.new_label();
+  const auto dropped = as.new_label();
+  if (twist == Twist::kConditionFirst) {
+    as.load(Size::k8, Register::kR2, Register::kR1, 0);
+    as.jump_if(JumpOp::kEqual, Register::kR2, 0, suppressed);
+  }
+  as.call(Helper::kTakeToken);
+  as.jump_if(JumpOp::kEqual, Register::kR0, 0, suppressed);
+  if (twist == Twist::kApart) as.mov(Register::kR6, Register::kR0);
+  as.call(Helper::kReserve);
+  as.jump_if(JumpOp::kEqual, Register::kR0, 0, dropped);
+  as.mov(Register::kR1, Register::kR0);
+  as.store(Size::k8, Register::kR1, 0, 7);
+  as.call(Helper::kCommit);
+  as.exit(Outcome::kCommitted);
+  as.bind(suppressed);
+  as.exit(twist == Twist::kOtherOutcome ? Outcome::kNoMatch : Outcome::kSuppressed);
+  as.bind(dropped);
+  as.exit(Outcome::kDropped);
+  return {.code = as.finish().value(), .record_size = 8};
+}
+
+TEST(Translate, AsksForTheAdmissionItselfWhereItDoesNotComeFirst) {
+  EXPECT_TRUE(translate(twisted(Twist::kNone), near_surroundings())->is_admitted);
+  for (const Twist twist : {Twist::kConditionFirst, Twist::kOtherOutcome, Twist::kApart})
+    EXPECT_FALSE(translate(twisted(twist), near_surroundings())->is_admitted);
+}
+
+TEST(Translate, AsksForTokenAndRecordInOneCallWhereNothingIsBetween) {
+  const Surroundings surroundings = near_surroundings();
+  const auto calls = [&](Twist twist) {
+    const auto body = translate(twisted(twist), surroundings);
+    return count(*decode(body->code, surroundings.load_address), Operation::kCall);
+  };
+  EXPECT_EQ(calls(Twist::kConditionFirst), 2U);  // admit, commit
+  EXPECT_EQ(calls(Twist::kApart), 3U);
 }
 
 TEST(Translate, CallsEntriesOutOfReachThroughARegister) {
@@ -112,7 +162,7 @@ TEST(Translate, RunsEntriesOutOfReach) {
   ASSERT_TRUE(body) << body.error().message;
   for (std::uint64_t seed = 1; seed < 20; ++seed) {
     program_test::Model model(seed, 24);
-    const std::uint64_t outcome = machine.run(body->code, model);
+    const std::uint64_t outcome = machine.run(*body, model);
     EXPECT_EQ(outcome == 1, !model.committed().empty());
     EXPECT_LE(outcome, 3U);
   }

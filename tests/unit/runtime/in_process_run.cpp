@@ -86,6 +86,13 @@ std::uint64_t InProcessRun::entry(runtime::RuntimeEntry which) const {
   return runtime::runtime_blob().entry(reinterpret_cast<std::uint64_t>(code_), which);
 }
 
+runtime::RuntimeEntries InProcessRun::entries() const {
+  runtime::RuntimeEntries entries;
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    entries[i] = {entry(static_cast<runtime::RuntimeEntry>(i))};
+  return entries;
+}
+
 runtime::SiteConstants InProcessRun::constants(std::size_t site) const {
   const records::SiteLayout& layout = target_side_->layout().sites[site];
   return {.probe = &target_side_->probe(site),
@@ -106,7 +113,7 @@ std::uint64_t InProcessRun::add_trampoline(std::size_t site, BodyMaker body,
                                            const TrampolineOptions& options) {
   return add(
       site,
-      [&](RuntimeAddress at) -> Result<inline_engine::BodyCode> {
+      [&](RuntimeAddress at, const auto&) -> Result<inline_engine::BodyCode> {
         inline_engine::BodyCode code(body(*this, at));
         code.stack_bytes = options.body_stack;
         code.registers = options.registers;
@@ -119,16 +126,18 @@ std::uint64_t InProcessRun::add_program(std::size_t site, const program::Program
                                         const TrampolineOptions& options) {
   return add(
       site,
-      [&](RuntimeAddress at) -> Result<inline_engine::BodyCode> {
+      [&](RuntimeAddress at,
+          const runtime::RuntimeEntries& entries) -> Result<inline_engine::BodyCode> {
         inline_translate::Surroundings around;
         around.load_address = at;
-        for (std::size_t i = 0; i < around.entries.size(); ++i)
-          around.entries[i] = {entry(static_cast<runtime::RuntimeEntry>(i))};
+        around.entries = entries;
         auto body = must(inline_translate::translate(program, around));
         inline_engine::BodyCode code(std::move(body.code));
         code.stack_bytes = body.stack_bytes;
         code.registers = body.registers;
         code.xmm_count = body.xmm_count;
+        code.calls_runtime = body.calls_runtime;
+        code.is_admitted = body.is_admitted;
         return code;
       },
       options);
@@ -140,10 +149,9 @@ std::uint64_t InProcessRun::add(std::size_t site, inline_engine::BodyAt body,
       .position = next_,
       .site = {options.site_address},
       .gate = {reinterpret_cast<std::uint64_t>(gate_)},
-      .finish = {entry(runtime::RuntimeEntry::kFinish)},
+      .entries = entries(),
       .constants = constants(site),
       .body = std::move(body),
-      .token_first = options.token_first,
       .xmm_count = options.xmm_count,
       .displaced = [&](RuntimeAddress) { return options.displaced; },
       .resume = {options.resume != 0 ? options.resume : next_.value}};

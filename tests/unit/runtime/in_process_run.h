@@ -21,7 +21,6 @@ class InProcessRun;
 using BodyMaker = inline_engine::CodeBytes (*)(const InProcessRun&, RuntimeAddress at);
 
 struct TrampolineOptions {
-  bool token_first = false;
   std::uint32_t xmm_count = 0;
   std::uint32_t body_stack = 32;
   std::uint32_t registers = inline_engine::kAllRegisters;
@@ -45,6 +44,7 @@ class InProcessRun {
   [[nodiscard]] runtime::GatePage& gate() const { return *gate_; }
   [[nodiscard]] runtime::SiteConstants constants(std::size_t site) const;
   [[nodiscard]] std::uint64_t entry(runtime::RuntimeEntry which) const;
+  [[nodiscard]] runtime::RuntimeEntries entries() const;
 
   template <class Function>
   [[nodiscard]] Function function(runtime::RuntimeEntry which) const {

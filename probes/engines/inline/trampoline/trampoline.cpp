@@ -1,8 +1,9 @@
 // How a hit gets in and out without a trace.
 //
-// Stack, from the red zone down: original flags, rax and rdi (24 bytes), then the
-// HitContext, aligned to 16, then what the body takes. Everything is stored above
-// rsp at all times, so a signal handler may run at any instruction.
+// Stack, from the red zone down: the HitContext, then what the body takes. All that
+// is saved is in its place there from the beginning, so nothing is copied; rsp is
+// not aligned, as general-register code has no need of it. Everything is stored
+// above rsp at all times, so a signal handler may run at any instruction.
 //
 // Flags. pushfq and popfq cost as much as the rest of saving and restoring, so
 // the arithmetic flags, which are all that this code, the body and the runtime
@@ -19,6 +20,12 @@
 // from two lines of data; a hit that the rate forbids is counted in the line it has
 // just read. All else lies behind the displaced code.
 //
+// Admission and commit. The body calls them as entries of the runtime, but the
+// ones it is given are here (see straight_path.h): the few instructions of the usual
+// case, with this site's constants in them, change three registers beyond rax and
+// rdi where the runtime's own may change seven. So only those three are saved for a
+// body that calls nothing else, and the others where the runtime is asked after all.
+//
 // What a hit costs is accounted by the runtime (see probes/runtime/injected/gate.cpp).
 // Here one hit in 256 that end early is chosen to be timed, by the counter in which
 // it is about to end.
@@ -30,7 +37,7 @@
 #include <cstring>
 #include <string>
 
-#include "probes/runtime/runtime_blob.h"
+#include "probes/engines/inline/trampoline/straight_path.h"
 
 namespace nohalt::inline_engine {
 
@@ -44,25 +51,22 @@ using runtime::SavedRegisters;
 using runtime::SiteConstants;
 
 constexpr int kRedZone = 128;
-constexpr int kSavedFlags = 0;  // slots of the frame above the HitContext
-constexpr int kEarlyTicks = 4;  // the upper half of that slot, for a hit let out early
-constexpr int kSavedRax = 8;
-constexpr int kSavedRdi = 16;
-constexpr int kFrame = 24;
-constexpr int kContextAlign = 16;
-constexpr int kReturnAddress = 8;
+// Words of the context that stand for no register.
+constexpr std::size_t kSavedFlags = offsetof(SavedRegisters, eflags);
+constexpr std::size_t kEarlyTicks = offsetof(SavedRegisters, orig_rax);  // of a hit let out early
+constexpr std::size_t kSavedRax = offsetof(SavedRegisters, rax);
+constexpr std::size_t kSavedRdi = offsetof(SavedRegisters, rdi);
 
-struct SavedRegister {
-  Gp reg;
-  std::size_t offset;
-};
+// The low byte of a counter that the next hit brings to a batch.
+constexpr auto kCrossing = static_cast<std::int8_t>(runtime::kQuickBatch - 1);
 
-// What a function may change, except rax and rdi, which are saved before there is
-// a HitContext.
+enum class Outcome : int { kNoMatch = 0, kCommitted = 1 };  // as in program.h
+
+// What the straight path changes, except rax and rdi, which are saved before there
+// is a HitContext.
 const SavedRegister kScratch[] = {
-    {r11, offsetof(SavedRegisters, r11)}, {r10, offsetof(SavedRegisters, r10)},
-    {r9, offsetof(SavedRegisters, r9)},   {r8, offsetof(SavedRegisters, r8)},
-    {rcx, offsetof(SavedRegisters, rcx)}, {rdx, offsetof(SavedRegisters, rdx)},
+    {rcx, offsetof(SavedRegisters, rcx)},
+    {rdx, offsetof(SavedRegisters, rdx)},
     {rsi, offsetof(SavedRegisters, rsi)},
 };
 // What the runtime's entries leave alone.
@@ -72,17 +76,18 @@ const SavedRegister kPreserved[] = {
     {rbp, offsetof(SavedRegisters, rbp)}, {rbx, offsetof(SavedRegisters, rbx)},
 };
 
-Mem at(const Gp& base, std::size_t offset) { return qword_ptr(base, static_cast<int>(offset)); }
-
 class Builder {
  public:
   Builder(const TrampolineSpec& spec, const BodyCode& needs)
-      : spec_(spec), needs_(needs), xmm_count_(std::min(spec.xmm_count, needs.xmm_count)) {
+      : spec_(spec),
+        needs_(needs),
+        xmm_count_(std::min(spec.xmm_count, needs.xmm_count)),
+        path_(a_, spec, needs) {
     code_.init(asmjit::Environment::host(), spec.position.value);
     code_.setErrorHandler(&failures_);
     code_.attach(&a_);
     body_ = a_.newLabel();
-    constants_ = a_.newLabel();
+    path_.begin();
     quick_out_ = a_.newLabel();
     time_hit_ = a_.newLabel();
     timed_ = a_.newLabel();
@@ -91,26 +96,28 @@ class Builder {
     time_early_ = a_.newLabel();
     settle_ = a_.newLabel();
     noted_ = a_.newLabel();
+    settled_ = a_.newLabel();
+    refused_ = a_.newLabel();
+    finish_ = a_.newLabel();
   }
 
   Result<Trampoline> build() {
     save_and_ask_gates();
-    if (spec_.token_first) ask_rate();
+    if (needs_.is_admitted) ask_rate();
     leave();
     NOHALT_CHECK(displace());
-    a_.bind(full_);
-    save_registers(kForBody);
-    choose_timing();
-    run_body();
-    restore(kForBody);
-    if (spec_.token_first) {
+    place_hit();
+    path_.place_entries();
+    NOHALT_CHECK(place_body());
+    place_finish();
+    path_.place_detours();
+    if (needs_.is_admitted) {
       place_early_timing();
       place_settling();
     } else {
       place_timing();
     }
-    NOHALT_CHECK(place_body());
-    place_constants();
+    path_.place_constants();
     return finish();
   }
 
@@ -118,13 +125,12 @@ class Builder {
   [[nodiscard]] int context_size() const {
     return static_cast<int>(offsetof(HitContext, xmm)) + static_cast<int>(xmm_count_) * 16;
   }
+  // What rsp is moved by.
+  [[nodiscard]] int frame_size() const { return kRedZone + context_size(); }
   [[nodiscard]] RuntimeAddress here() const { return spec_.position + a_.offset(); }
 
-  // For the body: all that it may read or change. Else what a function may change.
-  enum Purpose { kForRuntime, kForBody };
-
   void save_and_ask_gates() {
-    a_.lea(rsp, ptr(rsp, -kRedZone - kFrame));
+    a_.lea(rsp, ptr(rsp, -frame_size()));
     a_.mov(at(rsp, kSavedRax), rax);
     a_.lahf(ah);
     a_.seto(al);
@@ -134,22 +140,22 @@ class Builder {
            asmjit::imm(static_cast<std::uint32_t>(ProbeState::kOn)));
     a_.jne(quick_out_);
     a_.mov(at(rsp, kSavedRdi), rdi);
-    if (spec_.token_first) {
+    if (needs_.is_admitted) {
       a_.cmp(byte_ptr(rax, offsetof(ProbeControl, suppressed)), asmjit::imm(runtime::kTimedCount));
       a_.je(time_early_);
     }
     a_.mov(rdi, asmjit::imm(spec_.gate.value));
     a_.cmp(dword_ptr(rdi, offsetof(runtime::GatePage, open)), asmjit::imm(1));
-    if (spec_.token_first) {
+    if (needs_.is_admitted) {
       a_.jne(rdi_out_);
     } else {
       a_.je(full_);
     }
   }
 
-  // On with the hit where the rate allows it; else it is counted, and rdi lost.
+  // On with the hit, its number in rdi, where the rate allows it; else it is
+  // counted, and rdi lost.
   void ask_rate() {
-    constexpr auto kCrossing = static_cast<std::int8_t>(runtime::kQuickBatch - 1);
     a_.mov(rdi, at(rax, offsetof(ProbeControl, next_seq)));
     a_.cmp(rdi, at(rax, offsetof(ProbeControl, seq_limit)));
     a_.jb(full_);
@@ -169,14 +175,14 @@ class Builder {
   void place_early_timing() {
     a_.bind(time_early_);
     read_clock();
-    a_.mov(dword_ptr(rsp, kEarlyTicks), eax);
+    a_.mov(dword_ptr(rsp, static_cast<int>(kEarlyTicks)), eax);
     a_.mov(rax, asmjit::imm(reinterpret_cast<std::uint64_t>(spec_.constants.probe)));
     a_.mov(rdi, asmjit::imm(spec_.gate.value));
     a_.cmp(dword_ptr(rdi, offsetof(runtime::GatePage, open)), asmjit::imm(1));
     a_.jne(rdi_out_);
     ask_rate();
     read_clock();
-    a_.sub(eax, dword_ptr(rsp, kEarlyTicks));
+    a_.sub(eax, dword_ptr(rsp, static_cast<int>(kEarlyTicks)));
     a_.mov(edi, eax);
     a_.jmp(noted_);
   }
@@ -186,37 +192,35 @@ class Builder {
     a_.bind(settle_);
     a_.xor_(edi, edi);
     a_.bind(noted_);
-    a_.mov(dword_ptr(rsp, kEarlyTicks), edi);
-    save_registers(kForRuntime);
-    a_.mov(esi, dword_ptr(rdi, kEarlyTicks));
+    a_.mov(dword_ptr(rsp, static_cast<int>(kEarlyTicks)), edi);
+    save_scratch();
+    path_.begin_context();
+    a_.mov(esi, dword_ptr(rsp, static_cast<int>(kEarlyTicks)));
     a_.mov(rax, asmjit::imm(runtime::kLetOutEarly));
     a_.or_(rsi, rax);
-    name_site();
-    call_finish();
-    restore(kForRuntime);
+    path_.call_finish();
+    restore_scratch();
   }
 
   [[nodiscard]] bool wanted(std::size_t offset) const {
     return (needs_.registers & register_bit(offset)) != 0;
   }
 
-  // Leaves the probe in rsi and the frame in rdi.
-  void save_registers(Purpose purpose) {
-    a_.mov(rdi, rsp);
-    a_.lea(rsp, ptr(rsp, -context_size()));
-    a_.and_(rsp, asmjit::imm(-kContextAlign));
+  // What the straight path and, where it is called at once, the runtime may change.
+  void save_scratch() {
     for (const auto& [reg, offset] : kScratch) a_.mov(at(rsp, offset), reg);
-    a_.mov(rsi, rax);
-    a_.lea(rcx, ptr(rdi, kRedZone + kFrame));
-    a_.mov(at(rsp, offsetof(SavedRegisters, rsp)), rcx);
-    if (purpose == kForBody) save_for_body();
+    for (const auto& [reg, offset] : kRuntimeScratch)
+      if (path_.is_saved(offset)) a_.mov(at(rsp, offset), reg);
   }
 
+  // The record's body, of a hit that is admitted, stays in rax.
   void save_for_body() {
     for (const auto& [reg, offset] : kPreserved)
       if (wanted(offset)) a_.mov(at(rsp, offset), reg);
-    copy_from_frame(kSavedRax, offsetof(SavedRegisters, rax));
-    copy_from_frame(kSavedRdi, offsetof(SavedRegisters, rdi));
+    if (wanted(offsetof(SavedRegisters, rsp))) {
+      a_.lea(rcx, ptr(rsp, frame_size()));
+      a_.mov(at(rsp, offsetof(SavedRegisters, rsp)), rcx);
+    }
     if (wanted(offsetof(SavedRegisters, rip))) {
       a_.mov(rcx, asmjit::imm(spec_.site.value));
       a_.mov(at(rsp, offsetof(SavedRegisters, rip)), rcx);
@@ -225,25 +229,27 @@ class Builder {
       a_.movups(xmmword_ptr(rsp, static_cast<int>(offsetof(HitContext, xmm) + i * 16)), xmm(i));
   }
 
-  void copy_from_frame(int slot, std::size_t offset) {
-    if (!wanted(offset)) return;
-    a_.mov(rcx, at(rdi, static_cast<std::size_t>(slot)));
-    a_.mov(at(rsp, offset), rcx);
+  // All that the gates let through.
+  void place_hit() {
+    a_.bind(full_);
+    save_scratch();
+    path_.begin_context();
+    if (needs_.is_admitted)
+      path_.admit_here(refused_);
+    else
+      choose_timing();
+    save_for_body();
+    run_body();
+    restore_preserved();
+    a_.bind(refused_);
+    restore_scratch();
   }
 
-  void name_site() {
-    a_.lea(rcx, ptr(constants_));
-    a_.mov(at(rsp, offsetof(HitContext, site)), rcx);
-  }
-
-  // A hit that is let out early has been, or is timed where that is seen.
+  // Whether the hit may turn out to be one that is not admitted, and is to be timed.
   void choose_timing() {
-    name_site();
-    a_.mov(at(rsp, offsetof(HitContext, tsc_entry)), asmjit::imm(0));
-    if (spec_.token_first) return;
-    a_.cmp(byte_ptr(rsi, offsetof(ProbeControl, unmatched)), asmjit::imm(runtime::kTimedCount));
+    a_.cmp(byte_ptr(rax, offsetof(ProbeControl, unmatched)), asmjit::imm(runtime::kTimedCount));
     a_.je(time_hit_);
-    a_.cmp(byte_ptr(rsi, offsetof(ProbeControl, suppressed)), asmjit::imm(runtime::kTimedCount));
+    a_.cmp(byte_ptr(rax, offsetof(ProbeControl, suppressed)), asmjit::imm(runtime::kTimedCount));
     a_.je(time_hit_);
     a_.bind(timed_);
   }
@@ -257,32 +263,54 @@ class Builder {
     a_.jmp(timed_);
   }
 
-  // A committed hit is in the books already; all others are for kFinish.
+  // A committed hit is in the books already, one that does not match is entered
+  // here; all others are for kFinish.
   void run_body() {
-    constexpr int kCommitted = 1;  // program::Outcome
-    const asmjit::Label settled = a_.newLabel();
+    static_assert(static_cast<int>(Outcome::kNoMatch) == 0);
+    if (needs_.is_admitted) a_.mov(rsi, rax);
     a_.mov(rdi, rsp);
     a_.call(body_);
-    a_.cmp(rax, asmjit::imm(kCommitted));
-    a_.je(settled);
+    a_.cmp(eax, asmjit::imm(static_cast<int>(Outcome::kCommitted)));
+    if (needs_.is_admitted) {
+      a_.jne(finish_);
+    } else {
+      a_.je(settled_);
+      a_.test(eax, eax);
+      a_.jnz(finish_);
+      a_.cmp(at(rsp, offsetof(HitContext, tsc_entry)), asmjit::imm(0));
+      a_.jne(finish_);
+      count_unmatched();
+    }
+    a_.bind(settled_);
+  }
+
+  void count_unmatched() {
+    a_.mov(rcx, asmjit::imm(reinterpret_cast<std::uint64_t>(spec_.constants.probe)));
+    a_.mov(edx, asmjit::imm(1));
+    a_.lock().xadd(at(rcx, offsetof(ProbeControl, unmatched)), rdx);
+    a_.mov(rax, asmjit::imm(runtime::kLetOutEarly));
+    a_.cmp(dl, asmjit::imm(kCrossing));
+    a_.je(finish_);
+  }
+
+  // rax: what to say to kFinish.
+  void place_finish() {
+    a_.bind(finish_);
     a_.mov(rsi, rax);
-    call_finish();
-    a_.bind(settled);
+    path_.call_finish();
+    a_.jmp(settled_);
   }
 
-  void call_finish() {
-    a_.mov(rdi, rsp);
-    a_.mov(rax, asmjit::imm(spec_.finish.value));
-    a_.call(rax);
-  }
-
-  void restore(Purpose purpose) {
+  void restore_scratch() {
     for (const auto& [reg, offset] : kScratch) a_.mov(reg, at(rsp, offset));
-    for (const auto& [reg, offset] : kPreserved)
-      if (purpose == kForBody && wanted(offset)) a_.mov(reg, at(rsp, offset));
-    a_.mov(rdi, at(rsp, offsetof(SavedRegisters, rsp)));
-    a_.lea(rsp, ptr(rdi, -kRedZone - kFrame));
+    for (const auto& [reg, offset] : kRuntimeScratch)
+      if (path_.is_saved(offset)) a_.mov(reg, at(rsp, offset));
     a_.jmp(rdi_out_);
+  }
+
+  void restore_preserved() {
+    for (const auto& [reg, offset] : kPreserved)
+      if (wanted(offset)) a_.mov(reg, at(rsp, offset));
   }
 
   void leave() {
@@ -293,7 +321,7 @@ class Builder {
     a_.add(al, asmjit::imm(127));
     a_.sahf(ah);
     a_.mov(rax, at(rsp, kSavedRax));
-    a_.lea(rsp, ptr(rsp, kRedZone + kFrame));
+    a_.lea(rsp, ptr(rsp, frame_size()));
   }
 
   Status displace() {
@@ -318,18 +346,13 @@ class Builder {
   Status place_body() {
     a_.align(asmjit::AlignMode::kCode, 16);
     a_.bind(body_);
-    NOHALT_TRY(const BodyCode body, spec_.body(here()));
-    if (body.registers != needs_.registers || body.stack_bytes != needs_.stack_bytes)
+    NOHALT_TRY(const BodyCode body, spec_.body(here(), path_.entries(spec_.position)));
+    if (body.registers != needs_.registers || body.stack_bytes != needs_.stack_bytes ||
+        body.calls_runtime != needs_.calls_runtime || body.is_admitted != needs_.is_admitted)
       return fail(ErrorCode::kInternal, "trampoline-body",
                   "A capture program's machine code is not the same at two addresses.");
     a_.embed(body.bytes.data(), body.bytes.size());
     return {};
-  }
-
-  void place_constants() {
-    a_.align(asmjit::AlignMode::kZero, runtime::kCacheLine);
-    a_.bind(constants_);
-    a_.embed(&spec_.constants, sizeof spec_.constants);
   }
 
   Result<Trampoline> finish() {
@@ -346,9 +369,8 @@ class Builder {
 
  public:
   [[nodiscard]] std::uint32_t hit_stack() const {
-    return static_cast<std::uint32_t>(kFrame + context_size() + kContextAlign - 1 +
-                                      2 * kReturnAddress) +
-           needs_.stack_bytes + runtime::kRuntimeStack;
+    return static_cast<std::uint32_t>(context_size() + kPathStack) + needs_.stack_bytes +
+           runtime::kRuntimeStack;
   }
 
  private:
@@ -366,8 +388,8 @@ class Builder {
   asmjit::CodeHolder code_;
   Failures failures_;
   Assembler a_;
+  StraightPath path_;
   asmjit::Label body_;
-  asmjit::Label constants_;
   asmjit::Label quick_out_;
   asmjit::Label time_hit_;
   asmjit::Label timed_;
@@ -376,14 +398,17 @@ class Builder {
   asmjit::Label time_early_;
   asmjit::Label settle_;  // a batch of hits that were let out early is to be charged
   asmjit::Label noted_;   // edi: what one of them cost
+  asmjit::Label settled_;
+  asmjit::Label refused_;  // only what the straight path may change was saved
+  asmjit::Label finish_;
   Trampoline result_;
 };
 
 Status check(const TrampolineSpec& spec, std::uint32_t stack) {
   const SiteConstants& site = spec.constants;
   const bool sane = spec.xmm_count <= 16 && site.frame_bytes <= runtime::kMaxFrameBytes &&
-                    (site.slot_mask & (site.slot_mask + 1)) == 0 &&
-                    site.slot_size % runtime::kCacheLine == 0 &&
+                    (site.slot_mask & (site.slot_mask + 1)) == 0 && site.slot_mask <= INT32_MAX &&
+                    site.slot_size <= INT32_MAX && site.slot_size % runtime::kCacheLine == 0 &&
                     site.body_size + sizeof(runtime::RecordHeader) <= site.slot_size;
   if (!sane)
     return fail(ErrorCode::kInternal, "trampoline-spec", "A trampoline's constants contradict.");
@@ -397,7 +422,7 @@ Status check(const TrampolineSpec& spec, std::uint32_t stack) {
 }  // namespace
 
 Result<Trampoline> build_trampoline(const TrampolineSpec& spec) {
-  NOHALT_TRY(const BodyCode needs, spec.body(spec.position));
+  NOHALT_TRY(const BodyCode needs, spec.body(spec.position, StraightPath::somewhere(spec)));
   Builder builder(spec, needs);
   NOHALT_CHECK(check(spec, builder.hit_stack()));
   return builder.build();

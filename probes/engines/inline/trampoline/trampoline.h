@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "probes/runtime/layout.h"
+#include "probes/runtime/runtime_blob.h"
 #include "src/base/address.h"
 #include "src/base/result.h"
 
@@ -33,8 +34,7 @@ inline constexpr std::uint32_t kAllRegisters = (1U << 21) - 1;
 
 // The capture program as x86-64: a function of HitContext* (rdi) that returns its
 // Outcome in rax. It may change flags and every general register but rsp (see
-// `registers`); it finds rsp as the System V ABI says (16 bytes aligned before the
-// call).
+// `registers`). Of rsp's alignment it knows nothing: that is the site's.
 struct BodyCode {
   BodyCode() = default;
   BodyCode(CodeBytes code) : bytes(std::move(code)) {}  // of which nothing more is known
@@ -43,27 +43,32 @@ struct BodyCode {
   // Below the return address, without what runtime entries take when called.
   std::uint32_t stack_bytes = runtime::kMaxProgramStack;
   // Bit i: it reads word i of SavedRegisters, or changes that register. rax, rcx,
-  // rdx, rsi, rdi and r8 to r11 may be changed, and rsp read, without being named.
-  // What is not named is not in the context: each store saved is a store less that
-  // the next locked instruction waits for.
+  // rdx, rsi and rdi may be changed, and rsp read, without being named. What is
+  // not named is not in the context: each store saved is a store less that the
+  // next locked instruction waits for.
   std::uint32_t registers = kAllRegisters;
+  // It calls entries of the runtime other than kAdmit and kCommit, which may
+  // change r8 to r11 too.
+  bool calls_runtime = true;
+  // It asks neither for the token nor for the slot: only a hit that has both comes
+  // to it, with the record's body in rsi. One that the rate forbids is let out before
+  // anything else is done for it.
+  bool is_admitted = false;
   std::uint32_t xmm_count =
       16;  // it reads none of xmm(xmm_count) and above; see also TrampolineSpec
 };
-using BodyAt = std::function<Result<BodyCode>(RuntimeAddress)>;
+// Makes a body for an address, that calls these entries.
+using BodyAt = std::function<Result<BodyCode>(RuntimeAddress, const runtime::RuntimeEntries&)>;
 
 struct TrampolineSpec {
-  RuntimeAddress position;  // where the bytes will be; also the entry
-  RuntimeAddress site;      // the probed address, as the capture program sees rip
-  RuntimeAddress gate;      // the GatePage in the target
-  RuntimeAddress finish;    // RuntimeEntry::kFinish in the target
+  RuntimeAddress position;          // where the bytes will be; also the entry
+  RuntimeAddress site;              // the probed address, as the capture program sees rip
+  RuntimeAddress gate;              // the GatePage in the target
+  runtime::RuntimeEntries entries;  // in the target
   runtime::SiteConstants constants;
   // Called twice: for what the body needs, and for where it is. The answers differ
   // in addresses only.
   BodyAt body;
-  // The body asks for a token before anything else, so that a hit may be let out
-  // before it where the rate is used up.
-  bool token_first = false;
   std::uint32_t xmm_count = 0;  // at most so many of xmm0.. are saved for the body: 0 to 16
   // The displaced instruction(s), which run with all registers as at the site.
   CodeAt displaced;
@@ -83,6 +88,6 @@ struct Trampoline {
 [[nodiscard]] Result<Trampoline> build_trampoline(const TrampolineSpec& spec);
 
 // What a trampoline takes at most, besides its body: for whoever lays them out.
-inline constexpr std::size_t kTrampolineOverhead = 1280;
+inline constexpr std::size_t kTrampolineOverhead = 1536;
 
 }  // namespace nohalt::inline_engine

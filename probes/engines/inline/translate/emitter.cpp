@@ -25,16 +25,25 @@ Result<TranslatedBody> Emitter::run() {
   for (std::size_t at = 0; at < code.size(); ++at) {
     const Instruction& i = code[at];
     if (!program::is_conditional_jump(i) && i.opcode != program::kOpcodeJumpAlways) continue;
-    asmjit::Label& label = labels_[at + 1 + static_cast<std::size_t>(i.offset)];
+    asmjit::Label& label = labels_[target_of(i, at)];
     if (!label.isValid()) label = as_.newLabel();
   }
+  find_admission();
+  find_reached();
   plan_frame();
   prologue();
   for (std::size_t at = 0; at < code.size(); ++at) {
+    if (!reached_[at]) continue;
     state_ = &verified_.before[at];
     if (labels_[at].isValid()) {
       as_.bind(labels_[at]);
       from_hit_rsp_ = {};
+    }
+    if (admits_at_once(at)) {
+      if (at != admission_) admit(at);
+      at += kAdmitLength - 1;
+      from_hit_rsp_ = {};
+      continue;
     }
     emit(code[at], at);
     follow_hit_rsp(code[at]);
@@ -49,6 +58,7 @@ Result<TranslatedBody> Emitter::run() {
   const auto* bytes = reinterpret_cast<const std::byte*>(buffer.data());
   body.code.assign(bytes, bytes + buffer.size());
   body.cost = verified_.cost;
+  body.is_admitted = admission_.has_value();
   return body;
 }
 
@@ -77,6 +87,7 @@ void Emitter::prologue() {
   for (const x86::Gp& reg : saved_) as_.push(reg);
   if (frame_ != 0) as_.sub(x86::rsp, frame_);
   as_.mov(kContext, kArgument);
+  if (admission_) as_.mov(kRecord, x86::rsi);
 }
 
 void Emitter::epilogue() {
@@ -139,7 +150,7 @@ void Emitter::emit(const Instruction& i, std::size_t at) {
   } else if (i.opcode == program::kOpcodeCall) {
     call(*program::find_helper(i.imm), live_after_[at][0]);
   } else {
-    const asmjit::Label target = labels_[at + 1 + static_cast<std::size_t>(i.offset)];
+    const asmjit::Label target = labels_[target_of(i, at)];
     if (i.opcode == program::kOpcodeJumpAlways)
       as_.jmp(target);
     else

@@ -61,6 +61,73 @@ void Emitter::call(const program::HelperSignature& helper, bool result_live) {
   if (helper.helper == Helper::kReserve) as_.mov(kRecord, x86::rax);
 }
 
+// Whether the next instructions ask for the token and, with no way in between,
+// for the record, and do not look at r0 when they have neither: then one entry
+// does for both.
+bool Emitter::admits_at_once(std::size_t at) const {
+  const std::vector<Instruction>& code = program_.code;
+  const auto calls = [&](std::size_t slot, Helper helper) {
+    return code[slot].opcode == program::kOpcodeCall &&
+           code[slot].imm == static_cast<std::int32_t>(helper);
+  };
+  const auto leaves_at_zero = [&](std::size_t slot) {
+    const Instruction& i = code[slot];
+    return program::is_conditional_jump(i) && program::jump_op_of(i) == JumpOp::kEqual &&
+           !program::source_is_register(i) && i.dst == 0 && i.imm == 0;
+  };
+  if (at + kAdmitLength > code.size() || !calls(at, Helper::kTakeToken)) return false;
+  const bool is_straight = std::none_of(labels_.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+                                        labels_.begin() + static_cast<std::ptrdiff_t>(at) + 4,
+                                        [](const asmjit::Label& label) { return label.isValid(); });
+  return is_straight && leaves_at_zero(at + 1) && calls(at + 2, Helper::kReserve) &&
+         leaves_at_zero(at + 3) && !live_after_[at + 1][0] && !live_after_[at + 3][0];
+}
+
+bool Emitter::leaves_with(std::size_t at, program::Outcome outcome) const {
+  const std::vector<Instruction>& code = program_.code;
+  Instruction says;
+  says.opcode =
+      static_cast<std::uint8_t>(InstructionClass::kAlu64) | static_cast<std::uint8_t>(AluOp::kMove);
+  says.imm = static_cast<std::int32_t>(outcome);
+  return at + 1 < code.size() && code[at] == says && code[at + 1].opcode == program::kOpcodeExit;
+}
+
+// Nothing but arithmetic and loads before, and nothing done without it.
+void Emitter::find_admission() {
+  const std::vector<Instruction>& code = program_.code;
+  std::size_t at = 0;
+  while (at < code.size() && !program::is_jump_class(code[at]))
+    at += code[at].opcode == program::kOpcodeLoadImmediate64 ? 2 : 1;
+  if (at < code.size() && admits_at_once(at) &&
+      leaves_with(target_of(code[at + 1], at + 1), program::Outcome::kSuppressed) &&
+      leaves_with(target_of(code[at + 3], at + 3), program::Outcome::kDropped))
+    admission_ = at;
+}
+
+void Emitter::find_reached() {
+  const std::vector<Instruction>& code = program_.code;
+  reached_.assign(code.size() + 1, false);
+  reached_[0] = true;
+  for (std::size_t at = 0; at < code.size(); ++at) {
+    const Instruction& i = code[at];
+    if (!reached_[at]) continue;
+    const bool is_asked = admission_ && at >= *admission_ && at < *admission_ + kAdmitLength;
+    const bool jumps = program::is_conditional_jump(i) || i.opcode == program::kOpcodeJumpAlways;
+    if (jumps && !is_asked) reached_[target_of(i, at)] = true;
+    if (i.opcode != program::kOpcodeJumpAlways && i.opcode != program::kOpcodeExit)
+      reached_[at + 1] = true;
+  }
+}
+
+void Emitter::admit(std::size_t at) {
+  const std::vector<Instruction>& code = program_.code;
+  call_entry(RuntimeEntry::kAdmit);
+  as_.cmp(x86::rax, runtime::kNoSlot);
+  as_.jb(labels_[target_of(code[at + 1], at + 1)]);
+  as_.je(labels_[target_of(code[at + 3], at + 3)]);
+  as_.mov(kRecord, x86::rax);
+}
+
 bool Emitter::is_static(std::uint64_t from, std::uint64_t size) const {
   return std::ranges::any_of(surroundings_.static_ranges, [&](const runtime::StaticRange& range) {
     return from >= range.begin && from < range.end && size <= range.end - from;

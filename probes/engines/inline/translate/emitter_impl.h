@@ -32,6 +32,9 @@ inline constexpr x86::Gp kArgument = x86::rdi;
 inline constexpr x86::Gp kScratch = x86::r11;
 inline constexpr x86::Gp kScratch2 = x86::r10;
 
+// Slots of: take_token, out where it is denied, reserve, out where there is none.
+inline constexpr std::size_t kAdmitLength = 4;
+
 inline bool fits_signed_32(std::uint64_t value) {
   return program::sign_extended(static_cast<std::int32_t>(static_cast<std::uint32_t>(value))) ==
          value;
@@ -79,6 +82,11 @@ class Emitter {
   void conditional_jump(const Instruction& i, asmjit::Label target);
   void call(const program::HelperSignature& helper, bool result_live);
   void call_entry(RuntimeEntry entry);
+  [[nodiscard]] bool admits_at_once(std::size_t at) const;
+  [[nodiscard]] bool leaves_with(std::size_t at, program::Outcome outcome) const;
+  void find_admission();
+  void find_reached();
+  void admit(std::size_t at);
   void read(const program::HelperSignature& helper, bool result_live);
   [[nodiscard]] bool is_in_frame(std::uint32_t size) const;
   void frame_check(std::uint32_t size, asmjit::Label slow);
@@ -90,6 +98,10 @@ class Emitter {
 
   [[nodiscard]] x86::Mem place(const RegisterState& base, std::int32_t offset,
                                std::uint32_t size) const;
+  // Of a jump.
+  [[nodiscard]] static std::size_t target_of(const Instruction& i, std::size_t at) {
+    return at + 1 + static_cast<std::size_t>(i.offset);
+  }
   [[nodiscard]] const RegisterState& state(unsigned number) const {
     return state_->registers[number];
   }
@@ -106,6 +118,8 @@ class Emitter {
   asmjit::CodeHolder holder_;
   x86::Assembler as_;
   std::vector<asmjit::Label> labels_;
+  std::optional<std::size_t> admission_;  // where the program asks for it before all else
+  std::vector<bool> reached_;             // by a hit that is admitted, where that is so
   std::vector<x86::Gp> saved_;
   std::int32_t frame_ = 0;
 };

@@ -23,7 +23,7 @@ constexpr std::int64_t kFar = std::int64_t{1} << 30;
 Result<BodyFacts> MachineChecker::run(std::span<const std::byte> code) {
   NOHALT_TRY(const std::vector<MachineInstruction> instructions,
              decode(code, surroundings_.load_address));
-  state_ = machine_entry_state(symbols_);
+  state_ = machine_entry_state(symbols_, limits_.is_admitted);
   const auto refuse = [](std::string_view rule, std::size_t offset, const std::string& text) {
     return fail(ErrorCode::kInternal, "machine-check",
                 "The generated code breaks the rule '" + std::string(rule) + "' at byte " +
@@ -100,8 +100,9 @@ Broken MachineChecker::write(const MachineOperand& to, const MachineValue& value
     return "half-of-a-pointer";
   else if (to.size == 4 && value.kind == Kind::kNumber)
     kept = symbols_.fresh();
-  // A record that may be null is not moved along; its null would not be null.
-  if (kept.kind == Kind::kRecordOrNull && kept.offset != 0) return "record-not-checked";
+  // A record that may not be one is not moved along; what says so would not say it.
+  const bool may_be_none = kept.kind == Kind::kRecordOrNull || kept.kind == Kind::kAdmission;
+  if (may_be_none && kept.offset != 0) return "record-not-checked";
   const bool is_far = kept.offset > kFar || kept.offset < -kFar;
   const bool has_bounds =
       kept.kind == Kind::kStack || kept.kind == Kind::kContext || kept.kind == Kind::kRecord;
@@ -112,6 +113,7 @@ Broken MachineChecker::write(const MachineOperand& to, const MachineValue& value
     if (!in_frame) return "stack-pointer";
     facts_.stack_bytes = std::max(facts_.stack_bytes, static_cast<std::uint32_t>(-kept.offset));
   }
+  if (to.reg >= Reg::kR8 && to.reg <= Reg::kR11) note_changed(to.reg);
   state_[to.reg] = kept;
   return std::nullopt;
 }

@@ -25,14 +25,18 @@ namespace nohalt::inline_translate {
 
 struct BodyLimits {
   std::uint32_t record_size = 0;
-  bool has_xmm = false;  // the context includes the xmm array
+  bool has_xmm = false;      // the context includes the xmm array
+  bool is_admitted = false;  // it is called with a granted token, and the record in rsi
 };
 
 struct BodyFacts {
   std::uint32_t stack_bytes = 0;  // below the body's return address, callees' not included
   std::uint32_t instructions = 0;
-  std::uint32_t registers = 0;  // bit i: loads word i of runtime::SavedRegisters
+  // Bit i: loads word i of runtime::SavedRegisters, or changes that register where
+  // it is one of r8 to r11.
+  std::uint32_t registers = 0;
   std::uint32_t xmm_count = 0;  // loads from none of xmm(xmm_count) and above
+  bool calls_runtime = false;   // an entry other than kAdmit and kCommit
 };
 
 // Refusals have the reason "machine-check"; the message names the rule, the

@@ -46,12 +46,16 @@ Broken MachineChecker::call(const MachineInstruction& i) {
   if (entry == RuntimeEntry::kTakeToken || entry == RuntimeEntry::kReserve) {
     broken = call_gate(entry);
     result = {entry == RuntimeEntry::kTakeToken ? Kind::kToken : Kind::kRecordOrNull, 0, 0};
+  } else if (entry == RuntimeEntry::kAdmit) {
+    broken = call_admit();
+    result = {Kind::kAdmission, 0, 0};
   } else if (entry == RuntimeEntry::kCommit || entry == RuntimeEntry::kAbandon) {
     broken = call_release();
   } else {
     broken = call_read();
   }
   if (broken) return broken;
+  if (entry != RuntimeEntry::kAdmit && entry != RuntimeEntry::kCommit) facts_.calls_runtime = true;
   for (const Reg clobbered : {Reg::kRax, Reg::kRcx, Reg::kRdx, Reg::kRsi, Reg::kRdi, Reg::kR8,
                               Reg::kR9, Reg::kR10, Reg::kR11})
     state_[clobbered] = symbols_.fresh();
@@ -68,6 +72,14 @@ Broken MachineChecker::call_gate(RuntimeEntry entry) {
   }
   if (state_.record != MachineState::kNotReserved) return "reserve-twice";
   if (state_.token != MachineState::kGranted) return "reserve-without-token";
+  state_.record = MachineState::kUnchecked;
+  return std::nullopt;
+}
+
+Broken MachineChecker::call_admit() {
+  if (state_.token != MachineState::kNotTaken) return "token-twice";
+  if (state_.record != MachineState::kNotReserved) return "reserve-twice";
+  state_.token = MachineState::kTaken;
   state_.record = MachineState::kUnchecked;
   return std::nullopt;
 }

@@ -24,6 +24,13 @@ void MachineChecker::note_context_word(std::size_t offset) {
         std::max(facts_.xmm_count, static_cast<std::uint32_t>((offset - kXmm) / 16 + 1));
 }
 
+void MachineChecker::note_changed(Reg reg) {
+  using runtime::SavedRegisters;
+  constexpr std::size_t kPlaces[] = {offsetof(SavedRegisters, r8), offsetof(SavedRegisters, r9),
+                                     offsetof(SavedRegisters, r10), offsetof(SavedRegisters, r11)};
+  note_context_word(kPlaces[static_cast<std::size_t>(reg) - static_cast<std::size_t>(Reg::kR8)]);
+}
+
 Broken MachineChecker::load(const MachineInstruction& i, MachineValue& value) {
   const MachineOperand& memory = i.operands[1];
   const MachineValue from = moved(state_[memory.reg], memory.value);

@@ -41,6 +41,7 @@ class MachineChecker {
   Broken push_or_pop(const MachineInstruction& i);
   Broken call(const MachineInstruction& i);
   Broken call_gate(RuntimeEntry entry);
+  Broken call_admit();
   Broken call_release();
   Broken call_read();
   Broken give_back(const MachineInstruction& i) const;
@@ -48,6 +49,7 @@ class MachineChecker {
   Broken may_write(const MachineValue& to, std::int64_t size) const;
   Broken load(const MachineInstruction& i, MachineValue& value);
   void note_context_word(std::size_t offset);
+  void note_changed(Reg reg);
   [[nodiscard]] bool in_page(const MachineValue& from, std::int64_t size) const;
   [[nodiscard]] bool proven_mapped(const MachineValue& base, std::int64_t size) const;
   [[nodiscard]] bool has_fact(MachineFact::Kind kind, const MachineValue& of) const;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "probes/runtime/layout.h"
+
 namespace nohalt::inline_translate {
 namespace {
 
@@ -11,17 +13,38 @@ constexpr std::size_t kMaxFacts = 16;
 
 using Kind = MachineValue::Kind;
 
-void record_is(MachineState& state, bool there) {
+// What `was` stood for is the record, or else a number that says there is none.
+void record_is(MachineState& state, Kind was, bool there, std::uint64_t otherwise = 0) {
   state.record = there ? MachineState::kOwned : MachineState::kGone;
   for (MachineValue& value : state.registers)
-    if (value.kind == Kind::kRecordOrNull)
-      value = there ? MachineValue{Kind::kRecord, 0, 0} : MachineValue{Kind::kConstant, 0, 0};
+    if (value.kind == was)
+      value = there ? MachineValue{Kind::kRecord, 0, 0}
+                    : MachineValue{Kind::kConstant, 0, static_cast<std::int64_t>(otherwise)};
+}
+
+// An admission is told apart in two steps: below kNoSlot it is kNotAdmitted; not
+// below and not equal, it is the record.
+void learn_admission(MachineState& state, const MachineFlags& comparison, Operation jump,
+                     bool taken) {
+  static_assert(runtime::kNotAdmitted == 0 && runtime::kNoSlot == 1);
+  if (comparison.size != 8 || comparison.limit != runtime::kNoSlot) return;
+  if (jump == Operation::kJumpBelow) {
+    state.token = taken ? MachineState::kDenied : MachineState::kGranted;
+    if (taken) record_is(state, Kind::kAdmission, false, runtime::kNotAdmitted);
+  } else if (jump == Operation::kJumpEqual && state.token == MachineState::kGranted) {
+    record_is(state, Kind::kAdmission, !taken, runtime::kNoSlot);
+  }
 }
 
 void learn_zero(MachineState& state, const MachineFlags& test, bool zero) {
-  if (test.value.kind == Kind::kToken)
-    state.token = zero ? MachineState::kDenied : MachineState::kGranted;
-  if (test.value.kind == Kind::kRecordOrNull && test.size == 8) record_is(state, !zero);
+  if (test.value.kind == Kind::kToken) {
+    // No thread comes where a second test would contradict the first.
+    const auto learnt = zero ? MachineState::kDenied : MachineState::kGranted;
+    const auto contrary = zero ? MachineState::kGranted : MachineState::kDenied;
+    if (state.token != contrary) state.token = learnt;
+  }
+  if (test.value.kind == Kind::kRecordOrNull && test.size == 8)
+    record_is(state, test.value.kind, !zero);
   if (!test.value.is_number() || zero) return;
   const MachineValue number = as_number(test.value);
   state.facts.push_back(
@@ -41,7 +64,7 @@ void learn_at_most(MachineState& state, const MachineFlags& comparison) {
 
 }  // namespace
 
-MachineState machine_entry_state(SymbolSource& symbols) {
+MachineState machine_entry_state(SymbolSource& symbols, bool is_admitted) {
   MachineState state;
   for (MachineValue& value : state.registers) value = symbols.fresh();
   for (const MachineRegister reg :
@@ -50,6 +73,10 @@ MachineState machine_entry_state(SymbolSource& symbols) {
     state[reg] = {Kind::kCallerSaved, static_cast<std::uint32_t>(reg), 0};
   state[MachineRegister::kRsp] = {Kind::kStack, 0, 0};
   state[MachineRegister::kRdi] = {Kind::kContext, 0, 0};
+  if (!is_admitted) return state;
+  state[MachineRegister::kRsi] = {Kind::kRecord, 0, 0};
+  state.token = MachineState::kGranted;
+  state.record = MachineState::kOwned;
   return state;
 }
 
@@ -73,8 +100,9 @@ void learn(MachineState& state, Operation jump, bool taken) {
   if (flags.kind == MachineFlags::Kind::kZeroTest &&
       (jump == Operation::kJumpEqual || jump == Operation::kJumpNotEqual))
     learn_zero(state, flags, (jump == Operation::kJumpEqual) == taken);
-  if (flags.kind == MachineFlags::Kind::kComparison && jump == Operation::kJumpAbove && !taken)
-    learn_at_most(state, flags);
+  if (flags.kind != MachineFlags::Kind::kComparison) return;
+  if (jump == Operation::kJumpAbove && !taken) learn_at_most(state, flags);
+  if (flags.value.kind == Kind::kAdmission) learn_admission(state, flags, jump, taken);
 }
 
 }  // namespace nohalt::inline_translate

@@ -20,6 +20,7 @@ struct MachineValue {
     kStack,         // rsp when the body began
     kContext,       // the HitContext
     kRecordOrNull,  // what reserve returned
+    kAdmission,     // what admit returned: the record, kNotAdmitted or kNoSlot
     kRecord,        // the same, known not to be null
     kFromHitRsp,    // the number (symbol, offset) minus rsp at the probed instruction
     kInPage,        // the number (symbol, offset) xor (rsp at the probed instruction minus 1)
@@ -99,7 +100,7 @@ class SymbolSource {
   std::uint32_t next_ = 1;
 };
 
-[[nodiscard]] MachineState machine_entry_state(SymbolSource& symbols);
+[[nodiscard]] MachineState machine_entry_state(SymbolSource& symbols, bool is_admitted);
 
 // Keeps in `into` only what holds in both. False: the two cannot be joined,
 // as the stack differs.

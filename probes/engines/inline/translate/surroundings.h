@@ -4,12 +4,12 @@
 // holds the result against the same ones.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "probes/runtime/layout.h"
+#include "probes/runtime/runtime_blob.h"
 #include "src/base/address.h"
 
 namespace nohalt::inline_translate {
@@ -18,7 +18,7 @@ using runtime::RuntimeEntry;
 
 struct Surroundings {
   RuntimeAddress load_address;  // of the body's first byte
-  std::array<RuntimeAddress, static_cast<std::size_t>(RuntimeEntry::kCount)> entries;
+  runtime::RuntimeEntries entries;
   // As in runtime::SiteConstants: bytes above rsp that belong to the frame, and
   // memory of modules that cannot be unmapped.
   std::uint32_t frame_bytes = 0;

@@ -11,11 +11,12 @@ Result<TranslatedBody> translate(const program::Program& program,
   const auto verified = program::verify(program);
   if (!verified) return std::unexpected(program::to_error(verified.error()));
   NOHALT_TRY(TranslatedBody body, emit_body(program, *verified, surroundings));
-  const BodyLimits limits{program.record_size, program.needs_xmm};
+  const BodyLimits limits{program.record_size, program.needs_xmm, body.is_admitted};
   NOHALT_TRY(const BodyFacts facts, check_body(body.code, limits, surroundings));
   body.stack_bytes = facts.stack_bytes;
   body.registers = facts.registers;
   body.xmm_count = facts.xmm_count;
+  body.calls_runtime = facts.calls_runtime;
   return body;
 }
 

@@ -1,9 +1,9 @@
 // From a capture program to x86-64.
 //
-// A body is a function: rdi points to the HitContext, rax is the Outcome when
-// it returns; it keeps rbx, rbp, rsp and r12 to r15 and clobbers the other
-// general registers and the flags; no other register is touched. It calls the
-// runtime's entries and nothing else.
+// A body is a function: rdi points to the HitContext (and rsi to the record's body,
+// where the hit is admitted before), rax is the Outcome when it returns; it keeps rbx, rbp, rsp and
+// r12 to r15 and clobbers the other general registers and the flags; no other register is touched.
+// It calls the runtime's entries and nothing else.
 //
 // Pure; any thread.
 #pragma once
@@ -27,6 +27,10 @@ struct TranslatedBody {
   // What it reads of the context: see BodyFacts.
   std::uint32_t registers = 0;
   std::uint32_t xmm_count = 0;
+  bool calls_runtime = false;
+  // The program begins with the token and the slot, and leaves at once without: the
+  // body begins behind them, and is not called for a hit that has not both.
+  bool is_admitted = false;
 };
 
 // Verifies the program, translates it, and checks the machine code that came
