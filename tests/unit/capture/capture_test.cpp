@@ -93,6 +93,14 @@ TEST_P(CaptureTest, reads_what_the_program_says_of_itself) {
   EXPECT_EQ(text("(unsigned long)n"), std::to_string(std::stoull(said.at("n"), nullptr, 16)));
 }
 
+// An argument on the stack lies above what the frame's locals are counted down from.
+TEST_P(CaptureTest, reads_values_on_both_sides_of_their_base_at_once) {
+  expect_text("on_stack", "7000");
+  expect_text("index + on_stack", "7002");
+  expect_text("numbers[1] + on_stack", "7001");
+  expect_text("(long)huge + on_stack", "6999");
+}
+
 TEST_P(CaptureTest, reads_members_elements_and_text) {
   expect_text("n->id", "41");
   expect_text("n->color", "GREEN");

@@ -40,7 +40,8 @@ struct node global_node;
 const char *volatile sink;
 
 __attribute__((noinline)) static long work(struct node *n, int a, unsigned char b, double x,
-                                           float y, const char *text, bool yes) {
+                                           float y, const char *text, bool yes, int sixth,
+                                           int on_stack) {
   char local_text[24] = "local text";
   int numbers[6] = {3, 1, 4, 1, 5, 9};
   struct node copy = *n;
@@ -58,7 +59,7 @@ __attribute__((noinline)) static long work(struct node *n, int a, unsigned char 
   sink = local_text;
   sink = text;  // PROBE work
   long sum = numbers[index] + a + b + copy.id + (yes ? 1 : 0) + (nothing != 0) + (wild == n) +
-             (long)precise + (long)huge + (untyped != 0) + (long)x + (long)y;
+             (long)precise + (long)huge + (untyped != 0) + (long)x + (long)y + sixth + on_stack;
   sink = nothing;
   return sum;
 }
@@ -85,5 +86,5 @@ int main(void) {
                        .password = "hunter2",
                        .u = {.number = 1065353216},
                        .matrix = {{1, 2, 3}, {4, 5, 6}}};
-  return work(&first, -5, 200, 3.25, -0.5f, "hello", true) == 0;
+  return work(&first, -5, 200, 3.25, -0.5f, "hello", true, 600, 7000) == 0;
 }
