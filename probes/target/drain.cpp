@@ -4,8 +4,10 @@
 #include "probes/target/drain.h"
 
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <set>
 #include <string>
@@ -45,6 +47,13 @@ std::string running_times(pid_t pid, pid_t tid) {
   return text && *text != kNotCounted ? *text : "";
 }
 
+// The main thread of a process stays as a zombie until the others have ended.
+bool has_ended(pid_t pid, pid_t tid) {
+  if (::syscall(SYS_tgkill, pid, tid, 0) != 0) return errno == ESRCH;
+  const auto thread = read_thread(pid, tid);
+  return thread && (thread->state == 'Z' || thread->state == 'X');
+}
+
 class Drain {
  public:
   Drain(RemoteThread& thread, std::span<const RuntimeRange> code)
@@ -79,12 +88,14 @@ class Drain {
   // True also where the thread has ended.
   [[nodiscard]] bool sleeps_outside(pid_t tid) {
     const pid_t pid = thread_.process().pid();
+    const auto sleeps = read_blocked_call(pid, tid);
+    if (!sleeps || (*sleeps && (*sleeps)->stack_pointer.value == 0)) return has_ended(pid, tid);
+    if (!*sleeps) return false;
+    asleep_.insert(tid);
     const std::string before = running_times(pid, tid);
-    const auto state = read_thread(pid, tid);
-    if (!state) return true;
-    if (state->blocked) asleep_.insert(tid);
-    if (before.empty() || !state->blocked) return false;
-    stack_.take(tid, state->blocked->program_counter, state->blocked->stack_pointer);
+    const auto call = read_blocked_call(pid, tid);
+    if (before.empty() || !call || !*call) return false;
+    stack_.take(tid, (*call)->program_counter, (*call)->stack_pointer);
     return running_times(pid, tid) == before && stack_.where(code_) == Whereabouts::kOutside;
   }
 

@@ -29,6 +29,10 @@ bool parse_hex(std::string_view word, std::uint64_t& value) {
   return error == std::errc{} && end == word.data() + word.size();
 }
 
+std::string task_folder(pid_t pid, pid_t tid) {
+  return "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid);
+}
+
 std::unexpected<Error> bad_call_text() {
   return fail(ErrorCode::kInternal, "unreadable-thread-state",
               "The kernel's account of a thread's system call makes no sense.");
@@ -72,14 +76,17 @@ char parse_state(std::string_view stat) {
                                                                            : stat[name_end + 2];
 }
 
+Result<std::optional<BlockedCall>> read_blocked_call(pid_t pid, pid_t tid) {
+  NOHALT_TRY(const std::string call, read_file(task_folder(pid, tid) + "/syscall"));
+  return parse_blocked_call(call);
+}
+
 Result<ThreadState> read_thread(pid_t pid, pid_t tid) {
-  const std::string folder = "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid);
   ThreadState thread;
   thread.tid = tid;
-  NOHALT_TRY(const std::string stat, read_file(folder + "/stat"));
+  NOHALT_TRY(const std::string stat, read_file(task_folder(pid, tid) + "/stat"));
   thread.state = parse_state(stat);
-  NOHALT_TRY(const std::string call, read_file(folder + "/syscall"));
-  NOHALT_TRY(thread.blocked, parse_blocked_call(call));
+  NOHALT_TRY(thread.blocked, read_blocked_call(pid, tid));
   return thread;
 }
 

@@ -36,6 +36,8 @@ struct ThreadState {
 
 [[nodiscard]] Result<std::vector<pid_t>> list_threads(pid_t pid);
 [[nodiscard]] Result<ThreadState> read_thread(pid_t pid, pid_t tid);
+// The part of it that tells whether the thread sleeps, and where.
+[[nodiscard]] Result<std::optional<BlockedCall>> read_blocked_call(pid_t pid, pid_t tid);
 
 // The state letter of a /proc/.../stat line, or '?'.
 [[nodiscard]] char parse_state(std::string_view stat);

@@ -17,6 +17,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "probes/target/user_sample.h"
 #include "src/base/address.h"
 #include "src/base/file.h"
 #include "src/base/unique_fd.h"
@@ -147,6 +148,17 @@ bool has_processor_flag(std::string_view flag) {
   return (line + " ").find(" " + std::string{flag} + " ") != std::string::npos;
 }
 
+Check check_sampling() {
+  const auto event = target::SampleEvent::open(::gettid());
+  if (event)
+    return {"sampling", CheckResult::kOk,
+            "Running threads can be sampled: removing a probe stops none of them.", ""};
+  return {"sampling", CheckResult::kWarn,
+          event.error().message +
+              " Removing a probe stops each thread that computes all the time once, briefly.",
+          event.error().hint};
+}
+
 }  // namespace
 
 Check judge_yama(int scope, bool may_trace_all) {
@@ -174,6 +186,7 @@ std::vector<Check> check_access(const policy::Caller& caller) {
                   "Only processes of uid " + std::to_string(caller.uid) + " can be looked into.",
                   "Run nohalt as root for the others."});
   checks.push_back(check_process_vm());
+  checks.push_back(check_sampling());
   return checks;
 }
 

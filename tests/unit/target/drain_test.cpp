@@ -6,8 +6,10 @@
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -44,18 +46,22 @@ struct Outcome {
   std::uint64_t holds = 0;  // of the waiting alone
 };
 
-// One whole session that waits until the child's threads are outside.
-std::optional<Outcome> wait_for(const Child& child, RuntimeRange code, milliseconds patience) {
+// One whole session that waits until the child's threads are outside; `before` runs
+// once it has begun.
+std::optional<Outcome> wait_for(
+    const Child& child, RuntimeRange code, milliseconds patience,
+    const std::function<void()>& before = [] {}) {
   const auto process = Process::open(child.pid());
   if (!process) return std::nullopt;
   const auto lock = TargetLock::acquire(*process);
   if (!lock) return std::nullopt;
   auto thread = RemoteThread::borrow(*process, *lock);
   if (!thread || !thread->raw_call(SYS_getpid, {})) return std::nullopt;
-  const std::uint64_t before = thread->holds().count;
+  before();
+  const std::uint64_t held = thread->holds().count;
   const auto left = wait_until_left(*thread, std::span(&code, 1), patience);
   if (!left || !thread->finish()) return std::nullopt;
-  return Outcome{*left, thread->holds().count - before};
+  return Outcome{*left, thread->holds().count - held};
 }
 
 int spin_in_threads(Shared& shared, int count) {
@@ -127,6 +133,26 @@ TEST(Drain, GivesUpOnAThreadThatStaysInTheCode) {
   const auto outcome = wait_for(child, code.range(), milliseconds{300});
   ASSERT_TRUE(outcome);
   EXPECT_FALSE(outcome->left);
+}
+
+TEST(Drain, MainThreadThatEndsBeforeTheOthersIsOutside) {
+  const test::CodePage code;
+  Child child([](Shared& shared) {
+    std::thread([&] {
+      while (shared.other == 0) std::this_thread::sleep_for(milliseconds(1));
+      ::_exit(0);
+    }).detach();
+    shared.ready = 1;
+    while (shared.go == 0) std::this_thread::sleep_for(milliseconds(1));
+    ::syscall(SYS_exit, 0);
+    return 0;
+  });
+  child.wait_ready();
+  const auto outcome = wait_for(child, code.range(), kPatience, [&] { child.shared().go = 1; });
+  ASSERT_TRUE(outcome);
+  EXPECT_TRUE(outcome->left);
+  child.shared().other = 1;
+  EXPECT_EQ(child.join(), 0);
 }
 
 TEST(Drain, ManyThreadsThatComeAndGoAreServed) {
