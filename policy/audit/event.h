@@ -18,13 +18,14 @@
 namespace nohalt::policy {
 
 enum class EventKind {
-  kRequested,      // someone asked; nothing has been read yet
-  kDenied,         // and may not, or it was refused as unsafe: `denial` says why
-  kArmed,          // written before the first byte of the target is changed
-  kHitSummary,     // what a run recorded, at its end or in between
-  kDisarmed,       // taken off by the run itself
-  kExpired,        // the lease ended it
-  kOrphanRemoved,  // taken off by a later run, after its own was killed
+  kRequested,         // someone asked; nothing has been read yet
+  kDenied,            // and may not, or it was refused as unsafe: `denial` says why
+  kArmed,             // written before the first byte of the target is changed
+  kHitSummary,        // what a run recorded, at its end or in between
+  kDisarmed,          // taken off by the run itself
+  kExpired,           // the lease ended it
+  kRemovalRequested,  // someone else takes a run off, or what one left: written before the change
+  kOrphanRemoved,     // taken off by a later run, after its own was killed
 };
 
 [[nodiscard]] std::string_view event_name(EventKind kind);

@@ -125,6 +125,8 @@ std::string_view event_name(EventKind kind) {
       return "disarmed";
     case EventKind::kExpired:
       return "expired";
+    case EventKind::kRemovalRequested:
+      return "removal-requested";
     case EventKind::kOrphanRemoved:
       return "orphan-removed";
   }

@@ -29,7 +29,7 @@ struct ArmedRow {
   std::string exe;
   pid_t tool_pid = 0;
   std::string user;   // who runs the tool
-  std::string state;  // running, dormant, orphan
+  std::string state;  // running, dormant, orphan, unproven
   std::vector<std::uint64_t> addresses;
   std::int64_t lease_left_ms = 0;
 };

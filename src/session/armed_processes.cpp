@@ -4,12 +4,13 @@
 #include <pwd.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 
-#include "probes/engines/inline/inline_engine.h"
 #include "probes/records/tsc_clock.h"
 #include "probes/runtime/layout.h"
+#include "probes/target/maps.h"
 #include "src/base/file.h"
 
 namespace nohalt::session {
@@ -23,15 +24,29 @@ std::string owner_of(pid_t pid) {
   return entry != nullptr ? entry->pw_name : std::to_string(status.st_uid);
 }
 
+bool maps_control(const target::Maps& maps, const target::FileId& control) {
+  return std::any_of(maps.all().begin(), maps.all().end(), [&](const target::Mapping& mapping) {
+    return mapping.file == control && mapping.shared &&
+           mapping.path == std::string("/memfd:") + runtime::kControlName;
+  });
+}
+
+const char* state_of(const engines::FoundRun& run, bool proven) {
+  if (run.inherited) return "dormant";
+  if (!run.tool_alive) return "orphan";
+  if (!proven) return "unproven";
+  return run.lease_deadline_tsc < records::TscClock::now() ? "dormant" : "running";
+}
+
 output::ArmedRow row_of(const target::Process& process, const engines::FoundRun& run) {
   output::ArmedRow row;
   row.id = run.id;
   row.pid = process.pid();
   row.exe = process.facts().exe_path;
   row.tool_pid = run.tool.pid;
-  row.user = run.tool_alive ? owner_of(run.tool.pid) : "";
-  const bool lapsed = run.lease_deadline_tsc < records::TscClock::now();
-  row.state = !run.tool_alive ? "orphan" : lapsed ? "dormant" : "running";
+  const bool proven = open_tool(run, process.pid()).has_value();
+  row.user = proven ? owner_of(run.tool.pid) : "";
+  row.state = state_of(run, proven);
   for (const RuntimeAddress address : run.addresses) row.addresses.push_back(address.value);
   return row;
 }
@@ -56,8 +71,8 @@ std::vector<pid_t> processes_with_probes() {
   return pids;
 }
 
-Result<std::vector<output::ArmedRow>> list_armed(pid_t only) {
-  std::vector<output::ArmedRow> rows;
+Result<std::vector<ArmedRun>> find_armed(pid_t only) {
+  std::vector<ArmedRun> found;
   for (const pid_t pid : only != 0 ? std::vector<pid_t>{only} : processes_with_probes()) {
     const auto process = target::Process::open(pid);
     if (!process && only != 0) return std::unexpected(process.error());
@@ -65,9 +80,25 @@ Result<std::vector<output::ArmedRow>> list_armed(pid_t only) {
     const auto runs = engines::find_runs(*process);
     if (!runs && only != 0) return std::unexpected(runs.error());
     if (!runs) continue;
-    for (const engines::FoundRun& run : *runs) rows.push_back(row_of(*process, run));
+    for (const engines::FoundRun& run : *runs) found.push_back({run, row_of(*process, run)});
   }
-  return rows;
+  return found;
+}
+
+// The pidfd is opened before anything is looked at, and the process is asked last
+// whether it still lives: so all that was read was of that process. The name
+// counts too, since the kernel's numbers of nameless files may come round.
+Result<target::Process> open_tool(const engines::FoundRun& run, pid_t target) {
+  auto tool = target::Process::open(run.tool.pid);
+  if (tool && tool->identity() == run.tool && run.tool.pid != target) {
+    const auto maps = target::read_maps(run.tool.pid);
+    if (maps && maps_control(*maps, run.control) && tool->check_alive()) return tool;
+  }
+  return fail(ErrorCode::kRefused, "tool-not-proven",
+              "Process " + std::to_string(run.tool.pid) + ", which run " + run.id +
+                  " names as its tool, is not shown to be it.",
+              "A run is ended by who may look at its tool; `nohalt sweep` takes off what a dead "
+              "run left.");
 }
 
 }  // namespace nohalt::session

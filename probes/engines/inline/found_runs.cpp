@@ -59,6 +59,7 @@ std::vector<FoundControl> find_controls(const target::Maps& maps, const target::
     claims->page_count = std::min(claims->page_count, runtime::kMaxProbes);
     claims->code_count = std::min(claims->code_count, runtime::kMaxProbes + 1);
     found.push_back({describe(*claims), mapping.range, *claims});
+    found.back().run.control = mapping.file;
   }
   return found;
 }
@@ -79,7 +80,10 @@ Result<std::vector<FoundRun>> find_runs(const target::Process& process) {
   NOHALT_TRY(const target::Memory memory, target::Memory::open(process.pid()));
   NOHALT_TRY(const target::Maps maps, target::read_maps(process.pid()));
   std::vector<FoundRun> runs;
-  for (FoundControl& found : find_controls(maps, memory)) runs.push_back(std::move(found.run));
+  for (FoundControl& found : find_controls(maps, memory)) {
+    found.run.inherited = !is_of(found, process);
+    runs.push_back(std::move(found.run));
+  }
   return runs;
 }
 

@@ -152,6 +152,8 @@ struct FoundRun {
   bool tool_alive = false;
   std::uint64_t lease_deadline_tsc = 0;
   std::vector<RuntimeAddress> addresses;
+  target::FileId control;  // the file behind the control region, as the kernel numbers it
+  bool inherited = false;  // of the process that this one was forked from
 };
 [[nodiscard]] Result<std::vector<FoundRun>> find_runs(const target::Process& process);
 
