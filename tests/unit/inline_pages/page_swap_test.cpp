@@ -120,6 +120,28 @@ TEST(PageSwap, AForeignBreakpointOnTheSwappedPageIsNotThrownAway) {
   EXPECT_EQ(result_now(session), 1U);
 }
 
+TEST(PageSwap, ABreakpointThatCameToTheParkedPageGoesBackWithIt) {
+  Session session(call_on);
+  const SwappedPage page = swap(session, 2);
+  const std::byte breakpoint[] = {std::byte{0xcc}};
+  ASSERT_TRUE(session.lock->memory().write(page.parked + 100, breakpoint));
+  EXPECT_TRUE(swap_out(session.thread(), page));
+  EXPECT_EQ(result_now(session), 1U);
+  EXPECT_EQ(session.lock->memory().read_value<std::byte>(kPage + 100), breakpoint[0]);
+  session.finish();
+}
+
+TEST(PageSwap, AParkedPageThatWasRewrittenIsNotPutBack) {
+  Session session(call_on);
+  const SwappedPage page = swap(session, 2);
+  const std::byte other[] = {std::byte{0x91}};
+  ASSERT_TRUE(session.lock->memory().write(page.parked + 100, other));
+  EXPECT_TRUE(swap_out(session.thread(), page));
+  EXPECT_EQ(result_now(session), 1U);
+  EXPECT_NE(session.lock->memory().read_value<std::byte>(kPage + 100), other[0]);
+  session.finish();
+}
+
 TEST(PageSwap, LockedMemoryIsRefused) {
   Session session([](Shared& shared) {
     ::mlock(reinterpret_cast<void*>(&swapped_site), 2);

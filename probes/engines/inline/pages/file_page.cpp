@@ -118,6 +118,13 @@ Result<FilePage> read_file_page(const target::Process& process, const target::Ma
   return result;
 }
 
+bool agrees_but_for_breakpoints(const PageBytes& live, const PageBytes& file) {
+  constexpr std::byte kBreakpoint{0xcc};
+  for (std::size_t i = 0; i < live.size(); ++i)
+    if (live[i] != file[i] && live[i] != kBreakpoint) return false;
+  return true;
+}
+
 Result<bool> has_private_copy(pid_t pid, RuntimeAddress page) {
   const std::string path = "/proc/" + std::to_string(pid) + "/pagemap";
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -53,6 +53,11 @@ struct FilePage {
                                                const target::Memory& memory, RuntimeAddress page);
 
 // The page's entry in /proc/PID/pagemap shows memory that is not the file's.
+// As the file says, but for breakpoint instructions. The kernel puts those of a
+// uprobe into every mapping of the file, a parked page included, and keeps them
+// wherever the mapping is moved: such a page is what belongs there.
+[[nodiscard]] bool agrees_but_for_breakpoints(const PageBytes& live, const PageBytes& file);
+
 [[nodiscard]] Result<bool> has_private_copy(pid_t pid, RuntimeAddress page);
 
 }  // namespace nohalt::inline_pages

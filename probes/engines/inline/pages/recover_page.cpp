@@ -54,8 +54,8 @@ std::optional<Backing> backing_at(const Maps& maps, const Images& images, Runtim
   return std::nullopt;
 }
 
-// Whether the slot holds the parked original: a mapping of the file's page whose
-// bytes agree and that nobody wrote to.
+// Whether the slot holds the parked original: a mapping of the file's page with
+// the file's bytes.
 bool holds_parked(const Maps& maps, const RemoteThread& thread, const FilePage& original,
                   RuntimeAddress slot) {
   const Mapping* mapping = maps.find(slot);
@@ -63,8 +63,7 @@ bool holds_parked(const Maps& maps, const RemoteThread& thread, const FilePage& 
       !is_backed_by(*mapping, slot, original.backing))
     return false;
   PageBytes bytes{};
-  const auto copied = has_private_copy(thread.process().pid(), slot);
-  return thread.memory().read(slot, bytes) && bytes == original.bytes && copied && !*copied;
+  return thread.memory().read(slot, bytes) && agrees_but_for_breakpoints(bytes, original.bytes);
 }
 
 std::unexpected<Error> file_replaced(const FilePage& original) {
@@ -92,7 +91,8 @@ Status map_from_file(RemoteThread& thread, const FilePage& original) {
   PageBytes bytes{};
   const Mapping* mapping = maps.find(fresh);
   const bool same = mapping != nullptr && is_backed_by(*mapping, fresh, original.backing) &&
-                    thread.memory().read(fresh, bytes) && bytes == original.bytes;
+                    thread.memory().read(fresh, bytes) &&
+                    agrees_but_for_breakpoints(bytes, original.bytes);
   if (same) return move_page(thread, fresh, original.page, false);
   NOHALT_CHECK(unmap_range(thread, {fresh, fresh + kPageSize}));
   return file_replaced(original);
@@ -104,7 +104,7 @@ Status prove_restored(const RemoteThread& thread, const FilePage& original) {
   PageBytes live{};
   NOHALT_CHECK(thread.memory().read(original.page, live));
   if (mapping != nullptr && is_backed_by(*mapping, original.page, original.backing) &&
-      live == original.bytes)
+      agrees_but_for_breakpoints(live, original.bytes))
     return {};
   return fail(ErrorCode::kInternal, "page-not-restored",
               "A page of the target's code is not what its file says after removal.",

@@ -4,9 +4,9 @@
 //
 // Nothing claimed is believed. What belongs at a page follows from the kernel's
 // list, which names the file, and the program headers of that image. A parked page is the original
-// only if the kernel says it is a private mapping of that file at that offset without private copy,
-// and its bytes equal the file's. Every step may have been done before: whatever state a killed run
-// left, recovering leads to the same end.
+// only if the kernel says it is a private mapping of that file at that offset, and
+// its bytes equal the file's (but for breakpoints, file_page.h). Every step may have been done
+// before: whatever state a killed run left, recovering leads to the same end.
 #pragma once
 
 #include <vector>
