@@ -98,30 +98,15 @@ class Body {
   Assembler a;
 };
 
-void capture_arguments(Body& body) {
+}  // namespace
+
+inline_engine::CodeBytes capture_three(const InProcessRun& run, RuntimeAddress at) {
+  Body body(run, at);
   body.admit_and_reserve();
   body.capture(kRdi, 0);
   body.capture(kRsi, 8);
   body.capture(kRdx, 16);
   body.commit();
-}
-
-}  // namespace
-
-inline_engine::CodeBytes capture_three(const InProcessRun& run, RuntimeAddress at) {
-  Body body(run, at);
-  capture_arguments(body);
-  return body.finish();
-}
-
-inline_engine::CodeBytes capture_three_if_rdi(const InProcessRun& run, RuntimeAddress at) {
-  Body body(run, at);
-  const asmjit::Label matches = body.a.newLabel();
-  body.a.cmp(qword_ptr(rbx, kRdi), 0);
-  body.a.jne(matches);
-  body.leave_with(0);
-  body.a.bind(matches);
-  capture_arguments(body);
   return body.finish();
 }
 

@@ -178,12 +178,14 @@ TEST_F(Gate, NoHitIsChargedMoreThanTheBound) {
   EXPECT_EQ(run_.probe(0).outliers, 50u);
 }
 
+// A wild reading lifts the estimate by a quarter, and of each of the three others it
+// takes an eighth: one in four for ever makes 221 of 100, as reckoned, and no more.
 TEST_F(Gate, PreemptionsCannotBendTheEstimate) {
   run_.probe(0).quick_cost_ticks = 100;
   for (int i = 0; i < 1000; ++i) {
     finish_(&hit_, runtime::kLetOutEarly | (i % 4 == 0 ? 100'000'000 : 60));
   }
-  EXPECT_LE(run_.probe(0).quick_cost_ticks, 250u);
+  EXPECT_LE(run_.probe(0).quick_cost_ticks, 222u);
 }
 
 TEST_F(Gate, EstimateFindsDearHitsSoon) {

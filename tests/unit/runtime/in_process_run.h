@@ -84,8 +84,6 @@ class InProcessRun {
 // Bodies -----------------------------------------------------------------------
 // Admits, reserves, captures rdi, rsi and rdx as three words, commits.
 inline_engine::CodeBytes capture_three(const InProcessRun& run, RuntimeAddress at);
-// The same where rdi is not 0; otherwise kNoMatch.
-inline_engine::CodeBytes capture_three_if_rdi(const InProcessRun& run, RuntimeAddress at);
 // Admits, reserves, captures xmm0 and xmm1 as four words, commits.
 inline_engine::CodeBytes capture_xmm(const InProcessRun& run, RuntimeAddress at);
 // Admits, reserves, captures `words` words of the context from an offset, commits.
