@@ -1,8 +1,8 @@
 // One small check a reason, cheapest first.
 #include "probes/target/attachable.h"
 
-#include <linux/kcmp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,7 +13,9 @@
 #include <map>
 
 #include "probes/target/memory.h"
+#include "probes/target/memory_sharing.h"
 #include "probes/target/threads.h"
+#include "src/base/escape.h"
 #include "src/base/file.h"
 
 namespace nohalt::target {
@@ -32,7 +34,7 @@ std::string name_of(pid_t pid) {
   auto comm = read_file(folder_of(pid) + "/comm");
   if (!comm) return "";
   while (comm->ends_with('\n')) comm->pop_back();
-  return " (" + *comm + ")";
+  return " (" + escape_untrusted(*comm).text + ")";
 }
 
 std::string user_of(uid_t uid) {
@@ -53,74 +55,58 @@ Status check_permission(const Process& process) {
 
 // Version 2 of the control groups names the group in the line "0::/path"; beside
 // version 1 it is mounted one folder below.
-bool is_frozen(pid_t pid) {
-  const auto groups = read_file(folder_of(pid) + "/cgroup");
-  if (!groups) return false;
-  const std::size_t at = groups->find("0::");
+//
+// Of a group that is not mounted here, or has no such file (the root, which cannot
+// be frozen), nothing is known. That bends nobody: a frozen thread is borrowed when
+// it is thawed or not at all.
+Result<bool> is_frozen(pid_t pid) {
+  NOHALT_TRY(const std::string groups, read_file(folder_of(pid) + "/cgroup"));
+  const std::size_t at = groups.find("0::");
   if (at != std::string::npos) {
     const std::size_t begin = at + 3;
-    const std::string path = groups->substr(begin, groups->find('\n', begin) - begin);
+    const std::string path = groups.substr(begin, groups.find('\n', begin) - begin);
     for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
       const auto events = read_file(root + path + "/cgroup.events");
       if (events && events->find("frozen 1") != std::string::npos) return true;
     }
   }
-  const std::size_t old = groups->find(":freezer:");
+  const std::size_t old = groups.find(":freezer:");
   if (old == std::string::npos) return false;
   const std::size_t begin = old + std::string_view(":freezer:").size();
-  const std::string path = groups->substr(begin, groups->find('\n', begin) - begin);
+  const std::string path = groups.substr(begin, groups.find('\n', begin) - begin);
   const auto state = read_file("/sys/fs/cgroup/freezer" + path + "/freezer.state");
   return state && !state->starts_with("THAWED");
 }
 
 // A thread that waits for a vforked child lets nobody borrow it, and its child
-// runs in the same memory.
-bool is_mid_vfork(pid_t pid) {
-  constexpr long kVfork = SYS_vfork;
-  const auto threads = list_threads(pid);
-  if (!threads) return false;
-  return std::any_of(threads->begin(), threads->end(), [&](pid_t tid) {
+// runs in the same memory. What clone3 was asked for lies in the target's memory;
+// nothing but a vfork makes it wait.
+bool waits_for_vfork(const ThreadState& thread) {
+  if (!thread.blocked || thread.state != 'D') return false;
+  const BlockedCall& call = *thread.blocked;
+  const bool clone_vfork = call.number == SYS_clone && (call.arguments[0] & CLONE_VFORK) != 0;
+  return call.number == SYS_vfork || call.number == SYS_clone3 || clone_vfork;
+}
+
+Result<bool> is_mid_vfork(pid_t pid) {
+  NOHALT_TRY(const std::vector<pid_t> threads, list_threads(pid));
+  for (const pid_t tid : threads) {
     const auto thread = read_thread(pid, tid);
-    if (!thread || !thread->blocked) return false;
-    const BlockedCall& call = *thread->blocked;
-    const bool clone_vfork =
-        call.number == SYS_clone && (call.arguments[0] & static_cast<std::uint64_t>(0x4000)) != 0;
-    return thread->state == 'D' && (call.number == kVfork || clone_vfork);
-  });
-}
-
-bool same_memory(pid_t one, pid_t other) {
-  return ::syscall(SYS_kcmp, one, other, KCMP_VM, 0, 0) == 0;
-}
-
-// Another process with the same address space: its parent or one of its children.
-std::optional<pid_t> memory_partner(const Process& process) {
-  const pid_t pid = process.pid();
-  if (process.facts().parent > 1 && same_memory(pid, process.facts().parent))
-    return process.facts().parent;
-  std::error_code error;
-  for (const auto& task : std::filesystem::directory_iterator(folder_of(pid) + "/task", error)) {
-    const auto children = read_file(task.path().string() + "/children");
-    if (!children) continue;
-    const char* at = children->data();
-    const char* end = at + children->size();
-    while (at < end) {
-      pid_t child = 0;
-      const auto parsed = std::from_chars(at, end, child);
-      if (parsed.ec != std::errc{}) break;
-      if (same_memory(pid, child)) return child;
-      at = parsed.ptr + 1;
-    }
+    if (!thread && thread_lives(pid, tid)) return std::unexpected(thread.error());
+    if (thread && waits_for_vfork(*thread)) return true;
   }
-  return std::nullopt;
+  return false;
 }
 
-bool uses_userfaultfd(pid_t pid) {
+Result<bool> uses_userfaultfd(pid_t pid) {
+  const std::string folder = folder_of(pid) + "/fd";
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_of(pid) + "/fd", error)) {
-    if (std::filesystem::read_symlink(entry.path(), error) == "anon_inode:[userfaultfd]")
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    std::error_code closed;
+    if (std::filesystem::read_symlink(entry.path(), closed) == "anon_inode:[userfaultfd]")
       return true;
   }
+  if (error) return fail_errno("list", folder, error.value());
   return false;
 }
 
@@ -157,16 +143,16 @@ std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> slow_devices(
 }
 
 Status check_reads(const Process& process) {
-  if (uses_userfaultfd(process.pid()))
+  NOHALT_TRY(const bool serves_faults, uses_userfaultfd(process.pid()));
+  if (serves_faults)
     return refuse("userfaultfd",
                   subject(process.pid()) +
                       " serves page faults itself (userfaultfd), so reading its memory could wait "
                       "for ever.",
                   "Probe it when it has closed that descriptor.");
-  const auto maps = read_maps(process.pid());
-  const auto mountinfo = read_file(folder_of(process.pid()) + "/mountinfo");
-  if (!maps || !mountinfo) return {};
-  if (const auto type = slow_mapping(*maps, *mountinfo))
+  NOHALT_TRY(const Maps maps, read_maps(process.pid()));
+  NOHALT_TRY(const std::string mountinfo, read_file(folder_of(process.pid()) + "/mountinfo"));
+  if (const auto type = slow_mapping(maps, mountinfo))
     return refuse("slow-mapping",
                   subject(process.pid()) + " maps a file on a " + *type +
                       " file system, so reading its memory could wait for it.",
@@ -204,6 +190,11 @@ Status check_facts(const ProcessFacts& facts, pid_t pid) {
   if (facts.elf_class == 1)
     return refuse("not-64-bit", subject(pid) + " is a 32-bit program.",
                   "Only x86-64 programs can be probed.");
+  if (facts.shadow_stack)
+    return refuse("shadow-stack",
+                  subject(pid) +
+                      " keeps shadow stacks, which end it when a thread that was borrowed returns.",
+                  "Start the service without them (GLIBC_TUNABLES, or without -fcf-protection).");
   const auto filtered = std::find_if(facts.seccomp.begin(), facts.seccomp.end(),
                                      [](const ThreadSeccomp& thread) { return thread.mode != 0; });
   if (filtered != facts.seccomp.end())
@@ -219,14 +210,17 @@ Status check_attachable(const Process& process) {
   NOHALT_TRY(const Process now, Process::open(process.pid()));
   const pid_t pid = process.pid();
   NOHALT_CHECK(check_facts(now.facts(), pid));
-  if (is_frozen(pid))
+  NOHALT_TRY(const bool frozen, is_frozen(pid));
+  if (frozen)
     return refuse("frozen", subject(pid) + " is frozen by its control group.",
                   "Thaw the group and try again.");
   NOHALT_CHECK(check_permission(now));
-  if (is_mid_vfork(pid))
+  NOHALT_TRY(const bool mid_vfork, is_mid_vfork(pid));
+  if (mid_vfork)
     return refuse("mid-vfork", subject(pid) + " is waiting for a child it made with vfork.",
                   "Try again in a moment.");
-  if (const auto partner = memory_partner(now))
+  NOHALT_TRY(const auto partner, shares_memory_outside(pid));
+  if (partner)
     return refuse("shares-memory",
                   subject(pid) + " shares its memory with process " + std::to_string(*partner) +
                       name_of(*partner) + ".",

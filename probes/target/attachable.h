@@ -3,8 +3,9 @@
 //
 // Reasons: "not-permitted" (whose process it is, which right is missing),
 // "self", "kernel-thread", "target-gone" (a zombie), "traced", "stopped",
-// "frozen", "not-64-bit", "seccomp-filter", "mid-vfork", "shares-memory",
-// "userfaultfd", "slow-mapping".
+// "frozen", "not-64-bit", "shadow-stack", "seccomp-filter", "mid-vfork",
+// "shares-memory", "memory-sharing-unknown", "userfaultfd", "slow-mapping". What
+// cannot be read counts as a refusal too.
 #pragma once
 
 #include <optional>

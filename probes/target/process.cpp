@@ -81,8 +81,13 @@ void read_status(std::string_view status, ProcessFacts& facts) {
   parse_ids(status_field(status, "Uid"), facts.uids);
   parse_ids(status_field(status, "Gid"), facts.gids);
   facts.namespace_pid = innermost_pid(status_field(status, "NSpid"));
-  facts.shadow_stack =
-      status_field(status, "x86_Thread_features").find("shstk") != std::string_view::npos;
+}
+
+// Each of them may be filtered, traced or have a shadow stack of its own.
+void read_thread_status(std::string_view status, pid_t tid, ProcessFacts& facts) {
+  facts.seccomp.push_back({tid, to_int(status_field(status, "Seccomp"))});
+  if (facts.tracer == 0) facts.tracer = to_int(status_field(status, "TracerPid"));
+  facts.shadow_stack |= names_shadow_stack(status);
 }
 
 Result<ProcessFacts> read_facts(pid_t pid) {
@@ -101,15 +106,17 @@ Result<ProcessFacts> read_facts(pid_t pid) {
   NOHALT_TRY(const auto tids, list_threads(pid));
   for (const pid_t tid : tids) {
     const auto thread = read_file(folder + "/task/" + std::to_string(tid) + "/status");
-    if (!thread) continue;
-    facts.seccomp.push_back({tid, to_int(status_field(*thread, "Seccomp"))});
-    // A tracer may hold any one of the threads.
-    if (facts.tracer == 0) facts.tracer = to_int(status_field(*thread, "TracerPid"));
+    if (!thread && thread_lives(pid, tid)) return std::unexpected(thread.error());
+    if (thread) read_thread_status(*thread, tid, facts);
   }
   return facts;
 }
 
 }  // namespace
+
+bool names_shadow_stack(std::string_view status) {
+  return status_field(status, "x86_Thread_features").find("shstk") != std::string_view::npos;
+}
 
 std::uint64_t parse_stat_field(std::string_view stat, int field) {
   const auto name_end = stat.rfind(')');

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "probes/target/maps.h"
@@ -39,7 +40,7 @@ struct ProcessFacts {
   int elf_class = 0;        // 1: 32 bit, 2: 64 bit, 0: unknown
   pid_t namespace_pid = 0;  // as the process's own pid namespace numbers it
   bool same_mount_namespace = false;
-  bool shadow_stack = false;
+  bool shadow_stack = false;  // of any thread
   bool kernel_thread = false;
   RuntimeAddress heap_start;  // 0 where not permitted
 };
@@ -66,5 +67,8 @@ class Process {
 
 // The start time in a /proc/PID/stat line (field 22), or 0.
 [[nodiscard]] std::uint64_t parse_stat_field(std::string_view stat, int field);
+
+// Whether the thread whose /proc/.../status this is has a shadow stack.
+[[nodiscard]] bool names_shadow_stack(std::string_view status);
 
 }  // namespace nohalt::target

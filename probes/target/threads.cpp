@@ -2,11 +2,15 @@
 #include "probes/target/threads.h"
 
 #include <dirent.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <string>
+#include <unordered_set>
 
 #include "src/base/file.h"
 
@@ -56,7 +60,9 @@ Result<std::optional<BlockedCall>> parse_blocked_call(std::string_view text) {
   return std::optional(call);
 }
 
-Result<std::vector<pid_t>> list_threads(pid_t pid) {
+namespace {
+
+Result<std::vector<pid_t>> list_once(pid_t pid) {
   const std::string path = "/proc/" + std::to_string(pid) + "/task";
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), &::closedir);
   if (!folder)
@@ -68,6 +74,38 @@ Result<std::vector<pid_t>> list_threads(pid_t pid) {
     if (tid > 0) tids.push_back(tid);
   }
   return tids;
+}
+
+}  // namespace
+
+Result<std::vector<pid_t>> join_passes(const std::function<Result<std::vector<pid_t>>()>& pass) {
+  constexpr int kQuietPasses = 2;
+  constexpr int kMostPasses = 200;
+  std::vector<pid_t> all;
+  std::unordered_set<pid_t> known;
+  int quiet = 0;
+  for (int i = 0; i < kMostPasses; ++i) {
+    NOHALT_TRY(const std::vector<pid_t> seen, pass());
+    const std::size_t before = all.size();
+    std::copy_if(seen.begin(), seen.end(), std::back_inserter(all),
+                 [&](pid_t tid) { return known.insert(tid).second; });
+    quiet = all.size() == before ? quiet + 1 : 0;
+    if (quiet == kQuietPasses) return all;
+  }
+  return fail(ErrorCode::kRefused, "threads-change",
+              "The process makes threads faster than they can be listed.",
+              "Try again when it is less busy.");
+}
+
+Result<std::vector<pid_t>> list_threads(pid_t pid) {
+  return join_passes([pid] { return list_once(pid); });
+}
+
+bool thread_lives(pid_t pid, pid_t tid) {
+  const std::string folder = task_folder(pid, tid);
+  const auto stat = read_file(folder + "/stat");
+  const char state = stat ? parse_state(*stat) : '?';
+  return ::access(folder.c_str(), F_OK) == 0 && state != 'Z' && state != 'X';
 }
 
 char parse_state(std::string_view stat) {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -34,7 +35,16 @@ struct ThreadState {
 // The text of /proc/PID/task/T/syscall: nothing for a running thread.
 [[nodiscard]] Result<std::optional<BlockedCall>> parse_blocked_call(std::string_view text);
 
+// All threads, some of which may have ended since. Reason "threads-change".
 [[nodiscard]] Result<std::vector<pid_t>> list_threads(pid_t pid);
+
+// All that passes over a listing name, until two in a row add nobody: the kernel's
+// walk ends early where the thread that it stands on ends.
+[[nodiscard]] Result<std::vector<pid_t>> join_passes(
+    const std::function<Result<std::vector<pid_t>>()>& pass);
+
+// False for one that has ended; true where that cannot be told.
+[[nodiscard]] bool thread_lives(pid_t pid, pid_t tid);
 [[nodiscard]] Result<ThreadState> read_thread(pid_t pid, pid_t tid);
 // The part of it that tells whether the thread sleeps, and where.
 [[nodiscard]] Result<std::optional<BlockedCall>> read_blocked_call(pid_t pid, pid_t tid);

@@ -40,5 +40,23 @@ TEST(Threads, FindsAFieldByItsWholeName) {
   EXPECT_EQ(status_field(status, "Sig"), "");
 }
 
+TEST(Threads, AListingThatBreaksOffIsGoneOverAgain) {
+  int passes = 0;
+  const auto all = join_passes([&]() -> Result<std::vector<pid_t>> {
+    ++passes;
+    if (passes < 3) return std::vector<pid_t>{1};
+    return std::vector<pid_t>{1, 2, 3};
+  });
+  EXPECT_EQ(all.value(), (std::vector<pid_t>{1, 2, 3}));
+}
+
+TEST(Threads, ThoseThatNeverComeToRestAreRefused) {
+  pid_t newest = 0;
+  const auto all =
+      join_passes([&]() -> Result<std::vector<pid_t>> { return std::vector<pid_t>{1, ++newest}; });
+  ASSERT_FALSE(all);
+  EXPECT_EQ(all.error().reason, "threads-change");
+}
+
 }  // namespace
 }  // namespace nohalt::target

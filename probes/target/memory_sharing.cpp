@@ -1,0 +1,111 @@
+// kcmp(2) compares the memory of two processes. It needs leave to trace both, and
+// not every kernel has it: of a process that it does not tell, the sizes that
+// /proc/PID/status shows to everybody are compared, which are properties of the
+// memory and so the same where the memory is.
+#include "probes/target/memory_sharing.h"
+
+#include <linux/kcmp.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "probes/target/process.h"
+#include "probes/target/threads.h"
+#include "src/base/file.h"
+
+namespace nohalt::target {
+
+namespace {
+
+enum class Answer { kNo, kYes, kUnknown };
+
+std::string folder_of(pid_t pid) { return "/proc/" + std::to_string(pid); }
+
+std::string memory_sizes(pid_t pid) {
+  const auto status = read_file(folder_of(pid) + "/status");
+  std::string sizes;
+  if (!status) return sizes;
+  constexpr std::array kFields = {"VmPeak", "VmSize", "VmLck", "VmData", "VmStk", "VmExe", "VmLib"};
+  for (const char* field : kFields) sizes.append(status_field(*status, field)).append(" ");
+  return sizes;
+}
+
+// Sizes that differ tell only where those of the target stayed as they were
+// while the other's were read.
+bool sizes_differ(pid_t pid, pid_t other) {
+  constexpr int kAttempts = 5;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const std::string before = memory_sizes(pid);
+    const std::string others = memory_sizes(other);
+    if (before == memory_sizes(pid)) return before != others;
+  }
+  return false;
+}
+
+Answer same_memory(pid_t pid, pid_t other) {
+  const long order = ::syscall(SYS_kcmp, pid, other, KCMP_VM, 0, 0);
+  if (order == 0) return Answer::kYes;
+  if (order > 0 || errno == ESRCH) return Answer::kNo;
+  return sizes_differ(pid, other) ? Answer::kNo : Answer::kUnknown;
+}
+
+// The main thread of a process may have ended before the others, and has no
+// memory any more; then any of those is asked for all.
+Answer shares(pid_t pid, pid_t other) {
+  const Answer by_main_thread = same_memory(pid, other);
+  if (by_main_thread == Answer::kYes) return Answer::kYes;
+  const auto stat = read_file(folder_of(other) + "/stat");
+  if (!stat) return Answer::kNo;
+  constexpr int kThreadsField = 20;
+  if (parse_state(*stat) != 'Z' || parse_stat_field(*stat, kThreadsField) < 2)
+    return by_main_thread;
+  const auto threads = list_threads(other);
+  if (!threads) return Answer::kNo;
+  Answer answer = Answer::kNo;
+  for (const pid_t tid : *threads) {
+    if (tid == other) continue;
+    const Answer one = same_memory(pid, tid);
+    if (one == Answer::kYes) return one;
+    if (one == Answer::kUnknown) answer = one;
+  }
+  return answer;
+}
+
+Result<std::vector<pid_t>> list_processes() {
+  std::vector<pid_t> pids;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    const std::string name = entry.path().filename();
+    pid_t pid = 0;
+    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (parsed.ec == std::errc{} && parsed.ptr == name.data() + name.size()) pids.push_back(pid);
+  }
+  if (error) return fail_errno("list", "/proc", error.value());
+  return pids;
+}
+
+}  // namespace
+
+Result<std::optional<pid_t>> shares_memory_outside(pid_t pid) {
+  NOHALT_TRY(const std::vector<pid_t> processes, list_processes());
+  std::optional<pid_t> unknown;
+  for (const pid_t other : processes) {
+    if (other == pid) continue;
+    const Answer answer = shares(pid, other);
+    if (answer == Answer::kYes) return other;
+    if (answer == Answer::kUnknown) unknown = other;
+  }
+  if (!unknown) return std::nullopt;
+  return fail(ErrorCode::kRefused, "memory-sharing-unknown",
+              "The kernel does not say whether process " + std::to_string(pid) +
+                  " shares its memory with process " + std::to_string(*unknown) + ".",
+              "Run nohalt with CAP_SYS_PTRACE, on a kernel with kcmp(2).");
+}
+
+}  // namespace nohalt::target
