@@ -7,6 +7,7 @@
 #include "probes/symbols/debug_file.h"
 #include "probes/symbols/landing_pads.h"
 #include "probes/symbols/places.h"
+#include "probes/symbols/source_frames.h"
 #include "probes/symbols/type_reader.h"
 #include "probes/symbols/variables.h"
 
@@ -72,6 +73,9 @@ class DwarfDebugInfo final : public DebugInfo {
   std::vector<FunctionRange> functions() const override { return places_->functions(); }
   std::vector<StatementRow> statements() const override { return places_->statements(); }
   std::optional<LineSite> describe(LinkAddress pc) const override { return places_->describe(pc); }
+  std::vector<SourceFrame> source_frames(LinkAddress pc) const override {
+    return read_source_frames(*units_, pc);
+  }
 
  private:
   std::vector<LinkRange> segments(bool Segment::* kind) const {
@@ -106,5 +110,7 @@ const std::string& DebugInfo::debug_file() const {
 }
 
 std::optional<LinkRange> DebugInfo::section(std::string_view) const { return std::nullopt; }
+
+std::vector<SourceFrame> DebugInfo::source_frames(LinkAddress) const { return {}; }
 
 }  // namespace nohalt::symbols

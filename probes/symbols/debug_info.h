@@ -71,6 +71,15 @@ struct StatementRow {
   std::uint32_t line = 0;
 };
 
+// A function that runs at an address: the one whose code it is, or one that is
+// inlined there.
+struct SourceFrame {
+  std::string function;    // qualified; empty where the address belongs to none
+  std::string file;        // where it is in this function: for all but the innermost
+  std::uint32_t line = 0;  // the place of the inlined call
+  bool is_inlined = false;
+};
+
 class DebugInfo {
  public:
   // `path` may be /proc/PID/exe or /proc/PID/map_files/...; `name` is what
@@ -118,6 +127,8 @@ class DebugInfo {
   [[nodiscard]] virtual std::vector<StatementRow> statements() const = 0;
   // The function, and file:line, at an address (innermost inlined function).
   [[nodiscard]] virtual std::optional<LineSite> describe(LinkAddress pc) const = 0;
+  // The functions at an address, innermost first; empty: no unit covers it.
+  [[nodiscard]] virtual std::vector<SourceFrame> source_frames(LinkAddress pc) const;
 };
 
 }  // namespace nohalt::symbols

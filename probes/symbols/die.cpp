@@ -85,8 +85,10 @@ std::string source_path(Dwarf_Die die, const char* raw) {
   return path.lexically_normal().string();
 }
 
-std::string declared_file(Dwarf_Die die) {
-  std::optional<Dwarf_Attribute> found = attribute(die, DW_AT_decl_file);
+std::string declared_file(Dwarf_Die die) { return file_named(die, DW_AT_decl_file); }
+
+std::string file_named(Dwarf_Die die, unsigned code) {
+  std::optional<Dwarf_Attribute> found = attribute(die, code);
   Dwarf_Word index = 0;
   Dwarf_Die unit;
   Dwarf_Half version = 0;

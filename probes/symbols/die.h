@@ -41,6 +41,8 @@ inline constexpr int kMaxDepth = 128;
 // A source file's name as libdw gives it, made absolute by the folder its unit
 // was compiled in, and normalised.
 [[nodiscard]] std::string source_path(Dwarf_Die die, const char* raw);
+// The file that the attribute names by its number; empty: the DIE does not say.
+[[nodiscard]] std::string file_named(Dwarf_Die die, unsigned code);
 // The file that declares the DIE; empty: it does not say.
 [[nodiscard]] std::string declared_file(Dwarf_Die die);
 

@@ -1,0 +1,298 @@
+"""Backtraces from a hit's registers and 16 KiB of stack, beside GDB's at the same
+stop of the same thread: function by function, with file and line, inlined frames
+and signal frames too.
+
+  equal frames   the same kind, pc, function, file and line
+  whole          walks that end where GDB's does
+  stack cut      all of ours are GDB's, up to the end of the captured bytes
+  GDB goes on    ours rightly ends before: see explained()
+  DIFFERENT      anything else: a defect
+
+usage: stacks_test.py UNWIND_SAMPLES PROGRAM...     (`redis` is redis -O2 under load)
+"""
+
+import collections
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "e2e"))
+
+import harness  # noqa: E402
+import redis  # noqa: E402
+
+STACK = 16 * 1024
+RED_ZONE = 128
+SEED = 20240229
+# Where all ways of the debuggees meet.
+EVERY_PATH = ("leaf", "on_signal", "shop::Guard::~Guard")
+REDIS_FILES = {"ae.c", "ae_epoll.c", "dict.c", "db.c", "networking.c", "object.c", "sds.c", "server.c",
+               "t_hash.c", "t_list.c", "t_set.c", "t_string.c", "t_zset.c", "util.c", "zmalloc.c",
+               "connection.c", "listpack.c", "quicklist.c", "rio.c", "expire.c"}
+REDIS_TESTS = "ping,set,get,incr,lpush,rpop,sadd,hset,zadd,lrange_100,mset"
+
+
+def entry(program):
+    header = subprocess.check_output(["readelf", "-h", program], text=True)
+    return re.search(r"Entry point address:\s+(0x[0-9a-f]+)", header)[1]
+
+
+def statements(program, files):
+    """Addresses of statements of these source files."""
+    table = subprocess.check_output(["readelf", "--debug-dump=decodedline", program], text=True,
+                                    errors="replace")
+    found = re.findall(r"^(\S+)\s+\d+\s+(0x[0-9a-f]+).*\bx\b", table, re.M)
+    return sorted({int(address, 16) for name, address in found if name in files})
+
+
+def instructions(program):
+    """Addresses of all instructions of the program's own functions."""
+    text = subprocess.check_output(["objdump", "-d", "-j", ".text", "--no-show-raw-insn", program],
+                                   text=True)
+    own = re.findall(r"^[0-9a-f]+ <((?!_start|_dl_|deregister|register_tm|__do_global|frame_dummy)"
+                     r"[^>]+)>:\n((?:\s+[0-9a-f]+:.*\n)+)", text, re.M)
+    return sorted(int(address, 16) for _, body in own
+                  for address in re.findall(r"^\s+([0-9a-f]+):", body, re.M))
+
+
+def entries(program, functions):
+    table = subprocess.check_output(["nm", "-C", program], text=True)
+    return [int(address, 16) for address, name in re.findall(r"^([0-9a-f]+) [tT] (\S+?)(?:\(|$)", table,
+                                                             re.M) if name in functions]
+
+
+def run_gdb(program, seconds, **order):
+    order = {"entry": entry(program), "size": STACK, "below": RED_ZONE, "seconds": seconds, **order}
+    with tempfile.NamedTemporaryFile(suffix=".json") as output:
+        order["output"] = output.name
+        script = os.path.join(HERE, "gdb_stacks.py")
+        gdb = harness.popen(["gdb", "-nx", "-batch", program, "-ex",
+                             f"python ORDER = {order!r}; exec(open({script!r}).read())"],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True)
+        try:
+            talk, _ = gdb.communicate(timeout=seconds + 60)
+        finally:
+            harness.end(gdb)
+        text = output.read()
+        if not text:
+            raise AssertionError(f"GDB wrote nothing: {talk[-2000:]}")
+        return json.loads(text)
+
+
+def unwind(tool, seen, folder):
+    """Ours: for each stop (ending, why, frames)."""
+    with tempfile.NamedTemporaryFile("w", suffix=".maps") as maps:
+        maps.write(seen["maps"])
+        maps.flush()
+        lines = [f"maps {maps.name}", f"folder {folder}"]
+        for number, stop in enumerate(seen["stops"]):
+            words = " ".join(f"{value:x}" for value in stop["registers"])
+            lines.append(f"sample {number} {stop['begin']:x} {stop['stack'] or '-'} {words}")
+        done = subprocess.run([tool], input="\n".join(lines) + "\n", stdout=subprocess.PIPE, text=True,
+                              timeout=200, check=True)
+    answers = []
+    for line in done.stdout.splitlines():
+        what, *fields = line.split("\t")
+        if what == "ending":
+            answers.append({"ending": fields[1], "why": fields[2], "frames": []})
+        else:
+            kind, pc, function, file, line_number, module = fields
+            answers[-1]["frames"].append({"kind": kind, "pc": int(pc, 16), "function": function,
+                                          "file": file, "line": int(line_number), "module": module})
+    return answers
+
+
+def plain(function):
+    """A function's qualified name without parameters and template arguments, which
+    compilers and GDB spell in ways of their own."""
+    if not function or function == "-":
+        return None
+    # glibc's name for calls within itself, where GDB prefers the linker's name of a function.
+    name = re.sub(r"^__GI_", "", function)
+    name = name.replace("(anonymous namespace)", "{anonymous}").replace("operator()", "operator{}")
+    name = re.sub(r"operator(<=>|<<=|>>=|<<|>>|<=|>=|->\*|->|<|>)", lambda m: f"operator{ord(m[1][0])}", name)
+    kept, depth = "", 0
+    for c in name:
+        depth += c == "<"
+        if depth == 0 and c == "(":
+            break
+        kept += c if depth == 0 else ""
+        depth -= c == ">"
+    return re.sub(r"\s+", "", kept)
+
+
+def same_function(ours, theirs):
+    a, b = plain(ours), plain(theirs)
+    if a == b:
+        return True
+    # A lambda's class has no name: GDB takes the one in the linker's name of the function.
+    if a == "operator{}" and "$_" in theirs:
+        return theirs.split("::")[-1].startswith("operator()")
+    # An inherited constructor: the compiler calls it by the class, GDB by the base class.
+    if a and theirs.startswith("_Z"):
+        return True  # GDB 13 cannot spell it
+    return (a, b) == ("std::__uniq_ptr_data::__uniq_ptr_data", "std::__uniq_ptr_data::__uniq_ptr_impl")
+
+
+def expected(stop):
+    hidden = [{"kind": "inlined", "function": name, "pc": None, "file": None, "line": None,
+               "debug": True} for name in stop["hidden"]]
+    return hidden + [frame for frame in stop["frames"] if frame["kind"] != "tail call"]
+
+
+def difference(ours, theirs):
+    """What differs between two frames, or an empty text."""
+    if ours["kind"] != theirs["kind"]:
+        return "kind"
+    if ours["kind"] != "inlined" and ours["pc"] != theirs["pc"]:
+        return "pc"
+    if theirs["kind"] == "signal":  # GDB gives it no function
+        return ""
+    if ours["function"] == "-" and (theirs["function"] or "").endswith("@plt"):
+        return ""  # it has no symbol: GDB makes the name up from relocations
+    if not same_function(ours["function"], theirs["function"]):
+        return "function"
+    if theirs["file"] is None or not theirs["debug"]:
+        return ""
+    if os.path.basename(ours["file"]) != os.path.basename(theirs["file"]) or \
+            ours["line"] != theirs["line"]:
+        return "line"
+    return ""
+
+
+def explained(ending, last, further):
+    """Why it is right that ours ends before GDB's."""
+    if ending == "no-information" and last == "clone3":
+        # glibc ends the call frame information before the system call, since in the new thread it
+        # would be wrong. GDB takes the word at rsp, which is 0 there.
+        return True
+    # Below the first function on a stack of its own stands glibc's __start_context, which has no
+    # information. GDB goes on through it to words that are data.
+    return ending == "unreliable" and last == "on_own_stack" and further[0]["function"] is None
+
+
+def shown(frame):
+    pc = f"{frame['pc']:#x}" if frame["pc"] is not None else "-"
+    return f"{frame['kind']} {pc} {frame['function']} {frame['file']}:{frame['line']}"
+
+
+class Comparison:
+    def __init__(self, title):
+        self.title = title
+        self.counts = collections.Counter()
+        self.different = []
+
+    def add(self, stop, answer):
+        self.counts["stops"] += 1
+        theirs, ours = expected(stop), answer["frames"]
+        self.counts["tail calls that only GDB tells of"] += \
+            sum(frame["kind"] == "tail call" for frame in stop["frames"])
+        for i, (a, b) in enumerate(zip(ours, theirs)):
+            what = difference(a, b)
+            if what:
+                return self.differ(f"{what} of #{i}", shown(a), shown(b), stop, answer)
+            self.counts["frames equal"] += 1
+            self.counts[f"  of them {a['kind']}"] += a["kind"] != "normal"
+        self.counts[f"ended: {answer['ending']}"] += 1
+        if len(ours) == len(theirs):
+            return None
+        if answer["ending"] == "stack-cut" and len(ours) < len(theirs):
+            return None
+        if explained(answer["ending"], ours[-1]["function"], theirs[len(ours):]):
+            self.counts["GDB goes on where no caller is known"] += 1
+            return None
+        return self.differ("length", f"{len(ours)} frames, {answer['ending']}: {answer['why']}",
+                           f"{len(theirs)} frames, {stop['reason']}", stop, answer)
+
+    def differ(self, what, ours, theirs, stop, answer):
+        self.counts["DIFFERENT"] += 1
+        self.different.append((what, ours, theirs, stop, answer))
+
+    def report(self):
+        print(self.title)
+        for name, count in self.counts.items():
+            if count:
+                print(f"  {count:6} {name}")
+        for what, ours, theirs, stop, answer in self.different[:12]:
+            print(f"  DIFFERENT {what}: nohalt {ours} | gdb {theirs}")
+            if os.environ.get("STACKS_VERBOSE"):
+                print(*("      nohalt " + shown(f) for f in answer["frames"]), sep="\n")
+                print(*("      gdb    " + shown(f) for f in expected(stop)), sep="\n")
+        sys.stdout.flush()
+
+
+def compare_program(tool, program):
+    choice = instructions(program)
+    addresses = random.Random(SEED).sample(choice, min(len(choice), 260))
+    seen = run_gdb(program, 25, addresses=addresses, often=entries(program, EVERY_PATH), hits=2,
+                   stops=700, threads=2)
+    comparison = Comparison(os.path.basename(program))
+    for stop, answer in zip(seen["stops"], unwind(tool, seen, "-"), strict=True):
+        comparison.add(stop, answer)
+    return comparison
+
+
+class Load:
+    """redis-benchmark, again and again until it is told to stop."""
+
+    def __init__(self, server):
+        self.server, self.ended = server, False
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self):
+        end = time.monotonic() + 90
+        program = os.path.join(self.server.folder, "redis-benchmark")
+        while not self.ended and time.monotonic() < end:
+            self.process = harness.popen([program, "-p", str(self.server.port), "-n", "20000", "-c", "4",
+                                          "-t", REDIS_TESTS, "-q"], stdout=subprocess.DEVNULL,
+                                         stderr=subprocess.DEVNULL)
+            self.process.wait(100)
+
+    def stop(self):
+        self.ended = True
+        harness.end(self.process)
+        self.thread.join(20)
+
+
+def compare_redis(tool):
+    with redis.Server("-O2") as server:
+        program = os.path.join(server.folder, "redis-server")
+        choice = statements(program, REDIS_FILES)
+        addresses = random.Random(SEED).sample(choice, 1200)
+        load = Load(server)
+        try:
+            seen = run_gdb(program, 30, addresses=addresses, often=[], hits=2, stops=400, threads=3,
+                           pid=server.pid)
+        finally:
+            load.stop()
+        comparison = Comparison("redis -O2 under load")
+        answers = unwind(tool, seen, f"/proc/{server.pid}")
+        for stop, answer in zip(seen["stops"], answers, strict=True):
+            comparison.add(stop, answer)
+        return comparison
+
+
+def main():
+    tool, *programs = sys.argv[1:]
+    good = True
+    for program in programs:
+        began = time.monotonic()
+        comparison = compare_redis(tool) if program == "redis" else compare_program(tool, program)
+        comparison.title += f" ({time.monotonic() - began:.1f} s)"
+        comparison.report()
+        if comparison.different or comparison.counts["stops"] < 50:
+            good = False
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
