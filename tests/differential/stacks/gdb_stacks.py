@@ -21,6 +21,7 @@ import gdb
 
 REGISTERS = ["rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11",
              "r12", "r13", "r14", "r15", "rip"]
+KEPT = ["rbx", "rbp", "rsp", "r12", "r13", "r14", "r15"]
 MOST_FRAMES = 400
 
 
@@ -51,11 +52,21 @@ def kind_of(frame):
     return "signal" if frame.type() == gdb.SIGTRAMP_FRAME else "normal"
 
 
+def register(frame, name):
+    """None: GDB calls it not saved."""
+    try:
+        value = frame.read_register(name)
+        return None if value.is_optimized_out else int(value) & (1 << 64) - 1
+    except gdb.error:
+        return None
+
+
 def describe(frame):
     sal, function = frame.find_sal(), frame.function()
     return {"kind": kind_of(frame), "pc": frame.pc(),
             "function": function.name if function else frame.name(), "line": sal.line,
-            "file": sal.symtab.filename if sal.symtab else None, "debug": function is not None}
+            "file": sal.symtab.filename if sal.symtab else None, "debug": function is not None,
+            "kept": [register(frame, name) for name in KEPT]}
 
 
 def hidden(frames, pc):

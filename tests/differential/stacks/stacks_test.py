@@ -2,7 +2,8 @@
 stop of the same thread: function by function, with file and line, inlined frames
 and signal frames too.
 
-  equal frames   the same kind, pc, function, file and line
+  frames equal   the same kind, pc, function, file and line
+  registers equal  those that calls preserve, as each frame will find them again
   whole          walks that end where GDB's does
   stack cut      all of ours are GDB's, up to the end of the captured bytes
   GDB goes on    ours rightly ends before: see explained()
@@ -104,9 +105,10 @@ def unwind(tool, seen, folder):
         if what == "ending":
             answers.append({"ending": fields[1], "why": fields[2], "frames": []})
         else:
-            kind, pc, function, file, line_number, module = fields
+            kind, pc, function, file, line_number, module, *kept = fields
             answers[-1]["frames"].append({"kind": kind, "pc": int(pc, 16), "function": function,
-                                          "file": file, "line": int(line_number), "module": module})
+                                          "file": file, "line": int(line_number), "module": module,
+                                          "kept": [None if k == "-" else int(k, 16) for k in kept]})
     return answers
 
 
@@ -144,7 +146,7 @@ def same_function(ours, theirs):
 
 def expected(stop):
     hidden = [{"kind": "inlined", "function": name, "pc": None, "file": None, "line": None,
-               "debug": True} for name in stop["hidden"]]
+               "debug": True, "kept": None} for name in stop["hidden"]]
     return hidden + [frame for frame in stop["frames"] if frame["kind"] != "tail call"]
 
 
@@ -200,7 +202,9 @@ class Comparison:
             if what:
                 return self.differ(f"{what} of #{i}", shown(a), shown(b), stop, answer)
             self.counts["frames equal"] += 1
-            self.counts[f"  of them {a['kind']}"] += a["kind"] != "normal"
+            if not self.same_registers(a["kept"], b["kept"]):
+                return self.differ(f"registers of #{i}", a["kept"], b["kept"], stop, answer)
+            self.counts[f"frames equal, {a['kind']}"] += a["kind"] != "normal"
         self.counts[f"ended: {answer['ending']}"] += 1
         if len(ours) == len(theirs):
             return None
@@ -211,6 +215,17 @@ class Comparison:
             return None
         return self.differ("length", f"{len(ours)} frames, {answer['ending']}: {answer['why']}",
                            f"{len(theirs)} frames, {stop['reason']}", stop, answer)
+
+    def same_registers(self, ours, theirs):
+        """Those that the frame will find again, for the values of its variables."""
+        for a, b in zip(ours, theirs or []):
+            if a is not None and b is not None:
+                self.counts["registers equal"] += a == b
+                if a != b:
+                    return False
+            elif a != b:
+                self.counts["registers that only " + ("nohalt has" if b is None else "GDB has")] += 1
+        return True
 
     def differ(self, what, ours, theirs, stop, answer):
         self.counts["DIFFERENT"] += 1

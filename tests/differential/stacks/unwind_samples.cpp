@@ -7,7 +7,8 @@
 //                        HEX may be -
 //
 // Answers each sample with `ending NAME ENDING WHY` before its frames, innermost
-// first: `frame KIND PC FUNCTION FILE LINE MODULE`, apart by tabs; `-` is nothing.
+// first: `frame KIND PC FUNCTION FILE LINE MODULE KEPT...`, apart by tabs; `-` is
+// nothing. KEPT are the registers that calls preserve: rbx rbp rsp r12 to r15.
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -41,6 +42,14 @@ std::vector<std::byte> from_hex(const std::string& hex) {
 
 std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
 
+void print(std::optional<std::uint64_t> value) {
+  std::cout << "\t";
+  if (value)
+    std::cout << std::hex << *value << std::dec;
+  else
+    std::cout << "-";
+}
+
 void answer(std::istringstream& words, const UnwindImages& images) {
   std::string name;
   std::string hex;
@@ -60,7 +69,9 @@ void answer(std::istringstream& words, const UnwindImages& images) {
     const Frame& physical = unwound->frames[frame.frame];
     std::cout << "frame\t" << name_of(frame.kind) << "\t" << std::hex << physical.pc.value
               << std::dec << "\t" << or_dash(frame.function) << "\t" << or_dash(frame.file) << "\t"
-              << frame.line << "\t" << or_dash(physical.module) << "\n";
+              << frame.line << "\t" << or_dash(physical.module);
+    for (const std::size_t number : {3, 6, 7, 12, 13, 14, 15}) print(physical.registers[number]);
+    std::cout << "\n";
   }
 }
 
