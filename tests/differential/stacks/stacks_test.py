@@ -13,13 +13,11 @@ usage: stacks_test.py UNWIND_SAMPLES PROGRAM...     (`redis` is redis -O2 under 
 """
 
 import collections
-import json
 import os
 import random
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -28,9 +26,8 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "e2e"))
 
 import harness  # noqa: E402
 import redis  # noqa: E402
+import samples  # noqa: E402
 
-STACK = 16 * 1024
-RED_ZONE = 128
 SEED = 20240229
 # Where all ways of the debuggees meet.
 EVERY_PATH = ("leaf", "on_signal", "shop::Guard::~Guard")
@@ -38,78 +35,6 @@ REDIS_FILES = {"ae.c", "ae_epoll.c", "dict.c", "db.c", "networking.c", "object.c
                "t_hash.c", "t_list.c", "t_set.c", "t_string.c", "t_zset.c", "util.c", "zmalloc.c",
                "connection.c", "listpack.c", "quicklist.c", "rio.c", "expire.c"}
 REDIS_TESTS = "ping,set,get,incr,lpush,rpop,sadd,hset,zadd,lrange_100,mset"
-
-
-def entry(program):
-    header = subprocess.check_output(["readelf", "-h", program], text=True)
-    return re.search(r"Entry point address:\s+(0x[0-9a-f]+)", header)[1]
-
-
-def statements(program, files):
-    """Addresses of statements of these source files."""
-    table = subprocess.check_output(["readelf", "--debug-dump=decodedline", program], text=True,
-                                    errors="replace")
-    found = re.findall(r"^(\S+)\s+\d+\s+(0x[0-9a-f]+).*\bx\b", table, re.M)
-    return sorted({int(address, 16) for name, address in found if name in files})
-
-
-def instructions(program):
-    """Addresses of all instructions of the program's own functions."""
-    text = subprocess.check_output(["objdump", "-d", "-j", ".text", "--no-show-raw-insn", program],
-                                   text=True)
-    own = re.findall(r"^[0-9a-f]+ <((?!_start|_dl_|deregister|register_tm|__do_global|frame_dummy)"
-                     r"[^>]+)>:\n((?:\s+[0-9a-f]+:.*\n)+)", text, re.M)
-    return sorted(int(address, 16) for _, body in own
-                  for address in re.findall(r"^\s+([0-9a-f]+):", body, re.M))
-
-
-def entries(program, functions):
-    table = subprocess.check_output(["nm", "-C", program], text=True)
-    return [int(address, 16) for address, name in re.findall(r"^([0-9a-f]+) [tT] (\S+?)(?:\(|$)", table,
-                                                             re.M) if name in functions]
-
-
-def run_gdb(program, seconds, **order):
-    order = {"entry": entry(program), "size": STACK, "below": RED_ZONE, "seconds": seconds, **order}
-    with tempfile.NamedTemporaryFile(suffix=".json") as output:
-        order["output"] = output.name
-        script = os.path.join(HERE, "gdb_stacks.py")
-        gdb = harness.popen(["gdb", "-nx", "-batch", program, "-ex",
-                             f"python ORDER = {order!r}; exec(open({script!r}).read())"],
-                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, text=True)
-        try:
-            talk, _ = gdb.communicate(timeout=seconds + 60)
-        finally:
-            harness.end(gdb)
-        text = output.read()
-        if not text:
-            raise AssertionError(f"GDB wrote nothing: {talk[-2000:]}")
-        return json.loads(text)
-
-
-def unwind(tool, seen, folder):
-    """Ours: for each stop (ending, why, frames)."""
-    with tempfile.NamedTemporaryFile("w", suffix=".maps") as maps:
-        maps.write(seen["maps"])
-        maps.flush()
-        lines = [f"maps {maps.name}", f"folder {folder}"]
-        for number, stop in enumerate(seen["stops"]):
-            words = " ".join(f"{value:x}" for value in stop["registers"])
-            lines.append(f"sample {number} {stop['begin']:x} {stop['stack'] or '-'} {words}")
-        done = subprocess.run([tool], input="\n".join(lines) + "\n", stdout=subprocess.PIPE, text=True,
-                              timeout=200, check=True)
-    answers = []
-    for line in done.stdout.splitlines():
-        what, *fields = line.split("\t")
-        if what == "ending":
-            answers.append({"ending": fields[1], "why": fields[2], "frames": []})
-        else:
-            kind, pc, function, file, line_number, module, *kept = fields
-            answers[-1]["frames"].append({"kind": kind, "pc": int(pc, 16), "function": function,
-                                          "file": file, "line": int(line_number), "module": module,
-                                          "kept": [None if k == "-" else int(k, 16) for k in kept]})
-    return answers
 
 
 def plain(function):
@@ -245,12 +170,12 @@ class Comparison:
 
 
 def compare_program(tool, program):
-    choice = instructions(program)
+    choice = samples.instructions(program)
     addresses = random.Random(SEED).sample(choice, min(len(choice), 260))
-    seen = run_gdb(program, 25, addresses=addresses, often=entries(program, EVERY_PATH), hits=2,
+    seen = samples.run_gdb(program, 25, addresses=addresses, often=samples.entries(program, EVERY_PATH), hits=2,
                    stops=700, threads=2)
     comparison = Comparison(os.path.basename(program))
-    for stop, answer in zip(seen["stops"], unwind(tool, seen, "-"), strict=True):
+    for stop, answer in zip(seen["stops"], samples.unwind(tool, seen, "-"), strict=True):
         comparison.add(stop, answer)
     return comparison
 
@@ -281,16 +206,16 @@ class Load:
 def compare_redis(tool):
     with redis.Server("-O2") as server:
         program = os.path.join(server.folder, "redis-server")
-        choice = statements(program, REDIS_FILES)
+        choice = samples.statements(program, REDIS_FILES)
         addresses = random.Random(SEED).sample(choice, 1200)
         load = Load(server)
         try:
-            seen = run_gdb(program, 30, addresses=addresses, often=[], hits=2, stops=400, threads=3,
+            seen = samples.run_gdb(program, 30, addresses=addresses, often=[], hits=2, stops=400, threads=3,
                            pid=server.pid)
         finally:
             load.stop()
         comparison = Comparison("redis -O2 under load")
-        answers = unwind(tool, seen, f"/proc/{server.pid}")
+        answers = samples.unwind(tool, seen, f"/proc/{server.pid}")
         for stop, answer in zip(seen["stops"], answers, strict=True):
             comparison.add(stop, answer)
         return comparison
