@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "probes/symbols/prologue.h"
+#include "src/base/escape.h"
 
 namespace nohalt::symbols {
 
@@ -14,9 +15,11 @@ namespace {
 
 constexpr std::size_t kMaxCandidates = 8;
 
+// Names that the program's debug information gives, for a message.
 std::string join(const std::vector<std::string>& items) {
   std::string text;
-  for (const std::string& item : items) text += (text.empty() ? "" : ", ") + item;
+  for (const std::string& item : items)
+    text += (text.empty() ? "" : ", ") + escape_untrusted(item).text;
   return text;
 }
 

@@ -36,11 +36,13 @@ void write_soon(std::string_view text, std::chrono::milliseconds patience) {
   }
 }
 
-// Each line made safe on its own, so that a message may have several.
+// Each line made safe on its own, so that a message may have several. Only the
+// first may stand at the margin: no other can pass for a line of nohalt's own.
 std::string safe_lines(std::string_view text, std::string_view indent) {
   std::string out;
   while (true) {
     const std::size_t end = std::min(text.find('\n'), text.size());
+    if (!out.empty() && indent.empty() && !text.starts_with(' ')) out.append("  ");
     out.append(indent).append(make_printable(text.substr(0, end))).append("\n");
     if (end == text.size()) return out;
     text.remove_prefix(end + 1);

@@ -26,6 +26,11 @@ TEST(Talk, ErrorsCannotDriveATerminal) {
   EXPECT_EQ(text.find("\xe2\x80\xae"), std::string::npos);
 }
 
+TEST(Talk, NoLineOfAMessagePassesForOneOfNohalts) {
+  EXPECT_EQ(error_text({ErrorCode::kUsage, "r", "traced by x\nnohalt: ok", "y\nnohalt: ok"}, false),
+            "nohalt: traced by x\n  nohalt: ok\n  y\n  nohalt: ok\n");
+}
+
 TEST(Talk, TheStatusSaysWhatIsLost) {
   EXPECT_EQ(status_text({12, 10, 2, 0, std::chrono::milliseconds{59'001}}),
             "12 hits, 10 written, 2 over the limit, 0 lost; ends in 1m (Ctrl-C: now)");

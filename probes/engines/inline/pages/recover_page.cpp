@@ -11,6 +11,7 @@
 
 #include "probes/engines/inline/pages/page_swap.h"
 #include "probes/engines/inline/pages/region.h"
+#include "src/base/escape.h"
 
 namespace nohalt::inline_pages {
 
@@ -68,7 +69,7 @@ bool holds_parked(const Maps& maps, const RemoteThread& thread, const FilePage& 
 
 std::unexpected<Error> file_replaced(const FilePage& original) {
   return fail(ErrorCode::kInternal, "file-replaced",
-              "The file " + original.backing.path +
+              "The file " + escape_untrusted(original.backing.path).text +
                   " is not the one that the target runs any more, and the page that was put aside "
                   "is gone.",
               "The probe is dormant; restart the target when convenient.");
