@@ -1,6 +1,7 @@
 """However a run ends, it takes its probes off, says so and tells by its exit
 status how it went."""
 
+import json
 import os
 import signal
 import subprocess
@@ -86,6 +87,44 @@ class Ending(harness.TestCase):
             log.wait_records(count + 3)
             outcome = log.stop()
         self.assertEqual(outcome.status, DONE, outcome)
+        self.check_clean()
+
+    def test_rm_has_the_runs_own_tool_take_it_off(self):
+        with harness.Logging(self.target.pid, PLACE, "{amount}") as log:
+            log.wait_armed().wait_records(1)
+            run = log.records("log")[0]["probe"]
+            listed = harness.run("list", "--format", "json")
+            rows = [row for row in listed.records("armed") if row["pid"] == self.target.pid]
+            self.assertEqual([(row["id"], row["state"], row["tool_pid"]) for row in rows],
+                             [(run, "running", log.pid)])
+            removed = harness.run("rm", run)
+            self.assertEqual(removed.status, DONE, removed)
+            outcome = log.finished()
+        self.assert_proven_clean(self.receipt_of(outcome))
+        with open(harness.environment()["NOHALT_AUDIT"]) as trail:
+            events = [(line["event"], line["what"]["pid"]) for line in map(json.loads, trail)
+                      if line.get("run") == run and "what" in line]
+        self.assertIn(("removal-requested", self.target.pid), events)
+        self.check_clean()
+
+    def test_what_a_killed_run_left_is_refused_listed_and_swept_on_record(self):
+        with harness.Logging(self.target.pid, PLACE, "{amount}") as log:
+            log.wait_armed().wait_records(1)
+            run = log.records("log")[0]["probe"]
+            harness.end(log.process)
+
+        def refused_for_what_is_left():
+            # Until its lease has lapsed the run may only be out of sight.
+            again = harness.run("log", "-p", self.target.pid, "--format", "json", PLACE, "{amount}")
+            self.assertEqual(again.status, REFUSED, again)
+            return "nohalt sweep" in again.err
+        harness.wait_for(refused_for_what_is_left, "the dead run to be known as dead", every=0.2)
+        removed = harness.run("rm", run)
+        self.assertEqual(removed.status, DONE, removed)
+        with open(harness.environment()["NOHALT_AUDIT"]) as trail:
+            events = [line["event"] for line in map(json.loads, trail)
+                      if line.get("what", {}).get("pid") == self.target.pid]
+        self.assertEqual(events[-2:], ["removal-requested", "orphan-removed"], events)
         self.check_clean()
 
     def test_a_target_that_ends_is_told(self):
