@@ -54,9 +54,10 @@ struct Borrowed {
   HoldReport holds;
 };
 
-// Reasons: "no-borrowable-thread", "only-partial-transfers", "pid-limit",
-// "stopped", "target-gone", "helper-did-not-start", and those of checks on the
-// thread: "unusual-stack", "in-restartable-sequence", "syscall-user-dispatch", "not-64-bit".
+// Reasons: "no-borrowable-thread", "pid-limit", "stopped", "target-gone",
+// "helper-did-not-start", and those of checks on the thread: "unusual-stack",
+// "in-restartable-sequence", "restartable-sequence-unknown",
+// "syscall-user-dispatch", "not-64-bit".
 [[nodiscard]] Result<Borrowed> borrow(const BorrowPlan& plan, Tracees& tracees);
 
 // Every signal that can be blocked: the mask that a helper runs under.

@@ -1,12 +1,20 @@
 // Threads are ranked by what a stop would cost them (restart.h).
 #include "probes/target/candidates.h"
 
+#include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <charconv>
 #include <optional>
+#include <string>
 #include <utility>
+
+#include "src/base/file.h"
 
 namespace nohalt::target {
 
@@ -28,12 +36,18 @@ struct RseqSection {
   std::uint64_t start, length, abort;
 };
 
+// Asked for what is no registration, rseq(2) fails otherwise than a kernel without it.
+bool kernel_has_rseq() { return ::syscall(SYS_rseq, nullptr, 0, 0, 0) == 0 || errno != ENOSYS; }
+
 Status check_rseq(const Memory& memory, Tracees& tracees, pid_t tid, std::uint64_t pc) {
   __ptrace_rseq_configuration rseq{};
   if (!tracees.request(PTRACE_GET_RSEQ_CONFIGURATION, tid, sizeof rseq,
-                       reinterpret_cast<std::uint64_t>(&rseq)) ||
-      rseq.rseq_abi_pointer == 0)
-    return {};
+                       reinterpret_cast<std::uint64_t>(&rseq))) {
+    if (!kernel_has_rseq()) return {};
+    return refuse("restartable-sequence-unknown",
+                  "The kernel does not say whether the thread is inside a restartable sequence.");
+  }
+  if (rseq.rseq_abi_pointer == 0) return {};  // the thread has registered none
   constexpr std::uint64_t kSectionPointer = 8;
   NOHALT_TRY(const auto at,
              memory.read_value<std::uint64_t>({rseq.rseq_abi_pointer + kSectionPointer}));
@@ -43,13 +57,24 @@ Status check_rseq(const Memory& memory, Tracees& tracees, pid_t tid, std::uint64
   return refuse("in-restartable-sequence", "The thread is inside a restartable sequence.");
 }
 
-Status check_dispatch(Tracees& tracees, pid_t tid) {
+// Kernels before 6.4 have no such question. What is dispatched arrives as SIGSYS,
+// so a process that leaves that signal alone dispatches nothing.
+bool catches_dispatch(pid_t pid) {
+  const auto status = read_file("/proc/" + std::to_string(pid) + "/status");
+  if (!status) return true;
+  std::uint64_t caught = ~0ULL;
+  const auto text = status_field(*status, "SigCgt");
+  (void)std::from_chars(text.data(), text.data() + text.size(), caught, 16);
+  return (caught >> (SIGSYS - 1) & 1) != 0;
+}
+
+Status check_dispatch(Tracees& tracees, pid_t pid, pid_t tid) {
   struct {
     std::uint64_t mode, selector, offset, length;
   } dispatch{};
   const auto known = tracees.request(kGetSyscallUserDispatch, tid, sizeof dispatch,
                                      reinterpret_cast<std::uint64_t>(&dispatch));
-  if (!known || dispatch.mode == 0) return {};
+  if (known ? dispatch.mode == 0 : !catches_dispatch(pid)) return {};
   return refuse("syscall-user-dispatch", "The thread's system calls are handed to a handler.");
 }
 
@@ -143,7 +168,7 @@ Status check_stopped_thread(const BorrowPlan& plan, const Maps& maps, Tracees& t
                             const user_regs_struct& registers, RuntimeAddress lowest) {
   if (registers.cs != kUserCode64) return refuse("not-64-bit", "The thread runs 32-bit code.");
   NOHALT_CHECK(check_rseq(*plan.memory, tracees, tid, registers.rip));
-  NOHALT_CHECK(check_dispatch(tracees, tid));
+  NOHALT_CHECK(check_dispatch(tracees, plan.pid, tid));
   NOHALT_TRY(const auto alternate, alternate_stack(plan, maps, {registers.rsp}));
   if (!alternate) return check_stack(maps, registers, lowest);
   if (alternate->contains(lowest)) return {};

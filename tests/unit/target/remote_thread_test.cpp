@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 #include <linux/futex.h>
+#include <linux/prctl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ipc.h>
 #include <sys/resource.h>
+#include <sys/rseq.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -16,6 +18,7 @@
 #include <array>
 #include <cerrno>
 #include <span>
+#include <thread>
 
 #include "probes/target/threads.h"
 #include "tests/unit/target/child.h"
@@ -185,6 +188,48 @@ TEST(RemoteThread, AHalfDoneTransferIsLeftAlone) {
   child.wait_ready(true);
   const auto target = open_target(child);
   EXPECT_EQ(visit(*target).substr(0, 20), "no-borrowable-thread");
+  EXPECT_TRUE(child.alive());
+}
+
+TEST(RemoteThread, AThreadWhoseCallsAreDispatchedIsNotBorrowed) {
+  Child child([](Shared& shared) -> int {
+    static char selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+    if (::prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &selector) != 0)
+      shared.other = 1;
+    shared.ready = 1;
+    while (true) ::pause();
+  });
+  child.wait_ready(true);
+  if (child.shared().other != 0) GTEST_SKIP() << "no syscall user dispatch";
+  auto target = open_target(child);
+  EXPECT_EQ(visit(*target).substr(0, 21), "syscall-user-dispatch");
+  EXPECT_TRUE(child.alive());
+}
+
+// Never leaves a restartable sequence: where the kernel aborts it, it enters anew.
+[[noreturn]] void stay_in_sequence(void* area) {
+  asm volatile(
+      ".pushsection .data\n.balign 32\n7: .long 0, 0\n.quad 1f, 2f-1f, 3f\n.popsection\n"
+      "4: leaq 7b(%%rip), %%rax\nmovq %%rax, 8(%0)\n"
+      "1: pause\njmp 1b\n"
+      "2: .byte 0x0f, 0xb9, 0x3d\n.long 0x53053053\n"
+      "3: jmp 4b\n"
+      :
+      : "r"(area)
+      : "rax", "memory");
+  __builtin_unreachable();
+}
+
+TEST(RemoteThread, AThreadInARestartableSequenceIsNotBorrowed) {
+  if (__rseq_size == 0) GTEST_SKIP() << "the C library registers no area";
+  Child child([](Shared& shared) -> int {
+    shared.ready = 1;
+    stay_in_sequence(static_cast<char*>(__builtin_thread_pointer()) + __rseq_offset);
+  });
+  child.wait_ready();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // until it is inside
+  auto target = open_target(child);
+  EXPECT_EQ(visit(*target).substr(0, 23), "in-restartable-sequence");
   EXPECT_TRUE(child.alive());
 }
 
