@@ -26,10 +26,11 @@ def statements(program, files):
     return sorted({int(address, 16) for name, address in found if name in files})
 
 
-def instructions(program):
-    """Addresses of all instructions of the program's own functions."""
-    text = subprocess.check_output(["objdump", "-d", "-j", ".text", "--no-show-raw-insn", program],
-                                   text=True)
+def instructions(program, *sections):
+    """Addresses of all instructions of the program's own functions in these sections."""
+    wanted = [word for section in sections for word in ("-j", section)]
+    text = subprocess.run(["objdump", "-d", *wanted, "--no-show-raw-insn", program], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
     own = re.findall(r"^[0-9a-f]+ <((?!_start|_dl_|deregister|register_tm|__do_global|frame_dummy)"
                      r"[^>]+)>:\n((?:\s+[0-9a-f]+:.*\n)+)", text, re.M)
     return sorted(int(address, 16) for _, body in own

@@ -170,10 +170,11 @@ class Comparison:
 
 
 def compare_program(tool, program):
-    choice = samples.instructions(program)
+    choice = samples.instructions(program, ".text")
     addresses = random.Random(SEED).sample(choice, min(len(choice), 260))
+    addresses += samples.instructions(program, ".plt", ".plt.sec")
     seen = samples.run_gdb(program, 25, addresses=addresses, often=samples.entries(program, EVERY_PATH), hits=2,
-                   stops=700, threads=2)
+                   stops=500, threads=2)
     comparison = Comparison(os.path.basename(program))
     for stop, answer in zip(seen["stops"], samples.unwind(tool, seen, "-"), strict=True):
         comparison.add(stop, answer)
