@@ -32,16 +32,17 @@ std::unexpected<Error> target_changed() {
               "Run the command again, so that it is decided anew.");
 }
 
-// The facts that a Grant binds, as they are now. The build id is the session's to
-// compare: it comes from the same file as the symbols.
+// The facts that a Grant binds, as they are now. The build id is that of the
+// symbols by which the places were found.
 Status check_grant(const policy::Grant& grant, const target::Process& process,
-                   const RunToArm& run) {
+                   const symbols::DebugInfo& info, const RunToArm& run) {
   NOHALT_TRY(const target::Process now, target::Process::open(process.pid()));
   const policy::TargetFacts& granted = grant.target();
   const target::ProcessFacts& facts = now.facts();
   const bool same = now.identity() == granted.identity && facts.uids == granted.uids &&
                     facts.gids == granted.gids && facts.exe_device == granted.exe_device &&
-                    facts.exe_inode == granted.exe_inode;
+                    facts.exe_inode == granted.exe_inode && facts.exe_path == granted.exe_path &&
+                    info.build_id() == granted.build_id;
   if (!same || program_hash(run) != grant.program_hash()) return target_changed();
   return {};
 }
@@ -109,8 +110,9 @@ bool relies_on_one_shot_handler(std::span<const CodeSite> sites) {
 
 // The last looks, now that the process cannot become another unseen, and the work.
 Result<InstalledRun> install_granted(RemoteThread& thread, const policy::Grant& grant,
-                                     const RunToArm& run, const InstallPlan& plan) {
-  NOHALT_CHECK(check_grant(grant, thread.process(), run));
+                                     const symbols::DebugInfo& info, const RunToArm& run,
+                                     const InstallPlan& plan) {
+  NOHALT_CHECK(check_grant(grant, thread.process(), info, run));
   NOHALT_CHECK(check_tsc_allowed(thread));
   if (relies_on_one_shot_handler(plan.sites)) NOHALT_CHECK(check_fault_handlers(thread));
   NOHALT_TRY(InstalledRun installed, install(thread, plan));
@@ -136,10 +138,10 @@ Result<InstalledRun> arm_once(const policy::Grant& grant, const target::Process&
                inline_pages::prove_file_page(process, lock.memory(), page));
   }
   NOHALT_CHECK(check_demand(process, view.maps, places));
-  NOHALT_CHECK(check_grant(grant, process, run));
+  NOHALT_CHECK(check_grant(grant, process, info, run));
 
   NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock));
-  auto installed = install_granted(thread, grant, run, {view, places, sites, layout});
+  auto installed = install_granted(thread, grant, info, run, {view, places, sites, layout});
   const Status finished = thread.finish();
   holds.add(thread.holds());
   if (!installed) return installed;

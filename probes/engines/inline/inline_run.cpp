@@ -27,6 +27,7 @@ constexpr std::chrono::milliseconds kRemovalPatience{5000};
 constexpr std::chrono::milliseconds kBetweenAttempts{50};
 constexpr double kRefreshSeconds = 1.0;
 
+// No probe has more than was granted, whatever the run asks for.
 records::PumpLimits pump_limits(const RunToArm& run, const policy::Limits& limits) {
   records::PumpLimits pump;
   pump.lease_seconds = std::chrono::duration<double>(limits.lease).count();
@@ -37,7 +38,8 @@ records::PumpLimits pump_limits(const RunToArm& run, const policy::Limits& limit
     if (leader_of(run, run.sites[i].probe) != i)
       pump.sites.push_back({0, records::kNoTotal, 0});
     else
-      pump.sites.push_back({probe.hits_per_second, probe.bytes_per_second,
+      pump.sites.push_back({std::min(probe.hits_per_second, limits.hits_per_second),
+                            std::min(probe.bytes_per_second, limits.bytes_per_second),
                             probe.total_hits.value_or(records::kNoTotal)});
   }
   return pump;
