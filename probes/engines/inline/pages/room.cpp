@@ -69,6 +69,9 @@ std::optional<CgroupFiles> memory_cgroup(pid_t pid) {
   return unified;
 }
 
+// A group that is not mounted here, or says "max", bounds nothing that can be told.
+// Little hangs on it: the memory of memfds is charged to the tool that fills them,
+// and to the target only the gate page and page tables.
 Status check_cgroup(pid_t pid, std::uint64_t bytes) {
   const auto files = memory_cgroup(pid);
   if (!files) return {};
