@@ -164,14 +164,16 @@ TEST(Attachable, WhereSharingCannotBeAskedItIsNotTakenForNone) {
   Child asker([](Shared& shared) {
     const pid_t copy = ::fork();
     if (copy == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      ::alarm(60);
       return sleep_for_ever(shared);
     }
+    shared.value = static_cast<std::uint64_t>(copy);
     if (::setresuid(65534, 65534, 65534) != 0) return 2;
     while (shared.ready == 0) ::usleep(1000);
     const auto told = shares_memory_outside(::getpid());
     return !told && told.error().reason == "memory-sharing-unknown" ? 42 : 3;
   });
+  const Stranger copy(static_cast<pid_t>(wait_for_value(asker)));
   EXPECT_EQ(asker.join(), 42);
 }
 
