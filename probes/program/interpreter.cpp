@@ -153,7 +153,7 @@ Broken Interpreter::load(const Instruction& i) {
   const std::byte* from = nullptr;
   if (base.region == Region::kContext) {
     const std::span<const std::byte> context = environment_.context();
-    const bool general = offset <= sizeof(runtime::SavedRegisters) - 8;
+    const bool general = runtime::is_saved_register(offset);
     const bool vector = program_.needs_xmm && offset >= offsetof(runtime::HitContext, xmm) &&
                         offset <= sizeof(runtime::HitContext) - 8;
     if (size != 8 || offset % 8 != 0 || (!general && !vector) || offset + size > context.size())

@@ -7,8 +7,9 @@
 //  - ALU and ALU64, JMP and JMP32 classes; LDX/STX/ST MEM of 1, 2, 4, 8 bytes
 //    (v3; no sign-extending loads, no atomics); LD_IMM64 with src 0.
 //  - forward jumps only; at most kMaxInstructions slots; at most 256 bytes of stack below r10.
-//  - r1 on entry: the context (runtime::HitContext); only its SavedRegisters,
-//    and with needs_xmm its xmm array, may be loaded, 8 bytes aligned at a time.
+//  - r1 on entry: the context (runtime::HitContext); only what the hit has saved
+//    in it (is_saved_register), and with needs_xmm its xmm array, may be loaded,
+//    8 bytes aligned at a time.
 //  - stores go to the program's stack and to the reserved record's body only.
 //  - calls: the Helpers below and nothing else.
 //  - r0 at exit is an Outcome.

@@ -168,8 +168,7 @@ Broken Verifier::load(const Instruction& i) {
     case Kind::kRecord:
       return Rule::kRecordRead;
     case Kind::kContext: {
-      const bool in_registers =
-          offset >= 0 && offset + size <= std::int64_t{sizeof(runtime::SavedRegisters)};
+      const bool in_registers = runtime::is_saved_register(static_cast<std::uint64_t>(offset));
       const bool in_xmm = program_.needs_xmm &&
                           offset >= std::int64_t{offsetof(runtime::HitContext, xmm)} &&
                           offset + size <= std::int64_t{sizeof(runtime::HitContext)};

@@ -39,12 +39,20 @@ inline constexpr char kPageName[] = "nohalt-page";
 
 // General registers in the order of the kernel's struct pt_regs. `rip` is the
 // probed address (not the trampoline's), `rsp` its value at the probed address.
-// orig_rax, cs, eflags and ss are not set: no variable is ever there.
+// In the places of orig_rax, cs, eflags and ss is nothing of the target's: no
+// variable is ever there, and no program may read them.
 struct SavedRegisters {
   uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
   uint64_t rax, rcx, rdx, rsi, rdi, orig_rax, rip, cs, eflags, rsp, ss;
 };
 static_assert(sizeof(SavedRegisters) == 168);
+
+// Whether the word at this offset is a register of the target's.
+constexpr bool is_saved_register(uint64_t offset) {
+  return offset < sizeof(SavedRegisters) && offset % 8 == 0 &&
+         offset != offsetof(SavedRegisters, orig_rax) && offset != offsetof(SavedRegisters, cs) &&
+         offset != offsetof(SavedRegisters, eflags) && offset != offsetof(SavedRegisters, ss);
+}
 
 // A swapped page of the target's text, and the slot that its original is in.
 struct ArmedPage {

@@ -153,6 +153,7 @@ void Generator::load() {
   if (below(2) == 0) {
     const std::uint64_t words = sizeof(runtime::SavedRegisters) / 8;
     std::uint64_t offset = 8 * below(words);
+    while (!runtime::is_saved_register(offset)) offset = 8 * below(words);
     if (program_.needs_xmm && below(2) == 0)
       offset = offsetof(runtime::HitContext, xmm) + 8 * below(32);
     as_.load(Size::k8, dst, Register::kR6, static_cast<std::int16_t>(offset));

@@ -108,7 +108,7 @@ TEST(MachineCheck, AcceptsThePatternsOfTheTranslator) {
     as.mov(x86::byte_ptr(rbx, 31), 1);
     as.mov(x86::qword_ptr(rsp), rcx);
     as.mov(x86::qword_ptr(rsp, 16), rcx);
-    as.mov(rcx, x86::qword_ptr(rbp, 160));
+    as.mov(rcx, x86::qword_ptr(rbp, 128));
     read_8(as, [](As& a) { a.lea(rsi, x86::ptr(rbx, 24)); });
     read_8(as, [](As& a) { a.lea(rsi, x86::ptr(rsp, 16)); });
     as.mov(rcx, 0x600ff8);
@@ -370,6 +370,8 @@ TEST(MachineCheck, RejectsLoadsThatMayFault) {
   expect_rejected("context-load", body(load(x86::qword_ptr(rbp, 168))));
   expect_rejected("context-load", body(load(x86::qword_ptr(rbp, -8))));
   expect_rejected("context-load", body(load(x86::qword_ptr(rbp, 4))));
+  expect_rejected("context-load",
+                  body(load(x86::qword_ptr(rbp, offsetof(runtime::SavedRegisters, eflags)))));
   expect_rejected("context-load", body(load(x86::qword_ptr(rbp, 256))));
   expect_accepted(body(load(x86::qword_ptr(rbp, 256))), true);
   expect_rejected("stack-load", body(load(x86::qword_ptr(rsp, -8))));

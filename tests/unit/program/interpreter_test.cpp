@@ -118,6 +118,10 @@ TEST(Interpreter, FindsAccessOutsideTheRegionsWithoutTheVerifier) {
                    Rule::kContextOutOfBounds);
   expect_violation(assemble([](Assembler& as) { as.load(Size::k8, r0, r1, -8); }),
                    Rule::kContextOutOfBounds);
+  expect_violation(assemble([](Assembler& as) {
+                     as.load(Size::k8, r0, r1, offsetof(runtime::SavedRegisters, eflags));
+                   }),
+                   Rule::kContextOutOfBounds);
   expect_violation(assemble([](Assembler& as) { as.store(Size::k8, r1, 0, 1); }),
                    Rule::kContextWritten);
 }

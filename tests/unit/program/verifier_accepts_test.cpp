@@ -26,7 +26,7 @@ TEST(Verifier, AcceptsAnEmptyCapture) {
 TEST(Verifier, AcceptsTheLastBytesOfEachRegion) {
   Program program = with_record(
       [](Assembler& as) {
-        as.load(Size::k8, r2, r6, 160);
+        as.load(Size::k8, r2, r6, 152);
         as.load(Size::k8, r3, r6, 504);
         as.store(Size::k8, r10, -256, r2);
         as.store(Size::k1, r10, -1, 1);

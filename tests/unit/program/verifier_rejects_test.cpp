@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <string>
 
 #include "probes/program/listing.h"
 #include "probes/program/verifier.h"
@@ -173,6 +174,13 @@ void add_memory(std::vector<Rejected>& cases) {
       [](Assembler& as) { as.load(Size::k8, r0, r1, -8); });
   add("context past the registers", Rule::kContextOutOfBounds, 0,
       [](Assembler& as) { as.load(Size::k8, r0, r1, 168); });
+  for (const std::size_t unsaved :
+       {offsetof(runtime::SavedRegisters, orig_rax), offsetof(runtime::SavedRegisters, cs),
+        offsetof(runtime::SavedRegisters, eflags), offsetof(runtime::SavedRegisters, ss)})
+    add("a word that no hit saves, at " + std::to_string(unsaved), Rule::kContextOutOfBounds, 0,
+        [unsaved](Assembler& as) {
+          as.load(Size::k8, r0, r1, static_cast<std::int16_t>(unsaved));
+        });
   add("xmm that was not asked for", Rule::kContextOutOfBounds, 0,
       [](Assembler& as) { as.load(Size::k8, r0, r1, 256); });
   add("stack above its top", Rule::kStackOutOfBounds, 0,

@@ -37,8 +37,7 @@ Broken MachineChecker::load(const MachineInstruction& i, MachineValue& value) {
   const std::int64_t size = memory.size;
   switch (from.kind) {
     case Kind::kContext: {
-      const bool general =
-          from.offset >= 0 && from.offset + size <= std::int64_t{sizeof(runtime::SavedRegisters)};
+      const bool general = runtime::is_saved_register(static_cast<std::uint64_t>(from.offset));
       const bool vector = limits_.has_xmm &&
                           from.offset >= std::int64_t{offsetof(runtime::HitContext, xmm)} &&
                           from.offset + size <= std::int64_t{sizeof(runtime::HitContext)};
