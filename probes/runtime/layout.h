@@ -30,7 +30,6 @@ inline constexpr uint32_t kMaxRecordBody = 60 * 1024;
 inline constexpr uint32_t kMaxStaticRanges = 8;
 inline constexpr uint32_t kMaxHitStack =
     768;  // bytes a hit takes of the target's stack, red zone excluded
-inline constexpr uint32_t kMaxFrameBytes = 64 * 1024;
 inline constexpr uint64_t kSlowHit = uint64_t{1} << 63;  // no time stamp counter gets there
 inline constexpr char kControlName[] =
     "nohalt-control";  // memfd names, as /proc/PID/maps shows them
@@ -185,9 +184,6 @@ struct SiteConstants {
   uint32_t slot_size;
   uint32_t tid_offset;  // of the thread id from fs:0; 0: unknown
   int32_t own_pid;      // as the target's own pid namespace numbers it
-  // Bytes above rsp that call frame information proves to belong to the frame;
-  // 0: nothing beyond the page of rsp is taken for granted. At most kMaxFrameBytes.
-  uint32_t frame_bytes;
   // Memory of modules that cannot be unmapped; loaded without asking.
   StaticRange static_ranges[kMaxStaticRanges];
 };

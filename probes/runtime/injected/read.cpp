@@ -63,13 +63,11 @@ int64_t read_ranges(HitContext& hit, Byte* to, const Range* ranges, uint64_t cou
 uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 // How many of the `size` bytes at `from` may be loaded plainly because they lie
-// in the thread's stack: from the red zone to the end of the page that rsp is
-// in, or of the frame.
+// in the thread's stack: from the red zone to the end of the page that was pushed
+// onto last.
 uint64_t on_stack(const HitContext& hit, uint64_t from, uint64_t size) {
   const uint64_t rsp = hit.regs.rsp;
-  const uint64_t page_end = ((rsp - 1) | (kPage - 1)) + 1;
-  const uint64_t frame_end = rsp + hit.site->frame_bytes;
-  const uint64_t end = page_end > frame_end ? page_end : frame_end;
+  const uint64_t end = ((rsp - 1) | (kPage - 1)) + 1;
   if (from < rsp - 128 || from >= end) return 0;
   return smaller(size, end - from);
 }

@@ -18,7 +18,6 @@ inline_translate::Surroundings surroundings_for(const Machine& machine, std::uin
   inline_translate::Surroundings result = machine.surroundings();
   const TargetMemory& memory = TargetMemory::get();
   const auto data = reinterpret_cast<std::uint64_t>(memory.data);
-  if (seed % 3 != 0) result.frame_bytes = static_cast<std::uint32_t>(8 + seed % 300);
   if (seed % 2 != 0) result.static_ranges.push_back({data, data + TargetMemory::kStaticBytes});
   return result;
 }

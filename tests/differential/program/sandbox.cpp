@@ -146,7 +146,7 @@ runtime::HitContext make_context(std::byte* base, std::uint64_t seed) {
   auto* words = reinterpret_cast<std::uint64_t*>(&context);
   for (std::size_t at = 0; at < sizeof context / 8; ++at)
     words[at] = random() % 4 == 0 ? random() % 256 : random();
-  // The frame ends where the page does, or begins (with its red zone) there.
+  // The page ends soon above rsp, or begins right below its red zone.
   const std::uint64_t page = address_of(base + kTargetStackPage * kPage).value;
   context.regs.rsp = seed % 2 == 0 ? page + kPage - kFrameBytes : page + 128;
   context.regs.rbp = context.regs.rsp + random() % (kFrameBytes + 16);
@@ -209,7 +209,6 @@ Sandbox::~Sandbox() {
 inline_translate::Surroundings Sandbox::surroundings() const {
   inline_translate::Surroundings result;
   result.load_address = address_of(base_ + kCodePage * kPage);
-  result.frame_bytes = kFrameBytes;
   const std::uint64_t data = address_of(base_ + kStaticPage * kPage).value;
   result.static_ranges.push_back({data, data + kPage});
   const auto set = [&](RuntimeEntry entry, auto* function) {

@@ -105,7 +105,6 @@ runtime::SiteConstants InProcessRun::constants(std::size_t site) const {
           .slot_size = layout.slot_size,
           .tid_offset = tid_offset(),
           .own_pid = getpid(),
-          .frame_bytes = 0,
           .static_ranges = {}};
 }
 

@@ -406,9 +406,9 @@ class Builder {
 
 Status check(const TrampolineSpec& spec, std::uint32_t stack) {
   const SiteConstants& site = spec.constants;
-  const bool sane = spec.xmm_count <= 16 && site.frame_bytes <= runtime::kMaxFrameBytes &&
-                    (site.slot_mask & (site.slot_mask + 1)) == 0 && site.slot_mask <= INT32_MAX &&
-                    site.slot_size <= INT32_MAX && site.slot_size % runtime::kCacheLine == 0 &&
+  const bool sane = spec.xmm_count <= 16 && (site.slot_mask & (site.slot_mask + 1)) == 0 &&
+                    site.slot_mask <= INT32_MAX && site.slot_size <= INT32_MAX &&
+                    site.slot_size % runtime::kCacheLine == 0 &&
                     site.body_size + sizeof(runtime::RecordHeader) <= site.slot_size;
   if (!sane)
     return fail(ErrorCode::kInternal, "trampoline-spec", "A trampoline's constants contradict.");

@@ -147,11 +147,11 @@ void Emitter::read(const program::HelperSignature& helper, bool result_live) {
   const asmjit::Label slow = as_.newLabel();
   const asmjit::Label done = as_.newLabel();
   if (helper.helper == Helper::kReadFrame && is_plain && !from) {
-    if (is_in_frame(size)) {
+    if (is_in_red_zone(size)) {
       copy_plainly(x86::rcx, to, size, result_live);
       return;
     }
-    frame_check(size, slow);
+    page_check(size, slow);
     copy_plainly(x86::rcx, to, size, result_live);
     as_.short_().jmp(done);
     as_.bind(slow);
@@ -196,25 +196,16 @@ void Emitter::follow_hit_rsp(const Instruction& i) {
   }
 }
 
-// Whether r3 is known to point into the frame of the hit.
-bool Emitter::is_in_frame(std::uint32_t size) const {
+// Whether r3 is known to point below rsp at the hit.
+bool Emitter::is_in_red_zone(std::uint32_t size) const {
   const std::optional<std::int64_t> from = from_hit_rsp_[3];
-  return from && *from >= -static_cast<std::int64_t>(kRedZone) &&
-         *from + std::int64_t{size} <= std::int64_t{surroundings_.frame_bytes};
+  return from && *from >= -static_cast<std::int64_t>(kRedZone) && *from + std::int64_t{size} <= 0;
 }
 
-// Goes to `slow` unless [rcx, rcx + size) is proven mapped.
-void Emitter::frame_check(std::uint32_t size, asmjit::Label slow) {
+// Goes to `slow` unless [rcx, rcx + size) is in the page that was pushed onto last.
+void Emitter::page_check(std::uint32_t size, asmjit::Label slow) {
   const x86::Mem rsp_at_hit(kContext,
                             static_cast<std::int32_t>(offsetof(runtime::SavedRegisters, rsp)), 8);
-  const auto reach = std::int64_t{surroundings_.frame_bytes} + std::int64_t{kRedZone} - size;
-  if (surroundings_.frame_bytes != 0 && reach >= 0) {
-    as_.lea(kScratch2, x86::Mem(x86::rcx, static_cast<std::int32_t>(kRedZone)));
-    as_.sub(kScratch2, rsp_at_hit);
-    as_.cmp(kScratch2, static_cast<std::int32_t>(reach));
-    as_.short_().ja(slow);
-    return;
-  }
   constexpr std::int32_t kInPage = static_cast<std::int32_t>(kPageSize - 1);
   as_.mov(kScratch, rsp_at_hit);
   as_.sub(kScratch, 1);

@@ -88,8 +88,8 @@ class Emitter {
   void find_reached();
   void admit(std::size_t at);
   void read(const program::HelperSignature& helper, bool result_live);
-  [[nodiscard]] bool is_in_frame(std::uint32_t size) const;
-  void frame_check(std::uint32_t size, asmjit::Label slow);
+  [[nodiscard]] bool is_in_red_zone(std::uint32_t size) const;
+  void page_check(std::uint32_t size, asmjit::Label slow);
   void follow_hit_rsp(const Instruction& i);
   void copy_plainly(x86::Gp from, const RegisterState& to, std::uint32_t size, bool result_live);
   void move_constant(x86::Gp dst, std::uint64_t value);

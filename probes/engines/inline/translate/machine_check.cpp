@@ -140,15 +140,6 @@ Broken MachineChecker::add(const MachineInstruction& i) {
   const MachineValue left = state_[to.reg];
   const bool adds = i.operation == Operation::kAdd;
   state_.flags = {};
-  if (by.is_memory()) {
-    // The one form in use: a number minus rsp at the hit.
-    MachineValue value;
-    if (adds || to.size != 8 || by.size != 8 || !left.is_number()) return "operand";
-    if (const Broken broken = load(i, value)) return broken;
-    if (value != MachineValue{Kind::kNumber, kHitRspSymbol, 0}) return "operand";
-    const MachineValue from = as_number(left);
-    return write(to, {Kind::kFromHitRsp, from.symbol, from.offset});
-  }
   if (by.is_immediate() && to.size == 8 && left.kind != Kind::kInPage &&
       left.kind != Kind::kToken && left.kind != Kind::kCallerSaved)
     return write(to, moved(left, adds ? by.value : -by.value));

@@ -58,7 +58,7 @@ Broken MachineChecker::load(const MachineInstruction& i, MachineValue& value) {
 }
 
 bool MachineChecker::has_fact(MachineFact::Kind kind, const MachineValue& of) const {
-  return std::ranges::find(state_.facts, MachineFact{kind, of.symbol, of.offset, 0}) !=
+  return std::ranges::find(state_.facts, MachineFact{kind, of.symbol, of.offset}) !=
          state_.facts.end();
 }
 
@@ -93,18 +93,7 @@ bool MachineChecker::proven_mapped(const MachineValue& base, std::int64_t size) 
   if (from.kind != Kind::kNumber) return false;
   if (in_page(from, size)) return true;
   constexpr auto kBelow = static_cast<std::int64_t>(kRedZone);
-  const std::int64_t last = std::int64_t{surroundings_.frame_bytes} - size;
-  if (from.symbol == kHitRspSymbol && from.offset >= -kBelow && from.offset <= last) return true;
-  return std::ranges::any_of(state_.facts, [&](const MachineFact& fact) {
-    if (fact.kind != MachineFact::Kind::kFromHitRsp || fact.symbol != from.symbol) return false;
-    // fact: 0 <= u <= limit for u = symbol + fact.offset - rsp, so the load
-    // begins at rsp - 128 + u + lead.
-    const std::uint64_t lead =
-        difference(from.offset, fact.offset) + static_cast<std::uint64_t>(kBelow);
-    const std::uint64_t room = static_cast<std::uint64_t>(kBelow) + surroundings_.frame_bytes;
-    return lead <= room && fact.limit <= room &&
-           fact.limit + lead + static_cast<std::uint64_t>(size) <= room;
-  });
+  return from.symbol == kHitRspSymbol && from.offset >= -kBelow && from.offset <= -size;
 }
 
 Broken MachineChecker::may_write(const MachineValue& to, std::int64_t size) const {

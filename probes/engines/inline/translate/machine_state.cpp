@@ -49,17 +49,13 @@ void learn_zero(MachineState& state, const MachineFlags& test, bool zero) {
   const MachineValue number = as_number(test.value);
   state.facts.push_back(
       {test.size == 8 ? MachineFact::Kind::kNotZero8 : MachineFact::Kind::kNotZero4, number.symbol,
-       number.offset, 0});
+       number.offset});
 }
 
 void learn_at_most(MachineState& state, const MachineFlags& comparison) {
   const MachineValue& value = comparison.value;
-  if (comparison.size != 8) return;
-  if (value.kind == Kind::kFromHitRsp)
-    state.facts.push_back(
-        {MachineFact::Kind::kFromHitRsp, value.symbol, value.offset, comparison.limit});
-  if (value.kind == Kind::kInPage && comparison.limit < kPageSize)
-    state.facts.push_back({MachineFact::Kind::kInPage, value.symbol, value.offset, 0});
+  if (comparison.size == 8 && value.kind == Kind::kInPage && comparison.limit < kPageSize)
+    state.facts.push_back({MachineFact::Kind::kInPage, value.symbol, value.offset});
 }
 
 }  // namespace

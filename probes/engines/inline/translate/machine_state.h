@@ -22,7 +22,6 @@ struct MachineValue {
     kRecordOrNull,  // what reserve returned
     kAdmission,     // what admit returned: the record, kNotAdmitted or kNoSlot
     kRecord,        // the same, known not to be null
-    kFromHitRsp,    // the number (symbol, offset) minus rsp at the probed instruction
     kInPage,        // the number (symbol, offset) xor (rsp at the probed instruction minus 1)
   };
   Kind kind = Kind::kNumber;
@@ -52,13 +51,11 @@ struct MachineFact {
   enum class Kind : std::uint8_t {
     kNotZero4,  // its low half is not zero
     kNotZero8,
-    kFromHitRsp,  // minus rsp at the hit, it is at most `limit`, unsigned
-    kInPage,      // it lies in the page of rsp at the hit minus 1
+    kInPage,  // it lies in the page of rsp at the hit minus 1
   };
   Kind kind = Kind::kNotZero4;
   std::uint32_t symbol = 0;
   std::int64_t offset = 0;
-  std::uint64_t limit = 0;
 
   friend bool operator==(const MachineFact&, const MachineFact&) = default;
 };

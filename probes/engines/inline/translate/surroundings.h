@@ -19,9 +19,7 @@ using runtime::RuntimeEntry;
 struct Surroundings {
   RuntimeAddress load_address;  // of the body's first byte
   runtime::RuntimeEntries entries;
-  // As in runtime::SiteConstants: bytes above rsp that belong to the frame, and
-  // memory of modules that cannot be unmapped.
-  std::uint32_t frame_bytes = 0;
+  // As in runtime::SiteConstants: memory of modules that cannot be unmapped.
   std::vector<runtime::StaticRange> static_ranges;
 
   [[nodiscard]] RuntimeAddress entry(RuntimeEntry which) const {
