@@ -18,8 +18,7 @@ void fill_in(const ControlRegion& region) {
   const RunLayout& layout = region.layout();
   runtime::ControlPage& control = region.control();
   control.magic = runtime::kControlMagic;
-  control.layout_version = runtime::kLayoutVersion;
-  control.site_count = static_cast<std::uint32_t>(layout.sites.size());
+  control.site_count = layout.sites.size();
   control.generation = layout.generation;
   control.region_size = layout.region_size;
   for (const SiteLayout& site : layout.sites) {

@@ -22,8 +22,7 @@
 namespace nohalt::runtime {
 
 inline constexpr uint64_t kControlMagic = 0x0174'6c61'686f'6eULL;  // "nohalt" and version 1
-inline constexpr uint32_t kLayoutVersion = 1;
-inline constexpr uint32_t kMaxProbes = 60;  // sites of one run in one target
+inline constexpr uint32_t kMaxProbes = 60;                         // sites of one run in one target
 inline constexpr uint32_t kCacheLine = 64;
 inline constexpr uint32_t kMaxProgramStack = 256;
 inline constexpr uint32_t kMaxRecordBody = 60 * 1024;
@@ -64,8 +63,7 @@ struct ArmedRange {
 
 struct ControlPage {
   uint64_t magic;
-  uint32_t layout_version;
-  uint32_t site_count;
+  uint64_t site_count;
   uint64_t generation;  // random, one a run
   int32_t tool_pid;
   int32_t target_pid;
@@ -100,7 +98,6 @@ enum class ProbeState : uint32_t {
   kOff = 0,  // not armed, or removed
   kOn = 1,
   kSwitchedOffCpu = 2,  // by the runtime: the CPU budget was spent
-  kSwitchedOffBytes = 3,
   kLapsed = 4,  // by the runtime: the tool did not renew in time. The tool alone turns it on again
 };
 

@@ -38,7 +38,7 @@ std::string verdict_text(const PlanSite& site) {
   std::string text = fmt::format("{}, {}", site.engine, site.window);
   text +=
       fmt::format(", {} byte{} changed", site.changed_bytes, site.changed_bytes == 1 ? "" : "s");
-  return text + (site.needs_stop ? ", threads are stopped" : ", nobody is stopped");
+  return text + ", nobody is stopped";
 }
 
 std::string site_text(const PlanSite& site, bool colour) {
@@ -104,7 +104,6 @@ Json site_json(const PlanSite& site) {
     object.set("patched_address", hex_address(site.patched_address));
     object.text("displaces", site.listing);
     object.number("changed_bytes", site.changed_bytes);
-    object.set("needs_stop", site.needs_stop);
   }
   object.set_if("refusals", obstacles_json(site.refusals));
   if (site.instructions > 0)

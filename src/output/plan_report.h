@@ -40,7 +40,6 @@ struct PlanSite {
   std::string window;                 // one-instruction, punned
   std::string listing;                // the displaced instruction
   std::uint32_t changed_bytes = 0;
-  bool needs_stop = false;
   std::vector<Obstacle> refusals;  // empty: it can be probed
   std::vector<PlanVariable> variables;
 

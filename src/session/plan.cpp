@@ -74,7 +74,6 @@ output::PlanSite plan_site(const PreparedSite& site, const engines::TargetView& 
   shown.window = plan.window;
   shown.listing = plan.listing;
   shown.changed_bytes = plan.changed_bytes;
-  shown.needs_stop = plan.needs_stop;
   if (plan.patchable())
     shown.engine = "inline";
   else

@@ -33,7 +33,7 @@ FoundRun describe(const runtime::ControlPage& claims) {
   run.tool = {claims.tool_pid, claims.tool_start_time};
   run.tool_alive = is_running(run.tool);
   run.lease_deadline_tsc = claims.lease_deadline_tsc;
-  for (std::uint32_t i = 0; i < claims.site_count; ++i)
+  for (std::uint64_t i = 0; i < claims.site_count; ++i)
     run.addresses.push_back({claims.site_addresses[i]});
   return run;
 }
@@ -55,7 +55,7 @@ std::vector<FoundControl> find_controls(const target::Maps& maps, const target::
       continue;
     auto claims = memory.read_value<runtime::ControlPage>(mapping.range.begin);
     if (!claims || claims->magic != runtime::kControlMagic) continue;
-    claims->site_count = std::min(claims->site_count, runtime::kMaxProbes);
+    claims->site_count = std::min<std::uint64_t>(claims->site_count, runtime::kMaxProbes);
     claims->page_count = std::min(claims->page_count, runtime::kMaxProbes);
     claims->code_count = std::min(claims->code_count, runtime::kMaxProbes + 1);
     found.push_back({describe(*claims), mapping.range, *claims});

@@ -39,7 +39,6 @@ struct SitePlan {
   std::string window;   // "one-instruction", "punned"; empty where refused
   std::string listing;  // the displaced instruction, for people
   std::uint32_t changed_bytes = 0;
-  bool needs_stop = false;
   // The target has a handler for faults. It is asked while arming whether it is
   // one-shot (a crash reporter); if not, this site is refused then.
   bool relies_on_one_shot_fault_handler = false;
@@ -88,7 +87,6 @@ struct ProbeCounters {
   std::uint64_t condition_unavailable = 0;
   double mean_cost_ns = 0;
   double worst_cost_ns = 0;
-  bool switched_off_by_cpu_budget = false;
 };
 
 // What removal left behind and how that was proven.

@@ -160,7 +160,6 @@ std::vector<ProbeCounters> InlineRun::counters() const {
     to.condition_unavailable = from.condition_unavailable;
     to.mean_cost_ns = from.mean_cost_ns;
     to.worst_cost_ns = from.worst_cost_ns;
-    to.switched_off_by_cpu_budget = from.state == runtime::ProbeState::kSwitchedOffCpu;
     all.push_back(to);
   }
   return all;

@@ -76,8 +76,6 @@ std::string_view kind_name(WindowKind kind) {
       return "punned";
     case WindowKind::kEvicted:
       return "evicted";
-    case WindowKind::kSeveral:
-      return "several-instructions";
   }
   return "";
 }
@@ -89,7 +87,6 @@ void accept(ChosenSite& chosen, const TargetView& view, const Window& window,
   chosen.plan.listing = inline_sites::listing(window.displaced.front().code(),
                                               view.executable.bias.to_runtime(window.address));
   chosen.plan.changed_bytes = window.changed;
-  chosen.plan.needs_stop = window.needs_stop;
   chosen.plan.relies_on_one_shot_fault_handler = one_shot_handler;
   chosen.window = window;
 }

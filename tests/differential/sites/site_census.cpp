@@ -59,7 +59,7 @@ bool judge_line(const TargetView& view, const DebugInfo& info, const std::string
       continue;
     }
     count(counts, *chosen);
-    const bool free = chosen->plan.patchable() && !chosen->plan.needs_stop;
+    const bool free = chosen->plan.patchable();
     if (free) ++good;
     if (free && !chosen->plan.relies_on_one_shot_fault_handler) ++strict;
   }

@@ -28,13 +28,10 @@ constexpr std::array kFaults = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
 
 sigjmp_buf resume;
 volatile int fault_signal;
-volatile std::uint64_t fault_pc;
 volatile std::uint64_t fault_address;
 
-void on_fault(int signal, siginfo_t* info, void* context) {
+void on_fault(int signal, siginfo_t* info, void*) {
   fault_signal = signal;
-  fault_pc =
-      static_cast<std::uint64_t>(static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP]);
   // Only for memory faults is the address not the instruction's own.
   const bool memory = signal == SIGSEGV || signal == SIGBUS;
   fault_address = memory ? reinterpret_cast<std::uint64_t>(info->si_addr) : 0;
@@ -113,7 +110,6 @@ Outcome Harness::run(const CpuState& state, std::span<const std::uint8_t> memory
   } else {
     outcome.state = state;
     outcome.signal = fault_signal;
-    outcome.fault_pc = fault_pc;
     outcome.fault_address = fault_address;
     _mm_setcsr(0x1f80);
     __asm__ volatile("fninit");

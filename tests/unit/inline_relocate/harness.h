@@ -30,7 +30,6 @@ struct Outcome {
   CpuState state;
   std::vector<std::uint8_t> memory;  // data, then stack
   int signal = 0;                    // other than 0: it faulted, and state is the input
-  std::uint64_t fault_pc = 0;
   std::uint64_t fault_address = 0;
 
   friend bool operator==(const Outcome& a, const Outcome& b) {

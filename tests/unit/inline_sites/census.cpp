@@ -51,7 +51,6 @@ std::string SiteCensus::report() const {
   add_line(out, "one instruction", count(WindowKind::kJump), total_);
   add_line(out, "punned jump", count(WindowKind::kPunnedJump), total_);
   add_line(out, "eviction", count(WindowKind::kEvicted), total_);
-  add_line(out, "several, all stopped", count(WindowKind::kSeveral), total_);
   std::vector<std::pair<SiteRefusal, std::uint64_t>> sorted(refusals_.begin(), refusals_.end());
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });

@@ -114,7 +114,6 @@ TEST(Eviction, IsChosenWhereAskedForAndNoPunHasRoom) {
   const auto window = code.choose(0, context);
   ASSERT_TRUE(window);
   EXPECT_EQ(window->kind, WindowKind::kEvicted);
-  EXPECT_FALSE(window->needs_stop);
   EXPECT_EQ(window->displaced.size(), 1U);
   EXPECT_EQ(window->successor.length, 5);
   EXPECT_EQ(window->resume(), kEntry + 2);

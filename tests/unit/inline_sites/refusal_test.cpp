@@ -114,14 +114,6 @@ TEST(SiteRefusal, ShadowStackCall) {
   EXPECT_ALLOWED(refusal_at(direct, 5, target));  // a return is not touched by it
 }
 
-TEST(SiteRefusal, LandingPad) {
-  const TestCode code({0xf3, 0x0f, 0x1e, 0xfa, kRet});
-  TargetTraits target;
-  EXPECT_ALLOWED(refusal_at(code, 0, target));
-  target.indirect_branch_tracking = true;
-  EXPECT_REFUSED(refusal_at(code, 0, target), kLandingPad);
-}
-
 TEST(SiteRefusal, MemoryFaultHandler) {
   TargetTraits target;
   target.handles_memory_faults = true;
@@ -196,56 +188,6 @@ TEST(SiteRefusal, NoTrampolineRoom) {
   const auto window = code.choose(0, context);
   ASSERT_FALSE(window);
   EXPECT_EQ(window.error(), SiteRefusal::kNoTrampolineRoom);
-}
-
-// No jump over a short instruction has room, one of five free bytes has.
-bool only_long_jumps(const JumpForm& form, LinkAddress) { return form.free_bytes == 4; }
-
-std::expected<Window, SiteRefusal> several_at(const TestCode& code, std::uint64_t offset = 0) {
-  SiteContext context;
-  context.target.allow_stop = true;
-  context.placeable = only_long_jumps;
-  return choose_several(code.code, code.input.range.begin + offset, context);
-}
-
-TEST(SiteRefusal, NeedsStop) {
-  const TestCode code({0x89, 0xc3, 0x89, 0xc3, 0x89, 0xc3, kRet});
-  SiteContext context;
-  context.placeable = only_long_jumps;
-  EXPECT_EQ(code.choose(0, context).error(), SiteRefusal::kNeedsStop);
-  context.target.allow_stop = true;
-  const auto window = code.choose(0, context);
-  ASSERT_TRUE(window);
-  EXPECT_EQ(window->kind, WindowKind::kSeveral);
-  EXPECT_TRUE(window->needs_stop);
-  EXPECT_EQ(window->displaced.size(), 3U);
-  EXPECT_EQ(window->resume(), kEntry + 6);
-}
-
-TEST(SiteRefusal, FunctionTooShort) {
-  EXPECT_EQ(several_at(TestCode({0x89, 0xc3, kRet})).error(), SiteRefusal::kFunctionTooShort);
-}
-
-TEST(SiteRefusal, CallNotLast) {
-  const TestCode code({0xff, 0xd0, 0x89, 0xc3, 0x89, 0xc3, kRet});
-  EXPECT_EQ(several_at(code).error(), SiteRefusal::kCallNotLast);
-  EXPECT_TRUE(several_at(TestCode({0x89, 0xc3, 0x90, 0xff, 0xd0, kRet})));
-}
-
-TEST(SiteRefusal, BranchIntoWindow) {
-  const TestCode code({0x89, 0xc3, 0x89, 0xc3, 0x89, 0xc3, 0x74, 0xfa, kRet});  // je back to 2
-  EXPECT_EQ(several_at(code).error(), SiteRefusal::kBranchIntoWindow);
-  EXPECT_TRUE(several_at(code, 2));  // a branch to the window's start is fine
-}
-
-TEST(SiteRefusal, UnknownIndirectJump) {
-  const TestCode code({0x89, 0xc3, 0x89, 0xc3, 0x89, 0xc3, 0xff, 0xe0});
-  EXPECT_EQ(several_at(code).error(), SiteRefusal::kUnknownIndirectJump);
-}
-
-TEST(SiteRefusal, FunctionUndecodable) {
-  const TestCode code({0x89, 0xc3, 0x89, 0xc3, 0x89, 0xc3, kRet, 0x06});
-  EXPECT_EQ(several_at(code).error(), SiteRefusal::kFunctionUndecodable);
 }
 
 }  // namespace

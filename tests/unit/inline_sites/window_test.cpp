@@ -16,7 +16,6 @@ TEST(Window, PrefersAPlainJumpOverOneInstruction) {
   EXPECT_EQ(window->kind, WindowKind::kJump);
   EXPECT_EQ(window->changed, 5);
   EXPECT_EQ(window->relied, 5);
-  EXPECT_FALSE(window->needs_stop);
   ASSERT_EQ(window->displaced.size(), 1U);
   EXPECT_EQ(window->resume(), kEntry + 7);
 }
@@ -28,7 +27,6 @@ TEST(Window, PunsOverAShortInstructionWithoutTouchingTheNext) {
   EXPECT_EQ(window->kind, WindowKind::kPunnedJump);
   EXPECT_EQ(window->changed, 3);
   EXPECT_GE(window->relied, 5);
-  EXPECT_FALSE(window->needs_stop);
   EXPECT_EQ(window->resume(), kEntry + 3);
 }
 

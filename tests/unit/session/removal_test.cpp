@@ -36,7 +36,6 @@ int carry(test::Shared& shared, int memfd, ProcessIdentity tool) {
   auto* control = static_cast<runtime::ControlPage*>(map_shared(memfd));
   *control = {};
   control->magic = runtime::kControlMagic;
-  control->layout_version = runtime::kLayoutVersion;
   control->generation = kGeneration;
   control->tool_pid = tool.pid;
   control->tool_start_time = tool.start_time;

@@ -18,7 +18,6 @@ class Emitter {
   explicit Emitter(RuntimeAddress start) : start_(start) {}
 
   [[nodiscard]] RuntimeAddress here() const { return start_ + bytes_.size(); }
-  [[nodiscard]] std::size_t size() const { return bytes_.size(); }
   void bytes(std::span<const std::uint8_t> code);
   void byte(std::uint8_t value) { bytes_.push_back(value); }
   void dword(std::int32_t value);

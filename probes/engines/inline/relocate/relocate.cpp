@@ -38,7 +38,6 @@ class Relocator {
   [[nodiscard]] Relocation finish(bool goes_on) &&;
 
  private:
-  void step(bool exact) { map_.push_back({emitter_.here(), at_, exact}); }
   [[nodiscard]] RuntimeAddress target(const Instruction& instruction) const {
     return at_ + instruction.length + static_cast<std::uint64_t>(instruction.relative);
   }
@@ -51,7 +50,6 @@ class Relocator {
 
   Emitter emitter_;
   RuntimeAddress at_;
-  std::vector<PcPair> map_;
 };
 
 std::expected<void, SiteRefusal> Relocator::copy(const Instruction& instruction,
@@ -82,7 +80,6 @@ void Relocator::jump_through_moved_stack(const Instruction& instruction) {
 
 std::expected<void, SiteRefusal> Relocator::call_indirect(const Instruction& instruction) {
   emitter_.push_constant((at_ + instruction.length).value);
-  step(false);
   const Operand& through = instruction.operands[0];
   if (through.kind == Operand::Kind::kMemory && through.base == kRsp) {
     jump_through_moved_stack(instruction);
@@ -111,7 +108,6 @@ void Relocator::conditional(const Instruction& instruction) {
 }
 
 std::expected<void, SiteRefusal> Relocator::add(const Instruction& instruction) {
-  step(true);
   std::expected<void, SiteRefusal> done;
   switch (instruction.flow) {
     case Flow::kJump:
@@ -125,7 +121,6 @@ std::expected<void, SiteRefusal> Relocator::add(const Instruction& instruction) 
       break;
     case Flow::kCall:
       emitter_.push_constant((at_ + instruction.length).value);
-      step(false);
       emitter_.jump(target(instruction));
       break;
     case Flow::kIndirectCall:
@@ -140,14 +135,9 @@ std::expected<void, SiteRefusal> Relocator::add(const Instruction& instruction) 
 }
 
 Relocation Relocator::finish(bool goes_on) && {
-  if (goes_on) {
-    step(true);
-    emitter_.jump(at_);
-  }
+  if (goes_on) emitter_.jump(at_);
   Relocation out;
-  out.code_size = static_cast<std::uint32_t>(emitter_.size());
   out.bytes = std::move(emitter_).finish();
-  out.map = std::move(map_);
   return out;
 }
 
@@ -192,17 +182,6 @@ std::optional<RuntimeRange> relocation_reach(std::span<const Instruction> displa
   }
   if (!(reach.begin < reach.end)) return std::nullopt;
   return reach;
-}
-
-std::optional<PcPair> original_of(const Relocation& relocation, RuntimeAddress pc) {
-  if (relocation.map.empty() || pc < relocation.map.front().moved ||
-      relocation.map.front().moved + relocation.code_size <= pc) {
-    return std::nullopt;
-  }
-  const auto after =
-      std::upper_bound(relocation.map.begin(), relocation.map.end(), pc,
-                       [](RuntimeAddress a, const PcPair& p) { return a < p.moved; });
-  return *(after - 1);
 }
 
 }  // namespace nohalt::inline_relocate

@@ -18,19 +18,8 @@
 
 namespace nohalt::inline_relocate {
 
-// From `moved` up to the next entry's `moved`, a thread is at `original`.
-struct PcPair {
-  RuntimeAddress moved;
-  RuntimeAddress original;
-  // False in the middle of something that was one instruction: registers and
-  // stack then match no address of the original code.
-  bool exact = true;
-};
-
 struct Relocation {
   std::vector<std::uint8_t> bytes;  // code, then 8-byte constants that it reads
-  std::uint32_t code_size = 0;      // without the constants
-  std::vector<PcPair> map;          // ascending, covers the code
 };
 
 // `displaced` are consecutive instructions that begin at `original`, each of
@@ -47,9 +36,5 @@ struct Relocation {
 // where there is none.
 [[nodiscard]] std::optional<RuntimeRange> relocation_reach(
     std::span<const inline_sites::Instruction> displaced, RuntimeAddress original);
-
-// The original address for a pc in relocated code; nothing where the pc is not
-// in it.
-[[nodiscard]] std::optional<PcPair> original_of(const Relocation& relocation, RuntimeAddress pc);
 
 }  // namespace nohalt::inline_relocate

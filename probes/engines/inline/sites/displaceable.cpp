@@ -48,9 +48,6 @@ std::optional<SiteRefusal> why_not_displaceable(const Instruction& instruction,
   if (call_reads_below_stack(instruction)) return SiteRefusal::kStackOperand;
   const bool calls = instruction.flow == Flow::kCall || instruction.flow == Flow::kIndirectCall;
   if (calls && target.shadow_stack) return SiteRefusal::kShadowStackCall;
-  if (instruction.has(Trait::kLandingPad) && target.indirect_branch_tracking) {
-    return SiteRefusal::kLandingPad;
-  }
   if (instruction.memory != MemoryUse::kNone && target.handles_memory_faults) {
     return SiteRefusal::kMemoryFaultHandler;
   }

@@ -15,11 +15,9 @@ namespace nohalt::inline_sites {
 // ordinary program.
 struct TargetTraits {
   bool shadow_stack = false;               // any thread has a user shadow stack
-  bool indirect_branch_tracking = false;   // endbr64 is enforced
   bool handles_memory_faults = false;      // SIGSEGV or SIGBUS has a handler
   bool handles_arithmetic_faults = false;  // SIGFPE has a handler
   bool managed_stack = false;              // Go or split-stack code
-  bool allow_stop = false;                 // windows that need all threads stopped
   // Critical sections of restartable sequences ([start_ip, start_ip + length)
   // of each rseq_cs), link-time addresses of the file in question.
   std::vector<LinkRange> restartable_sequences;

@@ -38,10 +38,9 @@ enum class Trait : std::uint32_t {
   kTransaction = 1U << 5,       // xbegin, xend, xabort
   kExceptionMasking = 1U << 6,  // mov ss, pop ss, popf, sti: the next boundary is special
   kFarTransfer = 1U << 7,       // far jump, call and return, iret
-  kLandingPad = 1U << 8,        // endbr64, endbr32
-  kArithmeticFault = 1U << 9,   // div, idiv, and floating point that may be unmasked
-  kOddBranch = 1U << 10,        // near branch with an operand-size prefix: processors disagree
-  kShadowStack = 1U << 11,      // reads or moves the shadow stack pointer
+  kArithmeticFault = 1U << 8,   // div, idiv, and floating point that may be unmasked
+  kOddBranch = 1U << 9,         // near branch with an operand-size prefix: processors disagree
+  kShadowStack = 1U << 10,      // reads or moves the shadow stack pointer
 };
 
 enum class MemoryUse : std::uint8_t { kNone, kStack, kAny };  // kStack: push, pop, call, ret...

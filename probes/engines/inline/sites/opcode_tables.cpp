@@ -163,9 +163,6 @@ std::uint32_t id_traits(unsigned id) {
     case X86_INS_LJMP:
     case X86_INS_LCALL:
       return bit(Trait::kFarTransfer);
-    case X86_INS_ENDBR64:
-    case X86_INS_ENDBR32:
-      return bit(Trait::kLandingPad);
     case X86_INS_DIV:
     case X86_INS_IDIV:
       return bit(Trait::kArithmeticFault);

@@ -17,9 +17,6 @@ constexpr std::array kTexts = {
                 "Choose a line of the function whose address its line table gives."},
     RefusalText{kUnknownOpcode, "unknown-opcode", "The instruction here cannot be decoded.",
                 kElsewhere},
-    RefusalText{kFunctionUndecodable, "function-undecodable",
-                "The function does not decode from end to end, so branches in it may be missed.",
-                kElsewhere},
     RefusalText{kSystemCall, "system-call",
                 "A system call instruction is never moved: the kernel restarts it by its address.",
                 "Choose the line before or after the system call."},
@@ -48,9 +45,6 @@ constexpr std::array kTexts = {
     RefusalText{kShadowStackCall, "shadow-stack-call",
                 "A call cannot be emulated while the processor keeps a shadow stack.",
                 "Choose a line that does not begin with a call, or use --engine kernel."},
-    RefusalText{kLandingPad, "landing-instruction",
-                "The instruction marks a place that indirect branches must land on.",
-                "Choose the function's first line with code after its entry."},
     RefusalText{kMemoryFaultHandler, "fault-handler",
                 "The instruction uses memory and the program handles SIGSEGV or SIGBUS itself, so "
                 "its handler may look for this address.",
@@ -70,30 +64,20 @@ constexpr std::array kTexts = {
                 "Remove the other probe first, or choose a line further away."},
     RefusalText{kOverlappingCode, "overlapping-code",
                 "A branch leads into the middle of the instruction.", kElsewhere},
-    RefusalText{kFunctionTooShort, "function-too-short",
-                "The function ends before there is room for a jump.", kElsewhere},
     RefusalText{kCallNotLast, "call-not-last",
                 "A call would return into the bytes that are to change.", kElsewhere},
-    RefusalText{kBranchIntoWindow, "branch-into-window",
-                "A branch, jump table or landing pad leads into the bytes that are to change.",
-                kElsewhere},
-    RefusalText{kUnknownIndirectJump, "unknown-indirect-jump",
-                "The function has an indirect jump whose targets cannot be proven.", kElsewhere},
     RefusalText{kNoTrampolineRoom, "no-trampoline-room",
                 "No free address can be reached by the jumps that fit here.", kElsewhere},
     RefusalText{kRelocationOutOfReach, "relocation-out-of-reach",
                 "What the instruction refers to is more than 2 GiB away from its new place.",
                 kElsewhere},
-    RefusalText{kNeedsStop, "needs-stop",
-                "The place can be patched only while all threads are stopped.",
-                "Choose a nearby line, or use --engine kernel."},
 };
 
 constexpr bool in_enum_order() {
   for (std::size_t i = 0; i < kTexts.size(); ++i) {
     if (static_cast<std::size_t>(kTexts[i].refusal) != i) return false;
   }
-  return kTexts.size() == static_cast<std::size_t>(kNeedsStop) + 1;
+  return kTexts.size() == static_cast<std::size_t>(kRelocationOutOfReach) + 1;
 }
 static_assert(in_enum_order());
 

@@ -13,7 +13,6 @@ namespace nohalt::inline_sites {
 enum class SiteRefusal {
   kMisaligned,
   kUnknownOpcode,
-  kFunctionUndecodable,
   kSystemCall,
   kTrap,
   kPrivileged,
@@ -26,7 +25,6 @@ enum class SiteRefusal {
   kStackOperand,
   kShadowStackPointer,
   kShadowStackCall,
-  kLandingPad,
   kMemoryFaultHandler,
   kArithmeticFaultHandler,
   kRestartableSequence,
@@ -34,13 +32,9 @@ enum class SiteRefusal {
   kCrossesPage,
   kOtherProbe,
   kOverlappingCode,
-  kFunctionTooShort,
   kCallNotLast,
-  kBranchIntoWindow,
-  kUnknownIndirectJump,
   kNoTrampolineRoom,
   kRelocationOutOfReach,
-  kNeedsStop,
 };
 
 struct RefusalText {

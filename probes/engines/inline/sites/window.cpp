@@ -1,5 +1,5 @@
 // The order of choice: one instruction of five bytes or more, a punned jump, an
-// eviction, several instructions under a stop.
+// eviction.
 
 #include "probes/engines/inline/sites/window.h"
 
@@ -14,10 +14,6 @@ bool meets_other_probe(const ProbeBytes& mine, std::span<const ProbeBytes> other
   return std::any_of(others.begin(), others.end(), [&](const ProbeBytes& other) {
     return mine.changed.overlaps(other.relied) || mine.relied.overlaps(other.changed);
   });
-}
-
-bool on_one_page(LinkAddress address, std::uint64_t length) {
-  return page_floor(address.value) == page_floor(address.value + length - 1);
 }
 
 std::optional<SiteRefusal> check_instruction(const FunctionCode& code,
@@ -87,13 +83,10 @@ ProbeBytes bytes_of(LinkAddress at, std::uint8_t length, const Eviction& evictio
 }
 
 // A jump over the one instruction and another over its successor.
-WindowResult with_successor(const FunctionCode& code, const PlacedInstruction& placed,
-                            const SiteContext& context) {
+std::optional<Window> with_successor(const FunctionCode& code, const PlacedInstruction& placed,
+                                     const SiteContext& context) {
   const PlacedInstruction* next = code.at(placed.end());
-  if (next == nullptr) return std::unexpected(SiteRefusal::kFunctionTooShort);
-  if (const auto refusal = check_instruction(code, *next, context.target)) {
-    return std::unexpected(*refusal);
-  }
+  if (next == nullptr || check_instruction(code, *next, context.target)) return std::nullopt;
   const std::uint8_t length = placed.instruction.length;
   const auto serves = [&](const Eviction& eviction) {
     if (meets_other_probe(bytes_of(placed.address, length, eviction), context.other_probes)) {
@@ -109,62 +102,11 @@ WindowResult with_successor(const FunctionCode& code, const PlacedInstruction& p
   window.successor = next->instruction;
   window.evictions = evictions(code.bytes_from(placed.address), length, next->instruction.length,
                                placed.address.value, kEvictionsKept, serves);
-  if (window.evictions.empty()) return std::unexpected(SiteRefusal::kNoTrampolineRoom);
+  if (window.evictions.empty()) return std::nullopt;
   for (const Eviction& eviction : window.evictions) {
     const ProbeBytes mine = bytes_of(placed.address, length, eviction);
     window.changed = std::max(window.changed, static_cast<std::uint8_t>(mine.changed.size()));
     window.relied = std::max(window.relied, static_cast<std::uint8_t>(mine.relied.size()));
-  }
-  return window;
-}
-
-// The instructions from `first` on that a five-byte jump covers.
-std::expected<std::vector<Instruction>, SiteRefusal> covered(const FunctionCode& code,
-                                                             const PlacedInstruction& first,
-                                                             const TargetTraits& target) {
-  std::vector<Instruction> displaced;
-  const PlacedInstruction* placed = &first;
-  while (true) {
-    if (const auto refusal = check_instruction(code, *placed, target)) {
-      return std::unexpected(*refusal);
-    }
-    displaced.push_back(placed->instruction);
-    if (placed->end() - first.address >= kJumpLength) return displaced;
-    const Flow flow = placed->instruction.flow;
-    if (flow == Flow::kCall || flow == Flow::kIndirectCall) {
-      return std::unexpected(SiteRefusal::kCallNotLast);
-    }
-    const PlacedInstruction* next = code.at(placed->end());
-    if (!placed->instruction.falls_through() || next == nullptr) {
-      return std::unexpected(SiteRefusal::kFunctionTooShort);
-    }
-    placed = next;
-  }
-}
-
-WindowResult several_instructions(const FunctionCode& code, const PlacedInstruction& first,
-                                  const SiteContext& context) {
-  if (!code.complete()) return std::unexpected(SiteRefusal::kFunctionUndecodable);
-  if (code.has_unknown_indirect_jump()) return std::unexpected(SiteRefusal::kUnknownIndirectJump);
-  auto displaced = covered(code, first, context.target);
-  if (!displaced) return std::unexpected(displaced.error());
-  if (!on_one_page(first.address, kJumpLength)) return std::unexpected(SiteRefusal::kCrossesPage);
-  Window window;
-  window.kind = WindowKind::kSeveral;
-  window.address = first.address;
-  window.changed = window.relied = kJumpLength;
-  window.needs_stop = true;
-  window.displaced = std::move(*displaced);
-  window.forms = jump_forms(code.bytes_from(first.address), kJumpLength, first.address.value);
-  const ProbeBytes mine = window.probe_bytes();
-  if (code.branches_into({first.address + 1, mine.changed.end})) {
-    return std::unexpected(SiteRefusal::kBranchIntoWindow);
-  }
-  if (meets_other_probe(mine, context.other_probes)) {
-    return std::unexpected(SiteRefusal::kOtherProbe);
-  }
-  if (context.placeable && !context.placeable(window.forms.front(), first.address)) {
-    return std::unexpected(SiteRefusal::kNoTrampolineRoom);
   }
   return window;
 }
@@ -177,27 +119,14 @@ LinkAddress Window::resume() const {
   return at;
 }
 
-std::expected<Window, SiteRefusal> choose_several(const FunctionCode& code, LinkAddress pc,
-                                                  const SiteContext& context) {
-  const auto placed = find_site(code, pc, context.target);
-  if (!placed) return std::unexpected(placed.error());
-  return several_instructions(code, **placed, context);
-}
-
 std::expected<Window, SiteRefusal> choose_window(const FunctionCode& code, LinkAddress pc,
                                                  const SiteContext& context) {
   const auto placed = find_site(code, pc, context.target);
   if (!placed) return std::unexpected(placed.error());
   auto one = one_instruction(code, **placed, context);
-  if (one) return one;
-  if ((*placed)->instruction.length >= kJumpLength) return one;
-  if (context.allow_eviction) {
-    if (auto evicted = with_successor(code, **placed, context)) return evicted;
-  }
-  auto several = several_instructions(code, **placed, context);
-  if (!several) return one;
-  if (!context.target.allow_stop) return std::unexpected(SiteRefusal::kNeedsStop);
-  return several;
+  if (one || (*placed)->instruction.length >= kJumpLength || !context.allow_eviction) return one;
+  if (auto evicted = with_successor(code, **placed, context)) return std::move(*evicted);
+  return one;
 }
 
 }  // namespace nohalt::inline_sites

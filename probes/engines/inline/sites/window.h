@@ -11,9 +11,9 @@
 //  - kEvicted changes two neighbouring instructions, each into a jump of its
 //    own: both starts stay meaningful, so the same reasoning holds. The second
 //    jump serves only to give the first one's distance bytes other values.
-//  - kSeveral overwrites the starts of further instructions: a thread or a
-//    branch could arrive there. Needed: all threads stopped and looked at, the
-//    whole function understood, no branch into the window.
+// A jump over several instructions is not among them: it overwrites the starts of
+// further instructions, where a thread or a branch could arrive, so all threads
+// would have to be stopped and looked at.
 //
 // Threading: plain values and pure functions.
 #pragma once
@@ -32,7 +32,7 @@
 
 namespace nohalt::inline_sites {
 
-enum class WindowKind : std::uint8_t { kJump, kPunnedJump, kEvicted, kSeveral };
+enum class WindowKind : std::uint8_t { kJump, kPunnedJump, kEvicted };
 
 // The bytes that an armed probe owns and those that it only relies on.
 struct ProbeBytes {
@@ -43,9 +43,8 @@ struct ProbeBytes {
 struct Window {
   WindowKind kind = WindowKind::kJump;
   LinkAddress address;
-  std::uint8_t changed = 0;  // most bytes, from `address` on, that may change
-  std::uint8_t relied = 0;   // most bytes that must stay as they are once it is armed
-  bool needs_stop = false;
+  std::uint8_t changed = 0;            // most bytes, from `address` on, that may change
+  std::uint8_t relied = 0;             // most bytes that must stay as they are once it is armed
   std::vector<Instruction> displaced;  // in order, from `address`
   // kEvicted: the instruction behind the displaced one, which is displaced too,
   // into code of its own without a probe; and the pairs of jumps that serve.
@@ -76,10 +75,5 @@ struct SiteContext {
 [[nodiscard]] std::expected<Window, SiteRefusal> choose_window(const FunctionCode& code,
                                                                LinkAddress pc,
                                                                const SiteContext& context);
-
-// Only the last kind: what a stop of all threads would make possible.
-[[nodiscard]] std::expected<Window, SiteRefusal> choose_several(const FunctionCode& code,
-                                                                LinkAddress pc,
-                                                                const SiteContext& context);
 
 }  // namespace nohalt::inline_sites

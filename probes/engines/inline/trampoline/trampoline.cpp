@@ -325,10 +325,8 @@ class Builder {
   }
 
   Status displace() {
-    result_.displaced_offset = static_cast<std::uint32_t>(a_.offset());
     NOHALT_TRY(const CodeBytes displaced, spec_.displaced(here()));
     a_.embed(displaced.data(), displaced.size());
-    result_.jump_back_offset = static_cast<std::uint32_t>(a_.offset());
     constexpr std::int64_t kJumpSize = 5;
     const std::int64_t distance =
         static_cast<std::int64_t>(spec_.resume.value - here().value) - kJumpSize;

@@ -77,9 +77,6 @@ struct TrampolineSpec {
 
 struct Trampoline {
   CodeBytes bytes;
-  std::uint32_t displaced_offset =
-      0;  // in bytes; a pc from here to jump_back_offset runs displaced code
-  std::uint32_t jump_back_offset = 0;
   std::uint32_t stack_bytes = 0;  // worst case below the red zone, at most kMaxHitStack
 };
 
