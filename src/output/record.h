@@ -75,7 +75,8 @@ struct ProbeCounters {
 struct Receipt {
   std::int64_t wall_ns = 0;
   std::string outcome;  // stable token: hits-reached, lease-over, interrupted, output-closed,
-                        // target-gone, switched-off-by-cpu-budget, removed-by-other, failed
+                        // target-gone, switched-off-by-cpu-budget, removed-by-other,
+                        // target-sandboxed, target-handles-faults, failed
   std::chrono::milliseconds lasted{0};
 
   std::uint32_t holds = 0;

@@ -188,6 +188,10 @@ std::optional<LogRun::Ending> LogRun::ending_of(engines::RunState state) const {
       return Ending{"target-gone", policy::EventKind::kDisarmed, true};
     case engines::RunState::kRemovedByOther:
       return Ending{"removed-by-other"};
+    case engines::RunState::kTargetFiltered:
+      return Ending{"target-sandboxed"};
+    case engines::RunState::kTargetHandlesFaults:
+      return Ending{"target-handles-faults"};
   }
   return std::nullopt;
 }
@@ -204,7 +208,8 @@ int LogRun::status_of(const Ending& ending) const {
   if (ending.target_gone) return exit_status(ErrorCode::kTargetGone);
   if (ending.outcome == "failed") return exit_status(ErrorCode::kInternal);
   if (ending.outcome == "switched-off-by-cpu-budget") return exit_status(ErrorCode::kNoHit);
-  const bool by_itself = ending.outcome == "lease-over" || ending.outcome == "removed-by-other";
+  const bool by_itself = ending.outcome != "hits-reached" && ending.outcome != "interrupted" &&
+                         ending.outcome != "output-closed";
   const bool no_hit = std::all_of(written_.begin(), written_.end(), [](auto n) { return n == 0; });
   return by_itself && no_hit ? exit_status(ErrorCode::kNoHit) : 0;
 }
@@ -214,11 +219,7 @@ Status LogRun::finish(const Ending& ending) {
   // What was captured before the text was restored.
   static_cast<void>(armed_->tick([this](const auto& record) { write_hit(record); }));
   const output::Receipt slip = receipt(ending, proof);
-  if (ending.outcome == "switched-off-by-cpu-budget")
-    notice(
-        ending.outcome,
-        "The probe cost more CPU than it may and was switched off. Narrow it with --if, or raise "
-        "--cpu.");
+  explain(ending);
   writer_->receipt(slip);
   const auto drained = writer_->drain(kDrainPatience);
   NOHALT_CHECK(record_end(ending, slip));
@@ -232,6 +233,24 @@ Status LogRun::finish(const Ending& ending) {
       ErrorCode::kInternal, "removal-incomplete",
       "The probe is off, but not all of it could be removed; the receipt names what is left.",
       "Run `nohalt sweep -p " + std::to_string(command_.pid) + "` later.");
+}
+
+// What a person would not expect, and what to do about it.
+void LogRun::explain(const Ending& ending) {
+  if (ending.outcome == "switched-off-by-cpu-budget")
+    notice(
+        ending.outcome,
+        "The probe cost more CPU than it may and was switched off. Narrow it with --if, or raise "
+        "--cpu.");
+  if (ending.outcome == "target-sandboxed")
+    notice(ending.outcome,
+           "The target put a thread under a system call filter, which may kill it for what a probe "
+           "does, so the probe was switched off at once and is not taken out: it stays, dormant, "
+           "until the target ends. Restart the target when it suits.");
+  if (ending.outcome == "target-handles-faults")
+    notice(ending.outcome,
+           "The target installed a handler for faults that a moved instruction may raise, so the "
+           "probe was taken off. Choose a line whose first instruction touches no memory.");
 }
 
 void LogRun::notice(const std::string& reason, const std::string& message) {

@@ -55,6 +55,7 @@ class LogRun {
   [[nodiscard]] Status record_end(const Ending& ending, const output::Receipt& receipt);
   void say_armed();
   void warn_of_missed_sites();
+  void explain(const Ending& ending);
   void notice(const std::string& reason, const std::string& message);
   void write_hit(const engines::RawRecord& record);
   void show_status();

@@ -51,6 +51,7 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
   NOHALT_TRY(site.capture, capture::build_capture(request));
   const auto verified = program::verify(site.capture->program);
   if (!verified) return std::unexpected(program::to_error(verified.error()));
+  NOHALT_CHECK(engines::check_reads(view.reads, verified->cost));
   site.cost = verified->cost;
   return site;
 }

@@ -12,6 +12,8 @@ from harness import DONE, GONE, NO_HIT, REFUSED
 
 SOURCE = "tests/targets/hazards.c"
 PLACE = f"hazards.c:{harness.line_of(SOURCE, 'the probed line')}"
+# Its first instruction reads memory.
+READING_PLACE = f"hazards.c:{harness.line_of(SOURCE, 'if (must_act)')}"
 
 
 class Hazards(harness.TestCase):
@@ -65,6 +67,42 @@ class Hazards(harness.TestCase):
         target = self.target("seccomp-kill")
         before = harness.Footprint(target.pid)
         self.check_refused(target, before, self.log(target), "seccomp")
+
+    def check_change(self, mode, place, outcome_is, status):
+        """Of a target that turns to something dangerous while it is probed."""
+        target = self.target(mode)
+        before = harness.Footprint(target.pid)
+        with harness.Logging(target.pid, place, "was here", "--for", "60s") as log:
+            log.wait_armed().wait_records(2)
+            os.kill(target.pid, signal.SIGUSR1)
+            outcome = log.finished()
+        self.assertEqual(outcome.status, status, outcome)
+        self.assertEqual([record["outcome"] for record in outcome.records("receipt")],
+                         [outcome_is])
+        self.assertEqual([record["reason"] for record in outcome.records("notice")], [outcome_is])
+        self.assertTrue(target.alive())
+        return target, before
+
+    def test_a_filter_that_comes_later_ends_the_probe_and_it_stays_dormant(self):
+        target, _ = self.check_change("filter-later", PLACE, "target-sandboxed",
+                                      harness.INTERNAL)
+        self.assertTrue(harness.is_patched(target.pid))
+        self.assert_right_end(target)
+
+    def test_a_fault_handler_that_comes_later_ends_the_probe(self):
+        target, before = self.check_change("handle-later", READING_PLACE, "target-handles-faults",
+                                           DONE)
+        self.assert_unharmed(before, target.pid)
+        self.assert_right_end(target)
+
+    def test_a_target_that_may_filter_itself_later_is_read_by_registers_only(self):
+        target = harness.Target("filterable", "plain")
+        self.addCleanup(target.__exit__)
+        before = harness.Footprint(target.pid)
+        refused = self.log(target, message="{total}")
+        outcome = self.log(target, message="{number}")
+        self.assertEqual(outcome.status, DONE, outcome)
+        self.check_refused(target, before, refused, "libseccomp")
 
     def test_a_read_might_sleep_for_ever(self):
         """Only captures that read memory: what is in registers may be had."""

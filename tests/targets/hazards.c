@@ -2,8 +2,11 @@
 // the circumstances that its first argument names.
 //
 //   hazards plain | mlock | mdwe | seccomp-kill | userfaultfd | exec | vfork | fork
+//           filter-later | handle-later
 //
-// "fork": on SIGUSR1 it forks a child, tells its pid, and both do the work.
+// On SIGUSR1, "fork" forks a child, tells its pid, and both do the work;
+// "filter-later" does what "seccomp-kill" does at once; "handle-later" installs a
+// handler for memory faults.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +35,7 @@
 #endif
 
 static volatile sig_atomic_t ended;
-static volatile sig_atomic_t must_fork;
+static volatile sig_atomic_t must_act;
 int64_t total;
 
 struct item {
@@ -116,12 +119,16 @@ static void* make_vforks(void* unused) {
 
 static void on_usr1(int number) {
   (void)number;
-  must_fork = 1;
+  must_act = 1;
+}
+
+static void on_fault(int number) {
+  (void)number;
+  _exit(5);
 }
 
 // The child goes with its parent, and says nothing when it ends.
 static void fork_a_worker(void) {
-  must_fork = 0;
   const pid_t child = fork();
   if (child < 0) fail("fork");
   if (child == 0) {
@@ -130,6 +137,16 @@ static void fork_a_worker(void) {
   }
   printf("%d\n", (int)child);
   fflush(stdout);
+}
+
+static void act(const char* mode) {
+  must_act = 0;
+  if (strcmp(mode, "filter-later") == 0)
+    kill_at_strange_calls();
+  else if (strcmp(mode, "handle-later") == 0)
+    signal(SIGSEGV, on_fault);
+  else
+    fork_a_worker();
 }
 
 static void on_term(int number) {
@@ -156,7 +173,7 @@ int main(int argc, char** argv) {
   const int does_exec = strcmp(mode, "exec") == 0;
   for (int64_t number = 1; !ended; number++) {
     if (work(&item, number) != 3 * number) return 1;
-    if (must_fork) fork_a_worker();
+    if (must_act) act(mode);
     // Replaces itself by itself: at a moment that shifts each time.
     if (does_exec && number == 60) {
       char* again[] = {argv[0], argv[1], "again", NULL};

@@ -85,6 +85,15 @@ Result<std::vector<CodeSite>> choose_sites(const TargetView& view, const symbols
   return sites;
 }
 
+Status check_programs(const TargetView& view, const RunToArm& run) {
+  for (const SiteToArm& site : run.sites) {
+    const auto verified = program::verify(site.program);
+    if (!verified) return std::unexpected(program::to_error(verified.error()));
+    NOHALT_CHECK(check_reads(view.reads, verified->cost));
+  }
+  return {};
+}
+
 Result<records::RunLayout> lay_out(const RunToArm& run, std::uint64_t generation) {
   std::vector<records::SiteNeeds> needs;
   for (const SiteToArm& site : run.sites) {
@@ -139,6 +148,7 @@ Result<InstalledRun> arm_once(const policy::Grant& grant, const target::Process&
   }
   NOHALT_CHECK(check_demand(process, view.maps, places));
   NOHALT_CHECK(check_grant(grant, process, info, run));
+  NOHALT_CHECK(check_programs(view, run));
 
   NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock));
   auto installed = install_granted(thread, grant, info, run, {view, places, sites, layout});

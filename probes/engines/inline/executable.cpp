@@ -6,10 +6,12 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <optional>
 #include <string>
 
+#include "probes/engines/inline/change_watch.h"
 #include "probes/engines/inline/restartable.h"
 #include "probes/target/threads.h"
 #include "src/base/file.h"
@@ -48,12 +50,6 @@ Result<Elf64_Ehdr> read_header(pid_t pid, const target::Maps& maps, RuntimeAddre
   return header;
 }
 
-bool is_caught(std::string_view status, int signal) {
-  const std::string mask(target::status_field(status, "SigCgt"));
-  const std::uint64_t caught = mask.empty() ? 0 : std::stoull(mask, nullptr, 16);
-  return (caught >> (signal - 1) & 1) != 0;
-}
-
 }  // namespace
 
 Result<MappedExecutable> locate_executable(pid_t pid, const target::Maps& maps,
@@ -89,8 +85,9 @@ Result<inline_sites::TargetTraits> read_traits(pid_t pid, const symbols::DebugIn
                                                LoadBias bias) {
   NOHALT_TRY(const std::string status, read_file("/proc/" + std::to_string(pid) + "/status"));
   inline_sites::TargetTraits traits;
-  traits.handles_memory_faults = is_caught(status, 11) || is_caught(status, 7);
-  traits.handles_arithmetic_faults = is_caught(status, 8);
+  const std::uint64_t caught = caught_signals(pid);
+  traits.handles_memory_faults = (caught & (signal_bit(SIGSEGV) | signal_bit(SIGBUS))) != 0;
+  traits.handles_arithmetic_faults = (caught & signal_bit(SIGFPE)) != 0;
   traits.shadow_stack =
       target::status_field(status, "x86_Thread_features").find("shstk") != std::string_view::npos;
   for (const char* mark : {"runtime.goexit", "__morestack"}) {

@@ -111,7 +111,15 @@ struct RawRecord {
   std::vector<std::byte> body;
 };
 
-enum class RunState { kRunning, kLeaseOver, kSwitchedOff, kTargetGone, kRemovedByOther };
+enum class RunState {
+  kRunning,
+  kLeaseOver,
+  kSwitchedOff,
+  kTargetGone,
+  kRemovedByOther,
+  kTargetFiltered,       // a thread came under a system call filter: all is dormant
+  kTargetHandlesFaults,  // a handler came for faults that a moved instruction may raise: as above
+};
 
 class ArmedRun {
  public:

@@ -99,6 +99,8 @@ InlineRun::~InlineRun() { static_cast<void>(disarm()); }
 RunState InlineRun::state(records::Ticks now) const {
   if (replaced_itself_ || has_ended(process_.pidfd())) return RunState::kTargetGone;
   if (installed_.region.control().removed != 0) return RunState::kRemovedByOther;
+  if (change_ == Change::kFiltered) return RunState::kTargetFiltered;
+  if (change_ == Change::kHandlesFaults) return RunState::kTargetHandlesFaults;
   if (pump_.lease_over(now)) return RunState::kLeaseOver;
   const bool all_off = std::all_of(probes_.begin(), probes_.end(), [&](std::uint32_t leader) {
     return pump_.counters(leader).state == runtime::ProbeState::kSwitchedOffCpu;
@@ -113,12 +115,19 @@ bool InlineRun::is_still_there() const {
          installed_.memory.read_value<std::uint32_t>(installed_.places.gate).has_value();
 }
 
+// Dormant from now on, whatever the caller does next.
+void InlineRun::look_for_changes() {
+  if (change_ == Change::kNone) change_ = installed_.changes.look();
+  if (change_ != Change::kNone) pump_.stop();
+}
+
 RunState InlineRun::tick(const std::function<void(const RawRecord&)>& sink) {
   const records::Ticks now = records::TscClock::now();
   if (now - refreshed_ > clock_.ticks(kRefreshSeconds)) {
     clock_.refresh();
     refreshed_ = now;
     replaced_itself_ = !disarmed_ && !is_still_there();
+    if (!disarmed_) look_for_changes();
   }
   if (!disarmed_) pump_.tick(now);
   read_ring(sink);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "policy/limits/limits.h"
+#include "probes/engines/inline/change_watch.h"
 #include "probes/engines/inline/code_image.h"
 #include "probes/engines/inline/inline_engine.h"
 #include "probes/engines/inline/pages/page_swap.h"
@@ -36,6 +37,7 @@ struct InstalledRun {
   std::string id;
   target::Maps before;
   target::HoldReport holds;
+  ChangeWatch changes;
 };
 
 class InlineRun final : public ArmedRun {
@@ -57,6 +59,7 @@ class InlineRun final : public ArmedRun {
 
  private:
   [[nodiscard]] RunState state(records::Ticks now) const;
+  void look_for_changes();
   [[nodiscard]] bool is_still_there() const;
   [[nodiscard]] bool is_gone() const;
   void read_ring(const std::function<void(const RawRecord&)>& sink);
@@ -77,6 +80,7 @@ class InlineRun final : public ArmedRun {
   target::ThreadNumbers threads_;
   records::Ticks refreshed_ = 0;
   bool replaced_itself_ = false;
+  Change change_ = Change::kNone;
   bool disarmed_ = false;
 };
 

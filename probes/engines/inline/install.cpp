@@ -72,6 +72,17 @@ inline_pages::PageBytes patched_page(const inline_pages::FilePage& original,
   return bytes;
 }
 
+std::uint64_t faults_of_all(std::span<const CodeSite> sites) {
+  std::uint64_t faults = 0;
+  for (const CodeSite& site : sites) {
+    const inline_sites::Window& window = *site.chosen.window;
+    faults |= faults_of(window.displaced);
+    if (window.kind == inline_sites::WindowKind::kEvicted)
+      faults |= faults_of(std::span(&window.successor, 1));
+  }
+  return faults;
+}
+
 // Swaps pages in one by one and takes back those that are in when it goes
 // without having been kept.
 class Swaps {
@@ -145,7 +156,9 @@ class Installer {
                         .pages = swaps.keep(),
                         .id = {},
                         .before = {},
-                        .holds = {}};
+                        .holds = {},
+                        .changes = ChangeWatch(thread_.process().pid(), faults_of_all(sites_),
+                                               view_.caught_signals)};
   }
 
  private:

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "probes/engines/inline/change_watch.h"
 #include "src/base/file.h"
 
 namespace nohalt::engines {
@@ -66,8 +67,10 @@ Result<TargetView> look_at(const target::Process& process, const symbols::DebugI
   const pid_t pid = process.pid();
   NOHALT_TRY(view.maps, target::read_maps(pid));
   NOHALT_TRY(view.executable, locate_executable(pid, view.maps, info));
+  view.caught_signals = caught_signals(pid);
   NOHALT_TRY(view.traits, read_traits(pid, info, view.executable.bias));
   NOHALT_TRY(view.space, find_room(process, view.maps));
+  NOHALT_TRY(view.reads, find_read_obstacles(process, view.maps));
   return view;
 }
 

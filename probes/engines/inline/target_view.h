@@ -7,6 +7,7 @@
 
 #include "probes/engines/inline/executable.h"
 #include "probes/engines/inline/placement/address_space.h"
+#include "probes/engines/inline/read_obstacles.h"
 #include "probes/target/process.h"
 
 namespace nohalt::engines {
@@ -14,7 +15,9 @@ namespace nohalt::engines {
 struct TargetView {
   target::Maps maps;
   MappedExecutable executable;
+  std::uint64_t caught_signals = 0;  // before the traits were looked at
   inline_sites::TargetTraits traits;
+  ReadObstacles reads;
   inline_placement::AddressSpace space{inline_placement::SpaceInput{}};
 };
 
