@@ -30,7 +30,11 @@ namespace {
 constexpr const char* kSessionOver = "session-over";
 constexpr const char* kTracerKilled = "tracer-killed";
 constexpr int kReplyPatience = 15'000;  // ms; the tracer's own patience is shorter
-constexpr std::uint64_t kHelperEndPatience = 2'000 * kMillisecond;
+// Without a tracer that puts it first, the helper has its turn after every thread
+// of a busy target, and needs a few.
+constexpr std::uint64_t kHelperEndPatience = 10'000 * kMillisecond;
+// A tracer has this long to end its helper, and itself, once nobody listens.
+constexpr std::uint64_t kTracerEndPatience = kCallPatience + 1'000 * kMillisecond;
 
 // A helper, or a borrowed thread that has yet to make one, after its tracer died.
 // Both block every signal; so does a thread of the C library before its first
@@ -70,12 +74,25 @@ Status wait_until_no_helper(pid_t pid) {
   return {};
 }
 
-Status reap_process(pid_t& pid) {
+// Waits for the end of a child; one that is stopped would take for ever, and is
+// ended after `patience`.
+Status reap_process(pid_t& pid, std::uint64_t patience) {
   if (pid == 0) return {};
   const pid_t child = std::exchange(pid, 0);
+  const std::uint64_t deadline = monotonic_ns() + patience;
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) return {};
+  pid_t reaped = ::waitpid(child, &status, WNOHANG);
+  while (reaped == 0 && monotonic_ns() < deadline) {
+    ::usleep(500);
+    reaped = ::waitpid(child, &status, WNOHANG);
+  }
+  if (reaped == 0) {
+    ::kill(child, SIGKILL);
+    do {
+      reaped = ::waitpid(child, &status, 0);
+    } while (reaped < 0 && errno == EINTR);
+  }
+  if (reaped < 0) return {};
   if (WIFEXITED(status)) return {};
   return fail(ErrorCode::kInternal, kTracerKilled,
               "The process that held the target was ended, by its watchdog or from outside.",
@@ -281,8 +298,8 @@ Status RemoteThread::clear_scratch_after_loss() {
 
 Status RemoteThread::reap() {
   socket_.reset();
-  Status tracer = reap_process(tracer_);
-  (void)reap_process(watchdog_);  // its own end harms nobody
+  Status tracer = reap_process(tracer_, kTracerEndPatience);
+  (void)reap_process(watchdog_, 0);  // there is nothing left to watch
   if (heartbeat_ != nullptr) ::munmap(std::exchange(heartbeat_, nullptr), sizeof(Heartbeat));
   return tracer;
 }

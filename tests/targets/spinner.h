@@ -6,15 +6,10 @@
 
 namespace nohalt::targets {
 
-inline constexpr int kOriginalResult = 0x11111111;
-inline constexpr int kPatchedResult = 0x22222222;
-
 struct SpinnerStatus {
-  std::atomic<std::uint64_t> ready;     // 1: all threads run
-  std::atomic<std::uint64_t> site;      // address of the function; its immediate is at +1
-  std::atomic<std::uint64_t> original;  // calls that returned kOriginalResult
-  std::atomic<std::uint64_t> patched;   // calls that returned kPatchedResult
-  std::atomic<std::uint64_t> bad;       // any other result, or a register that changed
+  std::atomic<std::uint64_t> ready;  // 1: all threads run
+  std::atomic<std::uint64_t> calls;  // of the functions that may be probed
+  std::atomic<std::uint64_t> bad;    // wrong results, or registers that changed
 };
 
 }  // namespace nohalt::targets

@@ -1,209 +1,241 @@
 // Ends, or holds still, one of the tool's processes at each of its system calls
-// while it swaps a page of a program that runs hot, and shows each time that the
-// program came to no harm and that a recovery leaves it as it was.
+// while it places three probes in a program that runs hot, serves them for a
+// moment and removes them; and shows each time that the program came to no harm,
+// that the probes fell dormant within two seconds, and that one sweep leaves the
+// program as it was.
 //
-//   kill_harness DRIVER SPINNER tool|tracer|watchdog kill|hold SECONDS
+//   kill_harness NOHALT SPINNER tool|tracer|watchdog kill|hold SECONDS
 //
-// Goes through the calls in an order that spreads evenly, until all were met or
-// the time is over; with NOHALT_LONG set, until all were met.
-#include <dirent.h>
-#include <fcntl.h>
+// A run in which nothing is done tells which calls there are. The first of each
+// sort of call (traced_tool.h) come first, then the others, in orders that spread
+// evenly, until the time is over; with NOHALT_LONG set, until all were met. The tool's
+// calls count from its first write into the target to the end of its last tracer:
+// before and after them it only reads, and writes its own files.
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <map>
 #include <numeric>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
-#include "tests/e2e/kill/traced_driver.h"
-#include "tests/targets/spinner.h"
+#include "tests/e2e/kill/hot_target.h"
+#include "tests/e2e/kill/traced_tool.h"
 
 namespace nohalt::kill_test {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-constexpr int kThreads = 64;
+using std::chrono::milliseconds;
 
-std::string read_all(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
+// One jump each of the three sorts, each on a page of its own.
+constexpr const char* kProbes = R"(probes:
+  - at: long_line
+    message: "{value} {count} {sum}"
+  - at: punned
+    message: "{value} {count} {sum}"
+  - at: evicted
+    message: "{value} {count} {sum}"
+)";
+constexpr const char* kHits = "30";
+constexpr const char* kLimit = "200/s";
+// A held tracer must be gone by then, with all that it held.
+constexpr milliseconds kHeldTracer{1000};
+// A held tool's tracer waits five seconds for it to speak again; a tool waits for
+// nothing that its watchdog does.
+constexpr milliseconds kHeldOther{10000};
 
-std::set<std::string> list(const std::string& folder) {
-  std::set<std::string> names;
-  DIR* open = ::opendir(folder.c_str());
-  while (const dirent* entry = open != nullptr ? ::readdir(open) : nullptr)
-    names.insert(entry->d_name);
-  if (open != nullptr) ::closedir(open);
-  return names;
-}
-
-// What a process must look like again afterwards.
-struct Footprint {
-  std::string maps;
-  std::set<std::string> descriptors;
-  std::set<std::string> threads;
-  std::string page;
-
-  friend bool operator==(const Footprint&, const Footprint&) = default;
-};
-
-class Spinner {
+class Laboratory {
  public:
-  explicit Spinner(const std::string& program) {
-    const std::string file = "/tmp/nohalt-spinner-" + std::to_string(::getpid());
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      const std::string threads = std::to_string(kThreads);
-      ::execl(program.c_str(), program.c_str(), threads.c_str(), file.c_str(), nullptr);
-      ::_exit(127);
-    }
-    while (status_ == nullptr || status_->ready == 0) {
-      ::usleep(10000);
-      const int fd = ::open(file.c_str(), O_RDWR);
-      if (fd >= 0 && ::lseek(fd, 0, SEEK_END) == sizeof(targets::SpinnerStatus) &&
-          status_ == nullptr)
-        status_ = static_cast<targets::SpinnerStatus*>(
-            ::mmap(nullptr, sizeof(targets::SpinnerStatus), PROT_READ, MAP_SHARED, fd, 0));
-      if (fd >= 0) ::close(fd);
-    }
-    ::unlink(file.c_str());
-    ::sleep(1);  // all threads get to run once, which touches their stacks
-    before_ = look();
+  Laboratory(std::string tool, const std::string& spinner)
+      : folder_(make_folder()), tool_(std::move(tool)), target_(spinner, folder_) {
+    std::ofstream(folder_ + "/probes.yaml") << kProbes;
+    ::setenv("NOHALT_AUDIT", (folder_ + "/audit.jsonl").c_str(), 1);
+    ::setenv("XDG_STATE_HOME", folder_.c_str(), 1);
   }
-  Spinner(const Spinner&) = delete;
-  Spinner& operator=(const Spinner&) = delete;
-  ~Spinner() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
+  Laboratory(const Laboratory&) = delete;
+  Laboratory& operator=(const Laboratory&) = delete;
+  ~Laboratory() { std::filesystem::remove_all(folder_); }
+
+  // One run of the tool; what went wrong, or nothing.
+  std::string attempt(const Plan& plan, Outcome& outcome);
+
+  // What the tool, or the sweep, has said.
+  [[nodiscard]] std::string said() const {
+    return read_all(folder_ + "/said") + read_all(folder_ + "/swept");
   }
 
-  [[nodiscard]] std::string pid() const { return std::to_string(pid_); }
-  [[nodiscard]] std::string site() const { return std::to_string(status_->site); }
-
-  // Runs on, with every register and result right; nobody in it is held but a
-  // helper, which is not its own. What is wrong, or nothing.
-  [[nodiscard]] std::string harm() const {
-    if (::waitpid(pid_, nullptr, WNOHANG) != 0) return "the target is dead";
-    if (status_->bad != 0) return "a result or a register was wrong";
-    for (const auto& tid : list("/proc/" + pid() + "/task")) {
-      const std::string folder = "/proc/" + pid() + "/task/" + tid;
-      const std::string stat = read_all(folder + "/stat");
-      const auto at = stat.rfind(')');
-      const bool held = at != std::string::npos && (stat[at + 2] == 't' || stat[at + 2] == 'T');
-      if (held && !read_all(folder + "/comm").starts_with("nohalt-helper"))
-        return "a thread is held: " + stat;
-    }
-    const std::uint64_t calls = status_->original + status_->patched;
-    for (int i = 0; i < 500 && calls == status_->original + status_->patched; ++i) ::usleep(10000);
-    return calls == status_->original + status_->patched ? "the target does not run" : "";
-  }
-
-  // Waits until the threads are its own again, then compares.
-  [[nodiscard]] bool as_before() const {
-    for (int i = 0; i < 500 && look() != before_; ++i) ::usleep(10000);
-    return look() == before_;
-  }
+  // Whether to hold a tool until its tracer has had enough of its silence.
+  bool patient = false;
 
  private:
-  [[nodiscard]] Footprint look() const {
-    Footprint now{read_all("/proc/" + pid() + "/maps"), list("/proc/" + pid() + "/fd"),
-                  list("/proc/" + pid() + "/task"), std::string(4096, '\0')};
-    const int memory = ::open(("/proc/" + pid() + "/mem").c_str(), O_RDONLY);
-    const auto page = static_cast<off_t>(status_->site & ~4095ULL);
-    if (::pread(memory, now.page.data(), now.page.size(), page) != 4096) now.page.clear();
-    ::close(memory);
-    return now;
+  static std::string make_folder() {
+    std::string name = "/tmp/nohalt-kill-XXXXXX";
+    return ::mkdtemp(name.data());
   }
+  [[nodiscard]] bool held_enough(Role role, Clock::time_point since, std::string& wrong) const;
+  [[nodiscard]] bool sweep() const;
 
-  pid_t pid_ = 0;
-  targets::SpinnerStatus* status_ = nullptr;
-  Footprint before_;
+  std::string folder_;
+  std::string tool_;
+  HotTarget target_;
 };
 
-int run_untraced(const std::vector<std::string>& command) {
+// What holds for a process that is held for ever must be shown before all are
+// ended.
+bool Laboratory::held_enough(Role role, Clock::time_point since, std::string& wrong) const {
+  if (role == Role::kTool) {
+    if (wrong = target_.harm(); !wrong.empty()) return true;
+    if (!target_.falls_dormant(since)) wrong = "not dormant two seconds later";
+    if (!wrong.empty() || !patient || target_.is_released()) return true;
+    if (Clock::now() < since + kHeldOther) return false;
+    wrong = "not released by the tracer of a held tool";
+    return true;
+  }
+  if (role == Role::kWatchdog) {
+    if (Clock::now() < since + kHeldOther) return false;
+    wrong = "the tool waits for its watchdog";
+    return true;
+  }
+  // The tool goes on with another tracer.
+  if (Clock::now() >= since + kHeldTracer) wrong = target_.harm();
+  return !wrong.empty();
+}
+
+bool Laboratory::sweep() const {
   const pid_t pid = ::fork();
   if (pid == 0) {
+    if (std::freopen((folder_ + "/swept").c_str(), "w", stdout) != nullptr)
+      ::dup2(STDOUT_FILENO, STDERR_FILENO);
     ::setpriority(PRIO_PROCESS, 0, -20);
-    ::execl(command[0].c_str(), command[0].c_str(), command[1].c_str(), command[2].c_str(),
-            command[3].c_str(), nullptr);
+    ::execl(tool_.c_str(), "nohalt", "sweep", "-p", target_.pid().c_str(), nullptr);
     ::_exit(127);
   }
   int status = 0;
   ::waitpid(pid, &status, 0);
-  return status;
+  return status == 0;
 }
 
-std::string ask_for_harm(void* spinner) { return static_cast<Spinner*>(spinner)->harm(); }
-
-// One attempt; what went wrong, or nothing.
-std::string attempt(const std::string& driver, Spinner& spinner, const Plan& plan,
-                    Outcome& outcome) {
-  TracedDriver traced;
-  outcome = traced.run({driver, "arm-disarm", spinner.pid(), spinner.site()}, plan, ask_for_harm,
-                       &spinner);
-  if (outcome.timed_out) return "the tool's processes did not end";
-  if (!traced.harm_while_held().empty()) return "while held: " + traced.harm_while_held();
-  if (const auto harm = spinner.harm(); !harm.empty()) return harm;
-  // A machine that gives the tracer no time for 50 ms makes the watchdog end it;
-  // a person would then sweep once more.
-  constexpr int kSweeps = 3;
-  int swept = 0;
-  while (swept < kSweeps && run_untraced({driver, "recover", spinner.pid(), spinner.site()}) != 0)
-    ++swept;
-  if (swept == kSweeps) return "recovery failed";
-  if (const auto harm = spinner.harm(); !harm.empty()) return "after recovery: " + harm;
-  if (!spinner.as_before()) return "the target is not as it was";
+std::string Laboratory::attempt(const Plan& plan, Outcome& outcome) {
+  TracedTool traced;
+  std::string wrong;
+  std::filesystem::remove(folder_ + "/swept");
+  outcome = traced.run({tool_, "log", "-p", target_.pid(), "-f", folder_ + "/probes.yaml", "--hits",
+                        kHits, "--limit", kLimit, "--cpu", "100%", "--format", "json"},
+                       folder_ + "/said", plan, [&](Clock::time_point since) {
+                         return held_enough(plan.role, since, wrong);
+                       });
+  if (outcome.timed_out) return "the tool's processes do not end";
+  if (!wrong.empty()) return "while held: " + wrong;
+  const bool tool_ends = plan.role != Role::kTool || !outcome.acted;
+  if (tool_ends && outcome.tool_status != 0)
+    return "the tool ended with status " + std::to_string(outcome.tool_status);
+  if (wrong = target_.harm(); !wrong.empty()) return wrong;
+  if (outcome.acted && !target_.falls_dormant(outcome.acted_at)) return "not dormant";
+  if (!sweep()) return "the sweep failed";
+  if (wrong = target_.harm(); !wrong.empty()) return "after the sweep: " + wrong;
+  if (wrong = target_.difference(); !wrong.empty()) return "not as before: " + wrong;
   return "";
 }
 
-// 1..count in an order of which every beginning spreads evenly.
-std::vector<std::uint64_t> spread(std::uint64_t count) {
-  std::uint64_t step = std::max<std::uint64_t>(1, count * 618 / 1000);
+// 0..count-1 in an order of which every beginning spreads evenly.
+std::vector<std::size_t> spread(std::size_t count) {
+  std::size_t step = std::max<std::size_t>(1, count * 618 / 1000);
   while (std::gcd(step, count) != 1) ++step;
-  std::vector<std::uint64_t> order;
-  for (std::uint64_t i = 0; i < count; ++i) order.push_back(i * step % count + 1);
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < count; ++i) order.push_back(i * step % count);
   return order;
 }
 
-int run(const std::string& driver, const std::string& program, Plan plan, int seconds) {
-  Spinner spinner(program);
-  Outcome whole;
-  const std::string dry = attempt(driver, spinner, {plan.role, Action::kNone, 0}, whole);
-  if (!dry.empty() || whole.tool_status != 0) {
-    std::printf("undisturbed: status %x %s\n", static_cast<unsigned>(whole.tool_status),
-                dry.c_str());
-    return 1;
+// Those by which the run touches the target.
+std::vector<Call> touching(const std::vector<Call>& calls, Role role) {
+  if (role != Role::kTool) return calls;
+  const auto writes = [](const Call& call) { return call.number == SYS_pwrite64; };
+  const auto begin = std::find_if(calls.begin(), calls.end(), writes);
+  const auto end = std::find_if(begin, calls.end(),
+                                [&](const Call& call) { return call.phase == calls.back().phase; });
+  return {begin, end};
+}
+
+struct Point {
+  Call call;
+  unsigned nth = 0;
+};
+
+// Calls that only look, or concern the caller alone, leave the target as the call
+// before them did: all of a phase are one sort.
+bool only_looks(long number) {
+  constexpr long kLooks[] = {
+      SYS_read,       SYS_open,       SYS_openat,    SYS_close,          SYS_fstat,
+      SYS_newfstatat, SYS_lseek,      SYS_pread64,   SYS_access,         SYS_readlink,
+      SYS_readlinkat, SYS_getdents64, SYS_mmap,      SYS_munmap,         SYS_mprotect,
+      SYS_brk,        SYS_sysinfo,    SYS_getpid,    SYS_rt_sigprocmask, SYS_clock_gettime,
+      SYS_madvise,    SYS_mremap,     SYS_getrandom, SYS_rt_sigaction,   SYS_prlimit64};
+  return std::ranges::find(kLooks, number) != std::end(kLooks);
+}
+
+// The calls in the order in which they are to be met; the first `sorts` of them
+// are each the first of its sort.
+std::vector<Point> points_of(const std::vector<Call>& calls, std::size_t& sorts) {
+  std::map<Call, unsigned> met;
+  std::set<Call> known;
+  std::vector<Point> first;
+  std::vector<Point> more;
+  for (const Call& call : calls) {
+    Call sort = call;
+    if (only_looks(call.number)) sort.number = SYS_read;
+    const unsigned nth = ++met[call];
+    (known.insert(sort).second ? first : more).push_back({call, nth});
   }
-  const auto end = Clock::now() + std::chrono::seconds(seconds);
+  sorts = first.size();
+  for (const std::size_t i : spread(more.size())) first.push_back(more[i]);
+  return first;
+}
+
+int run(const std::string& tool, const std::string& spinner, Plan plan, int seconds) {
+  Laboratory laboratory(tool, spinner);
   const bool all = std::getenv("NOHALT_LONG") != nullptr;
-  std::uint64_t tried = 0;
-  for (const auto at : spread(whole.calls)) {
-    if (!all && Clock::now() > end) break;
-    plan.at = at;
-    Outcome outcome;
-    const std::string wrong = attempt(driver, spinner, plan, outcome);
-    ++tried;
-    if (wrong.empty()) continue;
-    std::printf("at call %lu (number %ld): %s\n", at, outcome.acted_on, wrong.c_str());
+  laboratory.patient = all;
+  Outcome whole;
+  if (const auto wrong = laboratory.attempt({plan.role, Action::kNone, {}, 0}, whole);
+      !wrong.empty()) {
+    std::printf("undisturbed: %s\n%s\n", wrong.c_str(), laboratory.said().c_str());
     return 1;
   }
-  std::printf("%lu of %lu system calls tried, target unharmed\n", tried, whole.calls);
-  return 0;
+  std::size_t sorts = 0;
+  const std::vector<Point> points = points_of(touching(whole.calls, plan.role), sorts);
+  const auto end = Clock::now() + std::chrono::seconds(seconds);
+  std::size_t tried = 0;
+  std::size_t missed = 0;
+  int failures = 0;
+  for (const Point& point : points) {
+    if (!all && Clock::now() > end) break;
+    plan.call = point.call;
+    plan.nth = point.nth;
+    Outcome outcome;
+    const std::string wrong = laboratory.attempt(plan, outcome);
+    ++tried;
+    if (!outcome.acted) ++missed;
+    if (wrong.empty()) continue;
+    ++failures;
+    std::printf("phase %u, call %ld (%lx), the %u.: %s\n%s\n", point.call.phase, point.call.number,
+                point.call.request, point.nth, wrong.c_str(), laboratory.said().c_str());
+    std::fflush(stdout);
+  }
+  std::printf("%zu of %zu system calls tried, of %zu sorts; %zu did not come again; %d failed\n",
+              tried, points.size(), sorts, missed, failures);
+  return failures == 0 ? 0 : 1;
 }
 
 }  // namespace
