@@ -205,7 +205,7 @@ Status check_facts(const ProcessFacts& facts, pid_t pid) {
   return {};
 }
 
-Status check_attachable(const Process& process) {
+Status check_detachable(const Process& process) {
   NOHALT_CHECK(process.check_alive());
   NOHALT_TRY(const Process now, Process::open(process.pid()));
   const pid_t pid = process.pid();
@@ -215,17 +215,22 @@ Status check_attachable(const Process& process) {
     return refuse("frozen", subject(pid) + " is frozen by its control group.",
                   "Thaw the group and try again.");
   NOHALT_CHECK(check_permission(now));
+  return check_reads(now);
+}
+
+Status check_attachable(const Process& process) {
+  NOHALT_CHECK(check_detachable(process));
+  const pid_t pid = process.pid();
   NOHALT_TRY(const bool mid_vfork, is_mid_vfork(pid));
   if (mid_vfork)
     return refuse("mid-vfork", subject(pid) + " is waiting for a child it made with vfork.",
                   "Try again in a moment.");
   NOHALT_TRY(const auto partner, shares_memory_outside(pid));
-  if (partner)
-    return refuse("shares-memory",
-                  subject(pid) + " shares its memory with process " + std::to_string(*partner) +
-                      name_of(*partner) + ".",
-                  "Try again when that process has ended or called execve.");
-  return check_reads(now);
+  if (!partner) return {};
+  return refuse("shares-memory",
+                subject(pid) + " shares its memory with process " + std::to_string(*partner) +
+                    name_of(*partner) + ".",
+                "Try again when that process has ended or called execve.");
 }
 
 }  // namespace nohalt::target

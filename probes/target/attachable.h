@@ -20,6 +20,10 @@ namespace nohalt::target {
 
 [[nodiscard]] Status check_attachable(const Process& process);
 
+// The part that matters to taking a probe off, too: a process that shares the memory
+// by now keeps nobody from it, only from unmapping what it may be in (drain.h).
+[[nodiscard]] Status check_detachable(const Process& process);
+
 // The part that needs nothing but the facts; for listings.
 [[nodiscard]] Status check_facts(const ProcessFacts& facts, pid_t pid);
 

@@ -15,7 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include "probes/target/memory_sharing.h"
 #include "probes/target/sampler.h"
+#include "probes/target/saved_context.h"
 #include "probes/target/stack_copy.h"
 #include "probes/target/survey.h"
 #include "probes/target/threads.h"
@@ -74,7 +76,10 @@ class Drain {
   // One look at all threads not yet seen outside; gives how many are left.
   Result<std::size_t> look() {
     asleep_.clear();
-    std::erase_if(inside_, [&](pid_t tid) { return sleeps_outside(tid); });
+    for (auto at = inside_.begin(); at != inside_.end();) {
+      NOHALT_CHECK(show_life());
+      at = sleeps_outside(*at) ? inside_.erase(at) : std::next(at);
+    }
     slept_.insert(asleep_.begin(), asleep_.end());
     if (sampler_.works()) sampler_.look(inside_);
     const std::vector<pid_t> awake = whom_to_stop();
@@ -82,6 +87,14 @@ class Drain {
       NOHALT_CHECK(ask(std::span(awake).subspan(at, std::min(kMostSurveyed, awake.size() - at))));
     NOHALT_CHECK(show_life());
     return inside_.size();
+  }
+
+  // Keeps the session from ending: for who does something long between calls.
+  Status show_life() {
+    if (Clock::now() - sign_of_life_ < kSignOfLife) return {};
+    sign_of_life_ = Clock::now();
+    NOHALT_CHECK(thread_.raw_call(SYS_getpid, {}));
+    return {};
   }
 
  private:
@@ -125,13 +138,6 @@ class Drain {
     return {};
   }
 
-  Status show_life() {
-    if (Clock::now() - sign_of_life_ < kSignOfLife) return {};
-    sign_of_life_ = Clock::now();
-    NOHALT_CHECK(thread_.raw_call(SYS_getpid, {}));
-    return {};
-  }
-
   RemoteThread& thread_;
   std::span<const RuntimeRange> code_;
   Sampler sampler_;
@@ -143,25 +149,51 @@ class Drain {
   std::set<pid_t> slept_;   // seen asleep since the text was restored
 };
 
-}  // namespace
+// Who else runs in the target's memory, or may.
+std::optional<std::string> who_shares(pid_t pid) {
+  const auto other = shares_memory_outside(pid);
+  if (!other)
+    return "whoever shares the target's memory may be inside it. " + other.error().message;
+  if (!*other) return std::nullopt;
+  return "process " + std::to_string(**other) + " shares the target's memory and may be inside it";
+}
 
-Result<bool> wait_until_left(RemoteThread& thread, std::span<const RuntimeRange> code,
-                             std::chrono::milliseconds patience) {
-  if (code.empty()) return true;
-  if (code.size() > kMostSurveyed) return false;
-  Drain drain(thread, code);
+Result<std::optional<std::string>> wait_for_all(Drain& drain, pid_t pid,
+                                                std::chrono::milliseconds patience) {
   NOHALT_CHECK(drain.begin());
   const auto began = Clock::now();
   auto moved_on = began;
   std::size_t before = 0;
   while (true) {
+    const auto look_began = Clock::now();
     NOHALT_TRY(const std::size_t left, drain.look());
-    if (left == 0) return true;
+    std::optional<std::string> who = "a thread may still be inside it";
+    if (left == 0) who = who_shares(pid);
+    if (!who) return who;
     const auto now = Clock::now();
     if (std::exchange(before, left) != left) moved_on = now;
-    if (now >= std::min(moved_on + patience, began + kLongest)) return false;
-    std::this_thread::sleep_for(kBetweenLooks);
+    if (now >= std::min(moved_on + patience, began + kLongest)) return who;
+    // At most half of the time of a processor that others may want.
+    std::this_thread::sleep_for(std::max<Clock::duration>(kBetweenLooks, now - look_began));
   }
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> wait_until_left(RemoteThread& thread,
+                                                   std::span<const RuntimeRange> code,
+                                                   std::chrono::milliseconds patience) {
+  if (code.empty()) return std::nullopt;
+  if (code.size() > kMostSurveyed) return "it has too many parts to look for anyone inside it";
+  const pid_t pid = thread.process().pid();
+  Drain drain(thread, code);
+  NOHALT_TRY(auto who, wait_for_all(drain, pid, patience));
+  NOHALT_TRY(const Maps maps, read_maps(pid));
+  if (who || !may_put_contexts_aside(pid, maps)) return who;
+  NOHALT_TRY(who, find_context_in(pid, code, [&] { return drain.show_life(); }));
+  if (who) return who;
+  Drain again(thread, code);
+  return wait_for_all(again, pid, patience);
 }
 
 }  // namespace nohalt::target

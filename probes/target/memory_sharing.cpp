@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -90,14 +91,21 @@ Result<std::vector<pid_t>> list_processes() {
   return pids;
 }
 
-}  // namespace
+// A thread to ask for the whole process: the main thread has no memory any more
+// once it has ended, just as kernel threads have none. 0: none lives.
+Result<pid_t> thread_with_memory(pid_t pid) {
+  NOHALT_TRY(const std::vector<pid_t> threads, list_threads(pid));
+  const auto living =
+      std::ranges::find_if(threads, [&](pid_t tid) { return thread_lives(pid, tid); });
+  return living == threads.end() ? 0 : *living;
+}
 
-Result<std::optional<pid_t>> shares_memory_outside(pid_t pid) {
+Result<std::optional<pid_t>> ask_all(pid_t pid, pid_t thread) {
   NOHALT_TRY(const std::vector<pid_t> processes, list_processes());
   std::optional<pid_t> unknown;
   for (const pid_t other : processes) {
     if (other == pid) continue;
-    const Answer answer = shares(pid, other);
+    const Answer answer = shares(thread, other);
     if (answer == Answer::kYes) return other;
     if (answer == Answer::kUnknown) unknown = other;
   }
@@ -106,6 +114,22 @@ Result<std::optional<pid_t>> shares_memory_outside(pid_t pid) {
               "The kernel does not say whether process " + std::to_string(pid) +
                   " shares its memory with process " + std::to_string(*unknown) + ".",
               "Run nohalt with CAP_SYS_PTRACE, on a kernel with kcmp(2).");
+}
+
+}  // namespace
+
+Result<std::optional<pid_t>> shares_memory_outside(pid_t pid) {
+  constexpr int kAttempts = 5;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    NOHALT_TRY(const pid_t thread, thread_with_memory(pid));
+    if (thread == 0) return std::nullopt;
+    auto answer = ask_all(pid, thread);
+    if (thread_lives(pid, thread)) return answer;
+  }
+  return fail(ErrorCode::kRefused, "memory-sharing-unknown",
+              "The threads of process " + std::to_string(pid) +
+                  " end faster than they can be asked whose memory they share.",
+              "Try again when it is less busy.");
 }
 
 }  // namespace nohalt::target

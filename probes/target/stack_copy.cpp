@@ -16,32 +16,29 @@ constexpr std::uint64_t kWord = sizeof(std::uint64_t);
 constexpr std::uint64_t kLongestCopy = 1024 * 1024;
 constexpr std::size_t kMostStacks = 4;
 
-// Words of a signal frame, counted from the interrupted stack pointer's.
-constexpr std::size_t kFlagsWord = 2;
-constexpr std::size_t kSelectorsWord = 3;
-
-// A frame of the kernel's has the selector of 64-bit code with fs and gs zero,
-// and flags as they are in every program: bit 1 always set, interrupts on.
-bool frame_at(std::span<const std::uint64_t> words) {
-  constexpr std::uint64_t kCodeFsGs = 0xffff'ffff'ffff;
-  constexpr std::uint64_t kUserCode = 0x33;
-  constexpr std::uint64_t kAlwaysSet = 0x202;
-  constexpr std::uint64_t kAllFlags = 0x3f'ffff;
-  const std::uint64_t flags = words[kFlagsWord];
-  return (words[kSelectorsWord] & kCodeFsGs) == kUserCode && (flags & kAlwaysSet) == kAlwaysSet &&
-         flags <= kAllFlags;
-}
-
 bool holds(const StackPart& stack, std::uint64_t address) {
   return address >= stack.begin.value && address <= stack.begin.value + stack.words.size_bytes();
 }
 
 }  // namespace
 
+// A frame of the kernel's has the selector of 64-bit code with fs and gs zero,
+// and flags as they are in every program: bit 1 always set, interrupts on.
+bool is_signal_frame(std::span<const std::uint64_t, kFrameWords> words) {
+  constexpr std::uint64_t kCodeFsGs = 0xffff'ffff'ffff;
+  constexpr std::uint64_t kUserCode = 0x33;
+  constexpr std::uint64_t kAlwaysSet = 0x202;
+  constexpr std::uint64_t kAllFlags = 0x3f'ffff;
+  const std::uint64_t flags = words[2];
+  const std::uint64_t selectors = words[3];
+  return (selectors & kCodeFsGs) == kUserCode && (flags & kAlwaysSet) == kAlwaysSet &&
+         flags <= kAllFlags;
+}
+
 std::optional<RuntimeAddress> stack_not_seen(std::span<const StackPart> stacks) {
   for (const StackPart& stack : stacks) {
-    for (std::size_t i = 0; i + kSelectorsWord < stack.words.size(); ++i) {
-      if (!frame_at(stack.words.subspan(i))) continue;
+    for (std::size_t i = 0; i + kFrameWords <= stack.words.size(); ++i) {
+      if (!is_signal_frame(stack.words.subspan(i).first<kFrameWords>())) continue;
       const std::uint64_t interrupted = stack.words[i];
       if (std::ranges::none_of(stacks,
                                [&](const auto& other) { return holds(other, interrupted); }))

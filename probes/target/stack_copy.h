@@ -18,6 +18,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -35,6 +36,12 @@ struct StackPart {
   std::span<const std::uint64_t> words;
   bool whole = false;  // up to the stack's end
 };
+
+// The registers in a signal frame, as far as they tell it: stack pointer, pc, flags,
+// selectors. A context's copy has them in the same order.
+inline constexpr std::size_t kFrameWords = 4;
+inline constexpr std::size_t kFramePc = 1;
+[[nodiscard]] bool is_signal_frame(std::span<const std::uint64_t, kFrameWords> words);
 
 // `stacks`: the one the thread runs on, and those that signal frames lead to.
 [[nodiscard]] Whereabouts whereabouts(RuntimeAddress pc, std::span<const StackPart> stacks,

@@ -213,7 +213,7 @@ Status InlineRun::remove(RemovalProof& proof) {
     return {};
   }
   // What has changed since arming, a system call filter above all, may forbid it.
-  NOHALT_CHECK(target::check_attachable(process_));
+  NOHALT_CHECK(target::check_detachable(process_));
   NOHALT_TRY(target::RemoteThread thread, target::RemoteThread::borrow(process_, lock));
   for (const inline_pages::SwappedPage& page : installed_.pages) {
     if (const Status out = inline_pages::swap_out(thread, page); !out)
@@ -243,11 +243,8 @@ Status InlineRun::go_on_removing(RemovalProof& proof) {
 
 Status InlineRun::remove_code(target::RemoteThread& thread, RemovalProof& proof) {
   const RunPlaces& places = installed_.places;
-  NOHALT_TRY(const bool gone, remove_regions(thread, {places.chunks, places.gate, places.control}));
-  if (!gone)
-    proof.left.push_back(
-        "The probe's code stays mapped, dormant: a thread may still be inside it. `nohalt sweep` "
-        "removes it later.");
+  NOHALT_TRY(const auto who, remove_regions(thread, {places.chunks, places.gate, places.control}));
+  if (who) proof.left.push_back(code_stays(*who));
   return {};
 }
 

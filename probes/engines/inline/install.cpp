@@ -176,8 +176,8 @@ class Installer {
   // Where it cannot be shown that everyone has left, the code stays, dormant and
   // named, for a sweep.
   bool has_drained() {
-    const auto empty = target::wait_until_left(thread_, places_.chunks, kDrainPatience);
-    return empty && *empty;
+    const auto who = target::wait_until_left(thread_, places_.chunks, kDrainPatience);
+    return who && !*who;
   }
 
   Result<CodeImage> build() {

@@ -54,11 +54,8 @@ class Sweeper {
     RunRegions regions{{}, {control.claims.gate_address}, control.range};
     for (std::uint32_t i = 0; i < control.claims.code_count; ++i)
       regions.code.push_back({{control.claims.code[i].begin}, {control.claims.code[i].end}});
-    NOHALT_TRY(const bool gone, remove_regions(thread_, regions));
-    if (!gone)
-      report_.proof.left.push_back(
-          "The probe's code stays mapped, dormant: a thread may still be inside it. Run `nohalt "
-          "sweep` again later.");
+    NOHALT_TRY(const auto who, remove_regions(thread_, regions));
+    if (who) report_.proof.left.push_back(code_stays(*who));
     return {};
   }
 
@@ -72,8 +69,8 @@ class Sweeper {
       const bool left = mapping.path == std::string("/memfd:") + runtime::kCodeName ||
                         mapping.path == std::string("/memfd:") + runtime::kControlName;
       if (!left) continue;
-      NOHALT_TRY([[maybe_unused]] const bool gone,
-                 remove_regions(thread_, {{mapping.range}, {}, {}}));
+      NOHALT_TRY(const auto who, remove_regions(thread_, {{mapping.range}, {}, {}}));
+      if (who) report_.proof.left.push_back(code_stays(*who));
     }
     return {};
   }
@@ -168,7 +165,7 @@ Result<bool> has_leftovers(const target::Process& process) {
 Result<RecoverReport> recover_with(const target::Process& process, std::string_view own) {
   NOHALT_CHECK(wait_for_leases(process));
   NOHALT_TRY(const target::TargetLock lock, target::TargetLock::acquire(process));
-  NOHALT_CHECK(target::check_attachable(process));
+  NOHALT_CHECK(target::check_detachable(process));
   RecoverReport report;
   Status recovered;
   for (int attempt = 0; attempt < kSessionAttempts; ++attempt) {

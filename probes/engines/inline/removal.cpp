@@ -33,17 +33,23 @@ Status remove_gate(target::RemoteThread& thread, const target::Maps& maps, Runti
 
 }  // namespace
 
-Result<bool> remove_regions(target::RemoteThread& thread, const RunRegions& regions) {
+std::string code_stays(const std::string& who) {
+  return "The probe's code stays mapped, dormant: " + who + (who.ends_with('.') ? "" : ".") +
+         " `nohalt sweep` removes it later.";
+}
+
+Result<std::optional<std::string>> remove_regions(target::RemoteThread& thread,
+                                                  const RunRegions& regions) {
   NOHALT_TRY(const target::Maps maps, target::read_maps(thread.process().pid()));
   std::vector<RuntimeRange> code = regions.code;
   std::erase_if(code, [&](const RuntimeRange& range) { return !is_ours(maps, range); });
-  NOHALT_TRY(const bool empty, target::wait_until_left(thread, code, kDrainPatience));
-  if (!empty) return false;
+  NOHALT_TRY(auto who, target::wait_until_left(thread, code, kDrainPatience));
+  if (who) return who;
   for (const RuntimeRange& range : code) NOHALT_CHECK(inline_pages::unmap_range(thread, range));
   NOHALT_CHECK(remove_gate(thread, maps, regions.gate));
   if (is_ours(maps, regions.control))
     NOHALT_CHECK(inline_pages::unmap_range(thread, regions.control));
-  return true;
+  return std::nullopt;
 }
 
 }  // namespace nohalt::engines

@@ -4,19 +4,24 @@
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "probes/target/sampler.h"
 #include "tests/unit/target/child.h"
 #include "tests/unit/target/code_page.h"
+#include "tests/unit/target/handlers.h"
 
 namespace nohalt::target {
 namespace {
@@ -43,6 +48,7 @@ void forbid_sampling() {
 
 struct Outcome {
   bool left = false;
+  std::string who;          // may still be inside
   std::uint64_t holds = 0;  // of the waiting alone
 };
 
@@ -59,9 +65,9 @@ std::optional<Outcome> wait_for(
   if (!thread || !thread->raw_call(SYS_getpid, {})) return std::nullopt;
   before();
   const std::uint64_t held = thread->holds().count;
-  const auto left = wait_until_left(*thread, std::span(&code, 1), patience);
-  if (!left || !thread->finish()) return std::nullopt;
-  return Outcome{*left, thread->holds().count - held};
+  const auto who = wait_until_left(*thread, std::span(&code, 1), patience);
+  if (!who || !thread->finish()) return std::nullopt;
+  return Outcome{!*who, who->value_or(""), thread->holds().count - held};
 }
 
 int spin_in_threads(Shared& shared, int count) {
@@ -171,6 +177,98 @@ TEST(Drain, ManyThreadsThatComeAndGoAreServed) {
   const auto outcome = wait_for(child, code.range(), kPatience);
   ASSERT_TRUE(outcome);
   EXPECT_TRUE(outcome->left);
+  child.shared().go = 1;
+  EXPECT_EQ(child.join(), 0);
+}
+
+// --- who else may be inside ---
+
+struct Visit {
+  const test::CodePage* code;
+  Shared* shared;
+};
+
+int visit(void* what) {
+  const auto& visit = *static_cast<Visit*>(what);
+  visit.code->stay(visit.shared->go, visit.shared->ready);
+  return 0;
+}
+
+TEST(Drain, ProcessThatSharesTheMemoryIsWaitedForAndNamed) {
+  const test::CodePage code;
+  Child child([&](Shared& shared) {
+    static std::array<std::byte, 65536> stack;
+    Visit there{&code, &shared};
+    const pid_t visitor = ::clone(visit, stack.data() + stack.size(), CLONE_VM | SIGCHLD, &there);
+    shared.value = static_cast<std::uint64_t>(visitor);
+    int status = -1;
+    while (::waitpid(visitor, &status, 0) < 0) {
+    }
+    shared.other = 1;
+    while (shared.other == 1) std::this_thread::sleep_for(milliseconds(1));
+    return status;
+  });
+  child.wait_ready();
+  const auto kept = wait_for(child, code.range(), milliseconds{300});
+  child.shared().go = 1;
+  ASSERT_TRUE(kept);
+  EXPECT_FALSE(kept->left);
+  EXPECT_NE(kept->who.find("process " + std::to_string(child.shared().value)), std::string::npos)
+      << kept->who;
+  test::wait_for(child.shared().other);
+  const auto alone = wait_for(child, code.range(), kPatience);
+  ASSERT_TRUE(alone);
+  EXPECT_TRUE(alone->left) << alone->who;
+  child.shared().other = 2;
+  EXPECT_EQ(child.join(), 0);
+}
+
+// A scheduler of two fibers, of which one is interrupted in the code.
+std::array<ucontext_t, 2> fibers;
+const test::CodePage* visited = nullptr;
+
+void interrupt_fiber(int) { ::swapcontext(&fibers[0], &fibers[1]); }
+
+void other_fiber() {
+  test::in_handler->value = 1;
+  while (test::in_handler->other == 0) std::this_thread::sleep_for(milliseconds(1));
+  ::setcontext(fibers.data());
+}
+
+int run_fibers(Shared& shared) {
+  std::thread([] { std::this_thread::sleep_for(std::chrono::minutes(1)); }).detach();  // to borrow
+  static std::array<std::array<std::byte, 65536>, 2> stacks;
+  test::in_handler = &shared;
+  test::handle(SIGUSR1, interrupt_fiber, 0);
+  const std::array<void (*)(), 2> bodies{[] {
+                                           visited->stay(test::in_handler->go,
+                                                         test::in_handler->ready);
+                                           ::_exit(0);
+                                         },
+                                         other_fiber};
+  for (std::size_t i = 0; i < fibers.size(); ++i) {
+    ::getcontext(&fibers[i]);
+    fibers[i].uc_stack.ss_sp = stacks[i].data();
+    fibers[i].uc_stack.ss_size = stacks[i].size();
+    fibers[i].uc_link = nullptr;
+    ::makecontext(&fibers[i], bodies[i], 0);
+  }
+  ::setcontext(fibers.data());
+  return 1;
+}
+
+TEST(Drain, ContextThatAHandlerPutAsideInTheCodeIsFound) {
+  const test::CodePage code;
+  visited = &code;
+  Child child(run_fibers);
+  child.wait_ready();
+  ASSERT_EQ(::kill(child.pid(), SIGUSR1), 0);
+  test::wait_for(child.shared().value);
+  const auto outcome = wait_for(child, code.range(), kPatience);
+  ASSERT_TRUE(outcome);
+  EXPECT_FALSE(outcome->left);
+  EXPECT_NE(outcome->who.find("context"), std::string::npos) << outcome->who;
+  child.shared().other = 1;
   child.shared().go = 1;
   EXPECT_EQ(child.join(), 0);
 }
