@@ -61,6 +61,22 @@ void run_before_others() {
     ::setpriority(PRIO_PROCESS, 0, -20);
 }
 
+BeforeOthers::BeforeOthers()
+    : policy_(::sched_getscheduler(0)), nice_(::getpriority(PRIO_PROCESS, 0)) {
+  sched_param before{};
+  if (::sched_getparam(0, &before) == 0) priority_ = before.sched_priority;
+  run_before_others();
+}
+
+// Not everyone may take back that children are to start as ordinary threads.
+BeforeOthers::~BeforeOthers() {
+  if (policy_ < 0) return;
+  const sched_param before{priority_};
+  if (::sched_setscheduler(0, policy_, &before) != 0)
+    ::sched_setscheduler(0, policy_ | SCHED_RESET_ON_FORK, &before);
+  ::setpriority(PRIO_PROCESS, 0, nice_);
+}
+
 Result<pid_t> start_watchdog(int tracer, const Heartbeat& heartbeat) {
   sigset_t all;
   sigset_t before;

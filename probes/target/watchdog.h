@@ -32,4 +32,19 @@ namespace nohalt::target {
 // process that mostly sleeps; not inherited by its children.
 void run_before_others();
 
+// The same for the calling thread, until this object goes. A tool that waits for its
+// turn among a thousand threads is silent for so long that its session ends.
+class BeforeOthers {
+ public:
+  BeforeOthers();
+  BeforeOthers(const BeforeOthers&) = delete;
+  BeforeOthers& operator=(const BeforeOthers&) = delete;
+  ~BeforeOthers();
+
+ private:
+  int policy_;
+  int priority_ = 0;
+  int nice_;
+};
+
 }  // namespace nohalt::target

@@ -19,6 +19,7 @@
 #include "probes/target/attachable.h"
 #include "probes/target/remote_thread.h"
 #include "probes/target/target_lock.h"
+#include "probes/target/watchdog.h"
 
 namespace nohalt::engines {
 
@@ -150,6 +151,7 @@ Result<InstalledRun> arm_once(const policy::Grant& grant, const target::Process&
   NOHALT_CHECK(check_grant(grant, process, info, run));
   NOHALT_CHECK(check_programs(view, run));
 
+  const target::BeforeOthers quickly;
   NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock));
   auto installed = install_granted(thread, grant, info, run, {view, places, sites, layout});
   const Status finished = thread.finish();

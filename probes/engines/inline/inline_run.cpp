@@ -17,6 +17,7 @@
 #include "probes/target/attachable.h"
 #include "probes/target/remote_thread.h"
 #include "probes/target/target_lock.h"
+#include "probes/target/watchdog.h"
 #include "src/base/file.h"
 
 namespace nohalt::engines {
@@ -183,6 +184,7 @@ Result<RemovalProof> InlineRun::disarm() {
   RemovalProof proof;
   if (std::exchange(disarmed_, true)) return proof;
   pump_.stop();
+  const target::BeforeOthers quickly;
   Status removed = remove(proof);
   const auto deadline = std::chrono::steady_clock::now() + kRemovalPatience;
   while (!removed && !is_gone() && std::chrono::steady_clock::now() < deadline) {

@@ -14,6 +14,7 @@
 #include "probes/target/attachable.h"
 #include "probes/target/remote_thread.h"
 #include "probes/target/target_lock.h"
+#include "probes/target/watchdog.h"
 
 namespace nohalt::engines {
 
@@ -163,6 +164,7 @@ Result<bool> has_leftovers(const target::Process& process) {
 }
 
 Result<RecoverReport> recover_with(const target::Process& process, std::string_view own) {
+  const target::BeforeOthers quickly;
   NOHALT_CHECK(wait_for_leases(process));
   NOHALT_TRY(const target::TargetLock lock, target::TargetLock::acquire(process));
   NOHALT_CHECK(target::check_detachable(process));
