@@ -23,9 +23,7 @@ import collections
 import json
 import os
 import random
-import subprocess
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -33,105 +31,17 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "e2e"))
 
 import debuggees
 import harness
+from gdb_servant import Gdb
 from harness import DONE, INTERNAL
 from judge import judge
+from places import APART, apart, plan, probe_file, root_of, rounds_of
 
 HITS = 3
-MOST_EXPRESSIONS = 64  # of one message
-MOST_TEXTS = 48  # of which this many fit one record
-MOST_PROBES = 8  # at once, as the built-in policy has it
-APART = 32  # bytes between places that are probed at once
 JUMP = 4  # bytes of a jump after its first
 # Nine tenths of what is equal on the development machine.
 LEAST = {"locals.c -O0": 475, "objects.cpp -O0": 245, "redis -O0": 4300,
          "locals.c -O1": 435, "objects.cpp -O1": 190, "redis -O1": 4200,
          "locals.c -O2": 365, "objects.cpp -O2": 99, "redis -O2": 3500}
-
-
-class Gdb:
-    """The servant of gdb_stops.py."""
-
-    def __init__(self, program):
-        orders, self._orders = os.pipe()
-        self._answers, answers = os.pipe()
-        script = (f"ORDERS = {orders}; ANSWERS = {answers}; "
-                  f"exec(open({os.path.join(HERE, 'gdb_stops.py')!r}).read())")
-        self.process = harness.popen(["gdb", "-nx", "-batch", program, "-ex", f"python {script}"],
-                                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                     stderr=subprocess.DEVNULL, pass_fds=(orders, answers))
-        os.close(orders)
-        os.close(answers)
-        self._lines = os.fdopen(self._answers)
-
-    def ask(self, **order):
-        os.write(self._orders, (json.dumps(order) + "\n").encode())
-
-    def answer(self):
-        return json.loads(self._lines.readline() or '"GDB ended"')
-
-    def stop(self):
-        harness.end(self.process)
-        os.close(self._orders)
-        self._lines.close()
-
-
-class Place:
-    """A line, the instructions that a probe on it replaces, and what is known there."""
-
-    def __init__(self, report):
-        self.name = report["location"]
-        sites = report.get("sites", [])
-        refusals = [refusal for site in sites for refusal in site.get("refusals", [])]
-        self.reasons = [refusal["reason"] for refusal in report.get("errors", []) + refusals]
-        if self.reasons:
-            return
-        # What nohalt says of each variable, by statement.
-        self.variables = {int(site["address"], 16):
-                          {v["name"]: v for v in site.get("variables", [])} for site in sites}
-        self.expressions = []
-
-    def is_captured(self, expression):
-        """Whether nohalt says that it has the variable, at every copy of the line."""
-        root = root_of(expression)
-        return all(root in known and known[root]["state"] == "available"
-                   for known in self.variables.values())
-
-    def chunks(self):
-        """The expressions, in portions that a message holds."""
-        chunk, texts = [], 0
-        for expression, kind in self.expressions:
-            texts += "text" in kind
-            if len(chunk) == MOST_EXPRESSIONS or texts > MOST_TEXTS:
-                yield chunk
-                chunk, texts = [], int("text" in kind)
-            chunk.append(expression)
-        if chunk:
-            yield chunk
-
-
-def root_of(expression):
-    return expression.split("->")[0].split(".")[0].split("[")[0]
-
-
-def plan(pid, *words):
-    outcome = harness.run("plan", "-p", pid, *words, "--format", "json")
-    if not outcome.out.strip():
-        raise AssertionError(outcome)
-    return [Place(report) for report in json.loads(outcome.out)["places"]]
-
-
-def apart(places):
-    """Sorts places into batches in which none is near another."""
-    batches = []
-    for place in places:
-        near = {address + d for address in place.variables for d in range(-APART, APART)}
-        for batch in batches:
-            if len(batch) < MOST_PROBES and not any(near & set(other.variables) for other in batch):
-                batch.append(place)
-                break
-        else:
-            batches.append([place])
-    return batches
 
 
 class Comparison:
@@ -293,23 +203,6 @@ class Comparison:
                     if verdict == "DIFFERENT":
                         self.different.append(
                             f"{place.name} {name}: gdb {stop[name]}, nohalt {record[name]}")
-
-
-def probe_file(asked):
-    """For `-f`: at each place a probe that captures the expressions."""
-    probes = [{"at": place.name, "message": " ".join("{" + e + "}" for e in expressions) or "-"}
-              for place, expressions in asked.items()]
-    file = tempfile.NamedTemporaryFile("w", suffix=".yaml")
-    json.dump({"probes": probes}, file)  # which is YAML too
-    file.flush()
-    return file
-
-
-def rounds_of(batch):
-    """What is asked at each place in each round: {place: expressions}."""
-    chunks = {place: list(place.chunks()) for place in batch}
-    for i in range(max(map(len, chunks.values()), default=0)):
-        yield {place: those[i] for place, those in chunks.items() if i < len(those)}
 
 
 def report(title, counts):
