@@ -10,7 +10,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMostEvents = 128;  // each has 68 KiB of the kernel's memory
+// Each has 68 KiB of the kernel's memory and a descriptor; where either runs out there
+// are fewer. Among a thousand threads a turn takes seconds to come round, and all of
+// them are to be seen in the same round.
+constexpr std::size_t kMostEvents = 1024;
 // An event that waited so long for its thread to run goes to another one, if
 // others are waiting for an event.
 constexpr std::chrono::milliseconds kLongestTurn{300};
