@@ -3,7 +3,7 @@
 //
 // Nothing may lead into the ranges any more when this is called (the text was
 // restored before), so each thread has to be seen outside only once, by its pc
-// and every word of its stack (stack_copy.h):
+// and the signal frames on its stack (stack_copy.h):
 // - a thread asleep in a system call shows its pc and stack pointer in /proc;
 // - an awake one is sampled in the middle of its run (sampler.h).
 // Neither stops a thread. Where the kernel does not let threads be sampled, or a

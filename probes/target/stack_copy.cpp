@@ -55,8 +55,12 @@ Whereabouts whereabouts(RuntimeAddress pc, std::span<const StackPart> stacks,
         code, [&](const RuntimeRange& range) { return range.contains({address}); });
   };
   if (in_code(pc.value)) return Whereabouts::kInside;
-  for (const StackPart& stack : stacks)
-    if (std::ranges::any_of(stack.words, in_code)) return Whereabouts::kInside;
+  for (const StackPart& stack : stacks) {
+    for (std::size_t i = 0; i + kFrameWords <= stack.words.size(); ++i) {
+      const auto frame = stack.words.subspan(i).first<kFrameWords>();
+      if (is_signal_frame(frame) && in_code(frame[kFramePc])) return Whereabouts::kInside;
+    }
+  }
   const bool all_seen =
       !stacks.empty() && std::ranges::all_of(stacks, &StackPart::whole) && !stack_not_seen(stacks);
   return all_seen ? Whereabouts::kOutside : Whereabouts::kUnknown;

@@ -2,9 +2,11 @@
 //
 // It is if its pc lies there, or if a signal handler runs on top of code that
 // does: then the interrupted pc stands in the signal frame, above the handler's
-// stack pointer. So every word from the stack pointer up to the end of the stack
-// is compared, and a word that only looks like an address in the code counts as
-// one. A handler may run on an alternate stack (sigaltstack): a frame tells the
+// stack pointer. So everything from the stack pointer up to the end of the stack
+// that looks like such a frame is compared. A bare address says nothing: the code
+// never leaves a return address of its own on the stack while it is not running,
+// but what it once pushed stays in the dead part, and shows up again in any large
+// frame that is laid over it and not filled. A handler may run on an alternate stack (sigaltstack): a frame tells the
 // stack pointer it interrupted, and where that is on another stack, this one
 // counts as well. What was not seen to its end says nothing.
 //

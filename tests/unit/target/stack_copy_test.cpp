@@ -36,6 +36,13 @@ class Stacks : public testing::Test {
   void push(std::size_t offset, RuntimeAddress word) {
     std::memcpy(static_cast<char*>(at_) + offset, &word.value, sizeof word.value);
   }
+  // As the kernel leaves one when a signal interrupts `pc`.
+  void push_frame(std::size_t offset, RuntimeAddress pc) {
+    push(offset, stack() + offset);
+    push(offset + 8, pc);
+    push(offset + 16, {0x246});
+    push(offset + 24, {0x002b'0000'0000'0033});
+  }
   [[nodiscard]] RuntimeAddress stack() const { return {reinterpret_cast<std::uint64_t>(at_)}; }
   Whereabouts where(RuntimeAddress pc, std::size_t stack_offset, pid_t pid = ::getpid()) {
     StackCopy copy;
@@ -48,18 +55,23 @@ class Stacks : public testing::Test {
 
 TEST_F(Stacks, PcInTheCodeIsInside) { EXPECT_EQ(where(kCode.begin + 8, 0), Whereabouts::kInside); }
 
-TEST_F(Stacks, WordOnTheStackThatPointsIntoTheCodeIsInside) {
-  push(kPageSize - 8, kCode.begin + 8);
+TEST_F(Stacks, FrameThatInterruptedTheCodeIsInside) {
+  push_frame(kPageSize - 32, kCode.begin + 8);
   EXPECT_EQ(where(kOutsidePc, 64), Whereabouts::kInside);
 }
 
-TEST_F(Stacks, WordBelowTheStackPointerDoesNotCount) {
-  push(56, kCode.begin + 8);
+TEST_F(Stacks, AddressThatTheCodeOncePushedIsNotInside) {
+  push(kPageSize - 8, kCode.begin + 8);
+  EXPECT_EQ(where(kOutsidePc, 64), Whereabouts::kOutside);
+}
+
+TEST_F(Stacks, FrameBelowTheStackPointerDoesNotCount) {
+  push_frame(32, kCode.begin + 8);
   EXPECT_EQ(where(kOutsidePc, 64), Whereabouts::kOutside);
 }
 
 TEST_F(Stacks, AnotherThreadsStackBehindTheGuardDoesNotCount) {
-  push(2 * kPageSize, kCode.begin + 8);
+  push_frame(2 * kPageSize, kCode.begin + 8);
   EXPECT_EQ(where(kOutsidePc, 64), Whereabouts::kOutside);
 }
 
@@ -71,7 +83,7 @@ TEST_F(Stacks, StackEndsAtTheControlBlock) {
   Child child([this](Shared& shared) {
     constexpr std::size_t kListHead = 24;
     ::syscall(SYS_set_robust_list, static_cast<char*>(at_) + 2048, kListHead);
-    push(2048, kCode.begin + 8);
+    push_frame(2048, kCode.begin + 8);
     shared.ready = 1;
     ::pause();
     return 0;
