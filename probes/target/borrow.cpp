@@ -20,8 +20,9 @@ namespace nohalt::target {
 
 namespace {
 
-constexpr std::uint64_t kPatience = 2'000 * kMillisecond;    // for the whole choice
-constexpr std::uint64_t kStopPatience = 500 * kMillisecond;  // nobody is held meanwhile
+constexpr std::uint64_t kPatience = 2'000 * kMillisecond;     // for the whole choice
+constexpr std::uint64_t kStopPatience = 500 * kMillisecond;   // nobody is held meanwhile
+constexpr std::uint64_t kRunPatience = 2'000 * kMillisecond;  // to its next stop
 constexpr std::uint64_t kBirthPatience = 2'000 * kMillisecond;
 constexpr std::uint64_t kLookForBirthEvery = 10 * kMillisecond;
 constexpr std::uint64_t kCloneFlags =
@@ -43,12 +44,12 @@ class Attempt {
   Status point_at_clone();
   Result<pid_t> clone_and_let_run();
   Result<pid_t> clone_and_restore();
-  Status next_syscall_stop();
+  Status next_stop(int how, bool (TraceEvent::*wanted)() const);
   Result<pid_t> wait_for_birth(bool clone_is_known_done);
   Status restore_exactly();
   std::unexpected<Error> give_up(Error error);
   void hold_begins();
-  void hold_ends();
+  void hold_ends(HoldPhase next);
   [[nodiscard]] bool is_our_target() const;
 
   const BorrowPlan& plan_;
@@ -69,15 +70,16 @@ void Attempt::hold_begins() {
   tracees_.heartbeat().phase.store(HoldPhase::kHolding, std::memory_order_release);
 }
 
-void Attempt::hold_ends() {
-  tracees_.heartbeat().phase.store(HoldPhase::kHelper, std::memory_order_release);
+void Attempt::hold_ends(HoldPhase next) {
+  tracees_.heartbeat().beat.store(monotonic_ns(), std::memory_order_release);
+  tracees_.heartbeat().phase.store(next, std::memory_order_release);
   if (held_since_ != 0) holds_.add(monotonic_ns() - held_since_);
   held_since_ = 0;
 }
 
 std::unexpected<Error> Attempt::give_up(Error error) {
   (void)tracees_.let_go(tid_);
-  hold_ends();
+  hold_ends(HoldPhase::kHelper);
   return std::unexpected(std::move(error));
 }
 
@@ -166,39 +168,48 @@ Status Attempt::point_at_clone() {
 Result<pid_t> Attempt::clone_and_let_run() {
   tracees_.leave_running(tid_);
   NOHALT_CHECK(tracees_.request(PTRACE_CONT, tid_));
-  hold_ends();
+  hold_ends(HoldPhase::kHelper);
   return wait_for_birth(false);
 }
 
-Status Attempt::next_syscall_stop() {
-  NOHALT_CHECK(tracees_.request(PTRACE_SYSCALL, tid_));
-  while (const auto event = tracees_.next(tid_, monotonic_ns() + kStopPatience)) {
-    if (event->ended()) break;
-    if (event->syscall_stop()) return {};
-    NOHALT_CHECK(tracees_.request(PTRACE_SYSCALL, tid_));
+// How long the thread waits for a processor on the way to its next stop is not this
+// process's doing, and no reason for the watchdog to end it. When this fails the
+// frame leads the thread home once the tracer is gone.
+Status Attempt::next_stop(int how, bool (TraceEvent::*wanted)() const) {
+  const std::uint64_t deadline = monotonic_ns() + kRunPatience;
+  hold_ends(HoldPhase::kSeizing);
+  NOHALT_CHECK(tracees_.request(how, tid_));
+  while (const auto event = tracees_.next(tid_, deadline)) {
+    if (event->ended())
+      return fail(ErrorCode::kTargetGone, "target-gone", "The borrowed thread ended.");
+    if (((*event).*wanted)()) {
+      hold_begins();
+      return {};
+    }
+    if (event->group_stop()) break;
+    NOHALT_CHECK(tracees_.request(how, tid_));
   }
-  return fail(ErrorCode::kTargetGone, "target-gone", "The borrowed thread ended.");
+  return fail(ErrorCode::kInternal, kSessionOver,
+              "The borrowed thread got no processor time, or the target was stopped.",
+              "Try again when the machine is calmer.");
 }
 
 // Back to the registers and mask it had, in the order that leaves the frame as
 // the way home until the last step.
 Status Attempt::restore_exactly() {
   NOHALT_CHECK(tracees_.request(PTRACE_INTERRUPT, tid_));
-  NOHALT_CHECK(tracees_.request(PTRACE_CONT, tid_));
-  const auto event = tracees_.next(tid_, monotonic_ns() + kStopPatience);
-  if (!event || !event->event_stop())
-    return fail(ErrorCode::kTargetGone, "target-gone", "The borrowed thread ended.");
+  NOHALT_CHECK(next_stop(PTRACE_CONT, &TraceEvent::event_stop));
   NOHALT_CHECK(tracees_.set_signal_mask(tid_, mask_));
   NOHALT_CHECK(tracees_.set_registers(tid_, registers_));
   return tracees_.request(PTRACE_DETACH, tid_);
 }
 
 Result<pid_t> Attempt::clone_and_restore() {
-  NOHALT_CHECK(next_syscall_stop());  // into clone
-  NOHALT_CHECK(next_syscall_stop());  // out of it
+  NOHALT_CHECK(next_stop(PTRACE_SYSCALL, &TraceEvent::syscall_stop));  // into clone
+  NOHALT_CHECK(next_stop(PTRACE_SYSCALL, &TraceEvent::syscall_stop));  // out of it
   NOHALT_TRY(const auto after, tracees_.registers(tid_));
   NOHALT_CHECK(restore_exactly());
-  hold_ends();
+  hold_ends(HoldPhase::kHelper);
   constexpr long kRestartsUnseen = -513;  // ERESTARTNOINTR: a signal came first
   if (static_cast<long>(after.rax) == kRestartsUnseen)
     return fail(ErrorCode::kRefused, "clone-interrupted",

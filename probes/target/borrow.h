@@ -60,6 +60,9 @@ struct Borrowed {
 // "syscall-user-dispatch", "not-64-bit".
 [[nodiscard]] Result<Borrowed> borrow(const BorrowPlan& plan, Tracees& tracees);
 
+// The reason given where another session may do what this one did not.
+inline constexpr const char* kSessionOver = "session-over";
+
 // Every signal that can be blocked: the mask that a helper runs under.
 inline constexpr std::string_view kHelperName = "nohalt-helper";
 inline constexpr std::uint64_t kFullSignalMask = ~(1ULL << 8 | 1ULL << 18);

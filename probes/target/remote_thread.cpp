@@ -27,7 +27,6 @@ namespace nohalt::target {
 
 namespace {
 
-constexpr const char* kSessionOver = "session-over";
 constexpr const char* kTracerKilled = "tracer-killed";
 constexpr int kReplyPatience = 15'000;  // ms; the tracer's own patience is shorter
 // Without a tracer that puts it first, the helper has its turn after every thread
