@@ -96,7 +96,8 @@ void TracedTool::on_call(pid_t pid, Tracee& tracee) {
 // A session starts a tracer, then its watchdog.
 void TracedTool::on_birth(pid_t pid) {
   unsigned long child = 0;
-  ::ptrace(PTRACE_GETEVENTMSG, pid, nullptr, &child);
+  // It fails where the parent was killed meanwhile.
+  if (::ptrace(PTRACE_GETEVENTMSG, pid, nullptr, &child) != 0 || child == 0) return;
   const auto born = static_cast<pid_t>(child);
   const bool is_tracer = forks_++ % 2 == 0;
   if (is_tracer) ++phase_;
@@ -126,6 +127,7 @@ void TracedTool::handle(pid_t pid, int status) {
 
 void TracedTool::kill_all() {
   for (const auto& [pid, unused] : tracees_) ::kill(pid, SIGKILL);
+  for (const pid_t pid : early_) ::kill(pid, SIGKILL);
   held_ = 0;
 }
 
