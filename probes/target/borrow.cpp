@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <charconv>
 #include <string>
+#include <utility>
 
 #include "probes/target/candidates.h"
 #include "probes/target/signal_frame.h"
@@ -65,16 +66,20 @@ class Attempt {
 };
 
 void Attempt::hold_begins() {
-  held_since_ = monotonic_ns();
-  tracees_.heartbeat().held_since.store(held_since_, std::memory_order_release);
+  const std::uint64_t now = monotonic_ns();
+  if (held_since_ == 0) held_since_ = now;
+  tracees_.heartbeat().held_since.store(now, std::memory_order_release);
   tracees_.heartbeat().phase.store(HoldPhase::kHolding, std::memory_order_release);
 }
 
+// To the thread the way from one stop to the next is part of its hold: it does
+// none of its own work meanwhile. To the watchdog it is not.
 void Attempt::hold_ends(HoldPhase next) {
-  tracees_.heartbeat().beat.store(monotonic_ns(), std::memory_order_release);
+  const std::uint64_t now = monotonic_ns();
+  tracees_.heartbeat().beat.store(now, std::memory_order_release);
   tracees_.heartbeat().phase.store(next, std::memory_order_release);
-  if (held_since_ != 0) holds_.add(monotonic_ns() - held_since_);
-  held_since_ = 0;
+  if (next == HoldPhase::kSeizing || held_since_ == 0) return;
+  holds_.add(now - std::exchange(held_since_, 0));
 }
 
 std::unexpected<Error> Attempt::give_up(Error error) {
