@@ -90,7 +90,8 @@ TEST(PageSwap, ATakenSlotIsRefusedAndKept) {
   const auto original = prove(session);
   ASSERT_TRUE(original);
   const RuntimeAddress taken = session.before.all().back().range.begin;
-  EXPECT_FALSE(swap_in(session.thread(), *original, taken, original->bytes));
+  EXPECT_EQ(swap_in(session.thread(), *original, taken, original->bytes).error().reason,
+            "address-taken");
   session.finish();
   EXPECT_TRUE(session.maps_as_before());
 }
@@ -150,6 +151,30 @@ TEST(PageSwap, LockedMemoryIsRefused) {
   EXPECT_EQ(prove(session).error().reason, "locked-mapping");
 }
 
+TEST(PageSwap, ASealedMappingIsRefused) {
+  constexpr long kMseal = 462;  // Linux 6.10; newer than the C library's header
+  Session session([](Shared& shared) {
+    shared.other = static_cast<std::uint64_t>(::syscall(kMseal, kPage.value, kPageSize, 0));
+    return call_on(shared);
+  });
+  if (session.child.shared().other == ~0ULL) GTEST_SKIP() << "this kernel has no mseal";
+  EXPECT_EQ(prove(session).error().reason, "sealed-mapping");
+}
+
+TEST(PageSwap, AChangeOfTheHelpersOwnInstructionsIsRefused) {
+  Session session(call_on);
+  const RuntimeAddress gadget = session.thread().gadgets().syscall_ret;
+  const RuntimeAddress page{page_floor(gadget.value)};
+  const auto original = prove_file_page(*session.process, session.lock->memory(), page);
+  ASSERT_TRUE(original) << original.error().message;
+  PageBytes changed = original->bytes;
+  changed[gadget - page] ^= std::byte{1};
+  EXPECT_EQ(swap_in(session.thread(), *original, session.room(), changed).error().reason,
+            "page-holds-gadget");
+  session.finish();
+  EXPECT_TRUE(session.maps_as_before());
+}
+
 TEST(PageSwap, WhatIsNotCodeOfALastingImageIsRefused) {
   Session session(call_on);
   const auto at = [&](std::string_view path, bool executable) -> RuntimeAddress {
@@ -193,6 +218,14 @@ TEST(RecoverPage, WithoutBeingToldOfTheSlotThePageComesFromTheFile) {
   EXPECT_TRUE(remove_slot(session.thread(), page.parked));
   EXPECT_EQ(result_now(session), 1U);
   session.finish();
+}
+
+TEST(RecoverPage, TextThatAnotherToolRewroteIsNotCalledRestored) {
+  Session session(call_on);
+  const std::byte other[] = {std::byte{0x91}};
+  ASSERT_TRUE(session.lock->memory().write(kPage + 100, other));
+  EXPECT_EQ(recover_page(session.thread(), kPage, {}).error().reason, "page-not-restored");
+  EXPECT_EQ(session.lock->memory().read_value<std::byte>(kPage + 100), other[0]);
 }
 
 TEST(RecoverPage, ALonePageOfCodeThatNobodyClaimsIsLeftAlone) {

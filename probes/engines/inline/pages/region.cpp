@@ -60,14 +60,14 @@ RemoteFile::~RemoteFile() {
 
 Status map_at(RemoteThread& thread, const RuntimeRange& range, int protection, int flags,
               std::int64_t remote_file) {
-  const auto result =
+  const auto mapped =
       thread.call("mmap", SYS_mmap,
                   {range.begin.value, range.size(), static_cast<std::uint64_t>(protection),
                    static_cast<std::uint64_t>(flags), static_cast<std::uint64_t>(remote_file), 0});
-  if (!result) return std::unexpected(result.error());
-  if (*result == range.begin.value) return {};
-  // A kernel that does not know MAP_FIXED_NOREPLACE takes it for a hint.
-  NOHALT_CHECK(unmap_range(thread, {{*result}, {*result + range.size()}}));
+  if (mapped) return {};
+  const auto maps = target::read_maps(thread.process().pid());
+  const bool taken = (flags & MAP_FIXED_NOREPLACE) != 0 && maps && maps->overlaps(range);
+  if (!taken) return std::unexpected(mapped.error());
   return fail(ErrorCode::kRefused, "address-taken",
               "The place chosen in the target's address space is taken.", "Try again.");
 }

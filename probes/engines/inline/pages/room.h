@@ -24,7 +24,7 @@ inline constexpr std::uint64_t kMappingsPerPage = 5;
 
 // Reasons: "mapping-limit" (vm.max_map_count), "address-space-limit"
 // (RLIMIT_AS), "locked-memory-limit" (RLIMIT_MEMLOCK, where the target locks
-// its memory), "memory-cgroup-full".
+// its memory), "memory-cgroup-full" (memory_groups.h).
 [[nodiscard]] Status check_room(const target::Process& process, const target::Maps& maps,
                                 const Demand& demand);
 
