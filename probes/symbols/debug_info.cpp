@@ -53,6 +53,9 @@ class DwarfDebugInfo final : public DebugInfo {
   Result<std::vector<Variable>> variables_at(LinkAddress pc) const override {
     return variables_->at(pc);
   }
+  Result<std::vector<std::vector<Variable>>> variables_by_function(LinkAddress pc) const override {
+    return variables_->by_function(pc);
+  }
   Result<std::optional<Variable>> find_global(std::string_view name,
                                               LinkAddress pc) const override {
     return variables_->global(name, pc);

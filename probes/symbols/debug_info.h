@@ -112,6 +112,10 @@ class DebugInfo {
   // Everything visible at pc, innermost scope first, shadowed names left in
   // (the first of a name is the one that counts); arguments and locals only.
   [[nodiscard]] virtual Result<std::vector<Variable>> variables_at(LinkAddress pc) const = 0;
+  // The same for each function that runs at pc: those of variables_at first, then,
+  // where they are of an inlined copy, those of the functions around it.
+  [[nodiscard]] virtual Result<std::vector<std::vector<Variable>>> variables_by_function(
+      LinkAddress pc) const = 0;
   // A global, static or thread-local by name as seen from pc's unit.
   [[nodiscard]] virtual Result<std::optional<Variable>> find_global(std::string_view name,
                                                                     LinkAddress pc) const = 0;

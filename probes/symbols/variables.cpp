@@ -95,23 +95,46 @@ bool is_value_operation(const Dwarf_Op& op) {
 
 }  // namespace
 
-Result<std::vector<Variable>> Variables::at(LinkAddress pc) const {
+Result<Variables::Place> Variables::place_at(LinkAddress pc) const {
   Unit* unit = units_.at(pc);
   const Function* function = unit == nullptr ? nullptr : units_.code(*unit).function_at(pc);
   if (function == nullptr) {
     return fail(ErrorCode::kUsage, "no-such-function",
                 "No function with debug information holds this address.");
   }
-  const Place place{.pc = pc, .function = function, .lines = &units_.lines(*unit)};
+  return Place{.pc = pc, .function = function, .lines = &units_.lines(*unit)};
+}
+
+Result<std::vector<Variable>> Variables::at(LinkAddress pc) const {
+  NOHALT_TRY(const Place place, place_at(pc));
+  return of_function(place, place.function->innermost(pc));
+}
+
+Result<std::vector<std::vector<Variable>>> Variables::by_function(LinkAddress pc) const {
+  NOHALT_TRY(const Place place, place_at(pc));
+  const Function& function = *place.function;
+  std::size_t scope = function.innermost(pc);
+  std::vector<std::vector<Variable>> all{of_function(place, scope)};
+  for (scope = function.enclosing_function(scope); scope != 0;
+       scope = function.enclosing_function(scope)) {
+    scope = function.scopes[scope].parent;
+    all.push_back(of_function(place, scope));
+    // Those are looked for in the innermost function's lines.
+    for (Variable& variable : all.back()) variable.available_lines.clear();
+  }
+  return all;
+}
+
+std::vector<Variable> Variables::of_function(const Place& place, std::size_t scope) const {
+  const Function& function = *place.function;
   std::vector<Variable> found;
   std::vector<std::size_t> chain;
-  std::size_t scope = function->innermost(pc);
-  const std::size_t outermost = function->enclosing_function(scope);
-  for (; scope != outermost; scope = function->scopes[scope].parent) chain.push_back(scope);
+  const std::size_t outermost = function.enclosing_function(scope);
+  for (; scope != outermost; scope = function.scopes[scope].parent) chain.push_back(scope);
   chain.push_back(outermost);
   for (std::size_t i = 0; i < chain.size(); ++i) {
     const auto depth = static_cast<std::uint32_t>(chain.size() - 1 - i);
-    const Dwarf_Die die = function->scopes[chain[i]].die;
+    const Dwarf_Die die = function.scopes[chain[i]].die;
     add_scope(place, die, depth, 0, found);
     if (const std::optional<Dwarf_Die> abstract = abstract_origin(die)) {
       std::unordered_set<const void*> mentioned;

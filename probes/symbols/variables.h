@@ -22,6 +22,7 @@ class Variables {
       : units_(units), frames_(frames), types_(types), names_(std::move(names)) {}
 
   [[nodiscard]] Result<std::vector<Variable>> at(LinkAddress pc) const;
+  [[nodiscard]] Result<std::vector<std::vector<Variable>>> by_function(LinkAddress pc) const;
   [[nodiscard]] std::optional<Variable> global(std::string_view name, LinkAddress pc) const;
 
  private:
@@ -34,6 +35,10 @@ class Variables {
     mutable std::optional<std::optional<std::vector<Op>>> cfa = {};
   };
 
+  // At this pc; fails where no function is there.
+  [[nodiscard]] Result<Place> place_at(LinkAddress pc) const;
+  // From `scope` outward to the nearest function or inlined copy.
+  [[nodiscard]] std::vector<Variable> of_function(const Place& place, std::size_t scope) const;
   void add_scope(const Place& place, Dwarf_Die scope, std::uint32_t depth, int nesting,
                  std::vector<Variable>& found) const;
   void add_abstract(const Place& place, Dwarf_Die scope, std::uint32_t depth, int nesting,
