@@ -39,6 +39,7 @@ struct Event {
   std::optional<TargetFacts> target;
   std::vector<std::uint64_t> addresses;  // of the patched places, in the target
   std::string program_hash;
+  std::vector<std::string> kinds;  // of the probes: log, snapshot
   std::vector<std::string> locations;
   std::vector<std::string> messages;  // the templates
   std::vector<std::string> conditions;

@@ -66,6 +66,7 @@ json what(const Event& event, Counts& redactions) {
   }
   for (const std::uint64_t address : event.addresses) object["addresses"].push_back(hex(address));
   put(object, "program_hash", event.program_hash);
+  put(object, "kinds", event.kinds, redactions);
   put(object, "locations", event.locations, redactions);
   put(object, "messages", event.messages, redactions);
   put(object, "conditions", event.conditions, redactions);

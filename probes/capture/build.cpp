@@ -1,6 +1,7 @@
 // The order of a program: decide, take a token, reserve, capture, commit. What
 // fails before the record is reserved leaves through an exit of its own.
 #include <algorithm>
+#include <cstddef>
 #include <map>
 
 #include "probes/capture/capture.h"
@@ -8,6 +9,7 @@
 #include "probes/capture/shape.h"
 #include "probes/capture/writer.h"
 #include "probes/program/verifier.h"
+#include "probes/runtime/layout.h"
 
 namespace nohalt::capture {
 
@@ -18,6 +20,7 @@ using R = Register;
 namespace {
 
 constexpr std::uint32_t kLargestRecord = 32 * 1024;
+constexpr std::uint16_t kGeneralRegisters = 16;  // by DWARF number
 
 // An expression node that the program captures.
 struct Leaf {
@@ -47,6 +50,8 @@ class Builder {
   void collect(const Expr& expr, const language::Source& source, bool shown);
   Status place(Leaf& leaf);
   Status place_load(Leaf& leaf, Node& node);
+  Status place_stack();
+  void emit_stack();
   Status emit(Leaf& leaf);
   Status emit_value(Leaf& leaf, Node& node, const Miss& miss);
   Status emit_parts(Leaf& leaf, Node& node, const Miss& miss);
@@ -57,6 +62,11 @@ class Builder {
     return leaf.spot.pointer != nullptr ||
            (leaf.spot.variable != nullptr &&
             std::holds_alternative<symbols::InMemory>(leaf.spot.variable->location));
+  }
+  // How many values are still to be captured.
+  [[nodiscard]] std::size_t waiting() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(leaves_, [](const Leaf& leaf) { return !leaf.done; }));
   }
   Node& node_of(const Leaf& leaf) { return built_.layout.nodes[leaf.node]; }
 
@@ -233,6 +243,7 @@ std::string memory_why(const Spot& spot) {
 
 Status Builder::emit(Leaf& leaf) {
   if (leaf.done) return {};
+  const Writer::Share share(writer_, waiting());
   leaf.done = true;
   generator_.set_source(leaf.source);
   Node& node = node_of(leaf);
@@ -343,7 +354,9 @@ Status Builder::emit_shared(std::vector<Leaf*> leaves) {
   };
   for (Leaf* leaf : leaves) writer_.copy_from_stack(node_of(*leaf), part(*leaf));
   writer_.write_status(*nodes[0], kStatusCaptured);
+  std::size_t together = leaves.size();
   for (Leaf* leaf : leaves) {
+    const Writer::Share share(writer_, waiting() + together--);
     writer_.follow_from_stack(node_of(*leaf), part(*leaf), leaf->shape, leaf->depth);
   }
   code_.bind(done);
@@ -380,6 +393,38 @@ Status Builder::share_reads() {
   return {};
 }
 
+Status Builder::place_stack() {
+  if (request_.stack_bytes == 0) return {};
+  const auto registers = space_.take(sizeof(runtime::SavedRegisters));
+  const auto length = registers ? space_.take(4) : std::nullopt;
+  const auto data = length ? space_.take(request_.stack_bytes) : std::nullopt;
+  if (!data) {
+    return fail(ErrorCode::kRefused, "record-too-large", "The stack does not fit into one record.",
+                "Capture less of the stack.");
+  }
+  built_.layout.stack = {*registers, *length, *data, request_.stack_bytes};
+  return {};
+}
+
+void Builder::emit_stack() {
+  if (!built_.layout.stack) return;
+  const StackLayout& stack = *built_.layout.stack;
+  const auto body = [](std::uint64_t at) { return Dest{kBody, static_cast<std::int32_t>(at)}; };
+  const auto keep = [&](std::int16_t at) {
+    code_.load_context(R::kR0, at);
+    code_.store(Size::k8, body(stack.registers + static_cast<std::uint64_t>(at)), R::kR0);
+  };
+  for (std::uint16_t number = 0; number < kGeneralRegisters; ++number)
+    keep(*context_offset(number));
+  keep(offsetof(runtime::SavedRegisters, rip));
+  code_.load_context(R::kR3, offsetof(runtime::SavedRegisters, rsp));
+  code_.alu(AluOp::kSub, R::kR3, kBelowStack);
+  code_.point(R::kR1, body(stack.data));
+  code_.mov(R::kR2, std::uint64_t{stack.size});
+  code_.call(Helper::kReadStack);
+  code_.store(Size::k4, body(stack.length), R::kR0);
+}
+
 bool uses_xmm(const std::vector<program::Instruction>& code) {
   return std::any_of(code.begin(), code.end(), [](const program::Instruction& i) {
     return program::class_of(i) == program::InstructionClass::kLoad &&
@@ -395,6 +440,7 @@ Result<BuiltCapture> Builder::run() {
     collect(*value->root, value->source, true);
   }
   built_.layout.nodes.reserve(leaves_.size());
+  NOHALT_CHECK(place_stack());
   for (Leaf& leaf : leaves_) NOHALT_CHECK(place(leaf));
 
   const auto suppressed = code_.label();
@@ -404,6 +450,7 @@ Result<BuiltCapture> Builder::run() {
   code_.call(Helper::kReserve);
   code_.jump_if(JumpOp::kEqual, R::kR0, 0, dropped);
   code_.mov(kBody, R::kR0);
+  emit_stack();
   NOHALT_CHECK(share_reads());
   for (Leaf& leaf : leaves_) NOHALT_CHECK(emit(leaf));
   code_.mov(R::kR1, kBody);

@@ -21,6 +21,7 @@ struct CaptureLimits {
   std::uint32_t string_bytes = 256;  // of one text
   std::uint32_t items = 20;          // of one array
   std::uint32_t aggregate_bytes = 4096;
+  std::uint32_t pointers = 48;             // followed, of all values together
   std::uint32_t record_bytes = 16 * 1024;  // at most 32 KiB
 };
 
@@ -33,7 +34,8 @@ struct CaptureRequest {
   language::BoundPtr condition;  // null: none
   CaptureLimits limits;
   LoadBias bias;
-  IsRedacted is_redacted;  // null: nothing is
+  IsRedacted is_redacted;         // null: nothing is
+  std::uint32_t stack_bytes = 0;  // of the stack, with the registers; 0: neither
 };
 
 struct BuiltCapture {

@@ -9,6 +9,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,16 @@ struct Follow {
   std::unique_ptr<Node> node;
 };
 
+// The registers and the stack of a hit, from kBelowStack below rsp upward.
+struct StackLayout {
+  std::uint32_t registers = 0;  // offset of a runtime::SavedRegisters, as far as a hit sets them
+  std::uint32_t length = 0;     // offset of a u32: how much of `size` was there
+  std::uint32_t data = 0;
+  std::uint32_t size = 0;
+};
+// The red zone: below rsp, and yet the frame's.
+inline constexpr std::uint64_t kBelowStack = 128;
+
 struct CaptureLayout {
   std::uint32_t record_size = 0;
   std::uint32_t max_items = 20;  // elements of an array that are shown
@@ -79,6 +90,7 @@ struct CaptureLayout {
   // The node of each expression node that was captured.
   std::vector<Node> nodes;
   std::map<const language::Expr*, std::size_t> node_of;
+  std::optional<StackLayout> stack;
 };
 
 }  // namespace nohalt::capture

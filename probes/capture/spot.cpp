@@ -102,9 +102,40 @@ std::optional<std::int16_t> context_offset(std::uint16_t dwarf_register) {
 
 namespace {
 
+std::string location_key(const symbols::Location& location);
+
+std::string ops_key(const std::vector<symbols::Op>& ops) {
+  std::string key;
+  for (const symbols::Op& op : ops) {
+    key += " " + std::to_string(static_cast<int>(op.kind)) + "," + std::to_string(op.number) + "," +
+           std::to_string(op.size) + "," + std::to_string(op.value);
+  }
+  return key;
+}
+
+std::string location_key(const symbols::Location& location) {
+  if (const auto* memory = std::get_if<symbols::InMemory>(&location))
+    return "m" + ops_key(memory->address);
+  if (const auto* in = std::get_if<symbols::InRegister>(&location))
+    return "r" + std::to_string(in->number);
+  if (const auto* computed = std::get_if<symbols::Computed>(&location))
+    return "c" + ops_key(computed->value);
+  std::string key = std::to_string(location.index());
+  if (const auto* implicit = std::get_if<symbols::ImplicitBytes>(&location))
+    for (const std::uint8_t byte : implicit->bytes) key += " " + std::to_string(byte);
+  if (const auto* pieces = std::get_if<symbols::InPieces>(&location)) {
+    for (const symbols::Piece& piece : pieces->pieces) {
+      key += " " + std::to_string(piece.bit_size) + ":" + std::to_string(piece.bit_offset);
+      for (const symbols::Location& inner : piece.location) key += "(" + location_key(inner) + ")";
+    }
+  }
+  return key;
+}
+
+// One function may be inlined in itself, so that a name and its line are not enough.
 std::string variable_key(const symbols::Variable& variable) {
-  return variable.name + "@" + std::to_string(variable.declared_line) + "." +
-         std::to_string(variable.scope_depth) + "." +
+  return location_key(variable.location) + "." + variable.name + "@" +
+         std::to_string(variable.declared_line) + "." + std::to_string(variable.scope_depth) + "." +
          std::to_string(static_cast<int>(variable.kind));
 }
 

@@ -15,7 +15,6 @@ using R = Register;
 
 namespace {
 
-constexpr std::size_t kMaxLeadsFollowed = 48;
 // Past this many instructions nothing more is followed.
 constexpr std::size_t kEnoughCode = 3000;
 constexpr std::size_t kCodeOfText = 24;  // at most, for one text
@@ -29,9 +28,32 @@ Dest body(std::uint32_t offset) { return {kBody, static_cast<std::int32_t>(offse
 
 }  // namespace
 
+Writer::Writer(Code& code, Generator& generator, RecordSpace& space, const CaptureRequest& request)
+    : code_(code),
+      generator_(generator),
+      space_(space),
+      request_(request),
+      most_leads_(request.limits.pointers),
+      most_code_(kEnoughCode) {}
+
+Writer::Share::Share(Writer& writer, std::size_t waiting)
+    : writer_(writer), most_leads_(writer.most_leads_), most_code_(writer.most_code_) {
+  const auto narrow = [waiting](std::size_t used, std::size_t& most) {
+    if (used < most) most = used + (most - used + waiting - 1) / waiting;
+  };
+  narrow(writer.leads_followed_, writer.most_leads_);
+  narrow(writer.code_spoken_for(), writer.most_code_);
+}
+
+Writer::Share::~Share() {
+  writer_.most_leads_ = most_leads_;
+  writer_.most_code_ = most_code_;
+}
+
+std::size_t Writer::code_spoken_for() const { return code_.size() + kCodeOfText * texts_waiting_; }
+
 bool Writer::may_go_on() const {
-  return leads_followed_ < kMaxLeadsFollowed &&
-         code_.size() + kCodeOfText * texts_waiting_ < kEnoughCode;
+  return leads_followed_ < most_leads_ && code_spoken_for() < most_code_;
 }
 
 void Writer::make_room(Node& node, const Shape& shape) {
@@ -50,7 +72,8 @@ void Writer::leave_out(Node& node, const Shape& shape) {
 void Writer::leave_out(Node& node, const Lead& lead) {
   auto nothing = std::make_unique<Node>();
   nothing->type = lead.target;
-  nothing->absent = {ValueState::kUnavailable, "not followed: the probe captures as much as one may"};
+  nothing->absent = {ValueState::kUnavailable,
+                     "not followed: the probe captures as much as one may"};
   node.follows.push_back({lead.at, std::move(nothing)});
 }
 
@@ -105,7 +128,9 @@ void Writer::copy_from_stack(const Node& node, Dest from) {
 }
 
 void Writer::follow_from_stack(Node& node, Dest from, const Shape& shape, std::uint32_t depth) {
+  std::size_t waiting = shape.leads.size();
   for (const Lead& lead : shape.leads) {
+    const Share share(*this, waiting--);
     Node* target = target_of(node, lead);
     if (target == nullptr) continue;
     follow(*target, lead, from.plus(lead.at), from.plus(lead.length_at), depth);
@@ -179,6 +204,7 @@ void Writer::follow_clusters(Node& node, Dest base, Helper helper, const Shape& 
     generator_.read(helper, *window, span, {next, nullptr});
     for (std::size_t k = i; k < end; ++k) {
       if (targets[k - i] == nullptr) continue;
+      const Share share(*this, leads.size() - k);
       const Dest pointer = window->plus(leads[k].at - begin);
       const bool text = leads[k].kind == Lead::Kind::kStdString;
       const Dest length = text ? window->plus(leads[k].length_at - begin) : pointer;

@@ -34,8 +34,22 @@ class Writer {
   static constexpr std::uint64_t kWindow = 128;
   static constexpr std::uint64_t kInnerWindow = 64;
 
-  Writer(Code& code, Generator& generator, RecordSpace& space, const CaptureRequest& request)
-      : code_(code), generator_(generator), space_(space), request_(request) {}
+  Writer(Code& code, Generator& generator, RecordSpace& space, const CaptureRequest& request);
+
+  // While it lives, what is followed may take no more than one part in `waiting`
+  // of what is left, so that the first of several trees does not take it all.
+  class Share {
+   public:
+    Share(Writer& writer, std::size_t waiting);
+    ~Share();
+    Share(const Share&) = delete;
+    Share& operator=(const Share&) = delete;
+
+   private:
+    Writer& writer_;
+    std::size_t most_leads_;
+    std::size_t most_code_;
+  };
 
   // Room for the text of a value that is a text itself, before what other values
   // lead to may take it.
@@ -69,6 +83,7 @@ class Writer {
   void follow_clusters(Node& node, Dest base, Helper helper, const Shape& shape,
                        std::uint32_t depth);
   [[nodiscard]] bool may_go_on() const;
+  [[nodiscard]] std::size_t code_spoken_for() const;
 
   Code& code_;
   Generator& generator_;
@@ -76,6 +91,8 @@ class Writer {
   const CaptureRequest& request_;
   std::size_t leads_followed_ = 0;
   std::size_t texts_waiting_ = 0;  // have room, but no code yet
+  std::size_t most_leads_;         // up to here for now; see Share
+  std::size_t most_code_;
 };
 
 }  // namespace nohalt::capture

@@ -305,7 +305,7 @@ Broken Interpreter::call_read(const HelperSignature& helper) {
   const std::int64_t result =
       environment_.read(helper.helper, bytes, arguments[3].bits, arguments[4].bits);
   std::uint64_t got = result < 0 ? 0 : size;
-  if (helper.helper == Helper::kReadBytes || helper.helper == Helper::kReadString)
+  if (helper.counts_bytes)
     got = result < 0 ? 0 : std::min(size, static_cast<std::uint64_t>(result));
   std::ranges::fill(bytes.subspan(got), std::byte{0});
   if (to.region == Region::kStack)
@@ -313,7 +313,8 @@ Broken Interpreter::call_read(const HelperSignature& helper) {
   Cost& cost = execution_.cost;
   cost.bytes_read += static_cast<std::uint32_t>(size);
   const bool proven = helper.helper == Helper::kReadFrame || helper.helper == Helper::kReadStatic;
-  ++(proven ? cost.frame_reads : cost.user_reads);
+  if (proven) ++cost.frame_reads;
+  cost.user_reads += system_calls_of(helper.helper, size);
   registers_[0] = number(static_cast<std::uint64_t>(result));
   return std::nullopt;
 }

@@ -134,18 +134,20 @@ struct HelperSignature {
   bool writes_memory;  // r1 is `to`, r2 a constant size, r3 `from`
   bool takes_length;   // r4 is a length
   bool takes_body;     // r1 is the record's body
+  bool counts_bytes;   // the result is how many bytes were read, where it is not negative
 };
 
 inline constexpr HelperSignature kHelpers[] = {
-    {Helper::kTakeToken, "take_token", false, false, false},
-    {Helper::kReserve, "reserve", false, false, false},
-    {Helper::kCommit, "commit", false, false, true},
-    {Helper::kAbandon, "abandon", false, false, true},
-    {Helper::kReadFrame, "read_frame", true, false, false},
-    {Helper::kReadStatic, "read_static", true, false, false},
-    {Helper::kReadUser, "read_user", true, false, false},
-    {Helper::kReadBytes, "read_bytes", true, true, false},
-    {Helper::kReadString, "read_string", true, false, false},
+    {Helper::kTakeToken, "take_token", false, false, false, false},
+    {Helper::kReserve, "reserve", false, false, false, false},
+    {Helper::kCommit, "commit", false, false, true, false},
+    {Helper::kAbandon, "abandon", false, false, true, false},
+    {Helper::kReadFrame, "read_frame", true, false, false, false},
+    {Helper::kReadStatic, "read_static", true, false, false, false},
+    {Helper::kReadUser, "read_user", true, false, false, false},
+    {Helper::kReadBytes, "read_bytes", true, true, false, true},
+    {Helper::kReadString, "read_string", true, false, false, true},
+    {Helper::kReadStack, "read_stack", true, false, false, true},
 };
 
 // Null for a number that is no helper's.
@@ -153,6 +155,14 @@ inline constexpr HelperSignature kHelpers[] = {
   for (const HelperSignature& signature : kHelpers)
     if (static_cast<std::int32_t>(signature.helper) == number) return &signature;
   return nullptr;
+}
+
+// At most, of a helper that reads `size` bytes; where it is likely that none is
+// made, none.
+[[nodiscard]] constexpr std::uint32_t system_calls_of(Helper helper, std::uint64_t size) {
+  if (helper == Helper::kReadFrame || helper == Helper::kReadStatic) return 0;
+  constexpr std::uint64_t kPage = 4096;  // read_stack goes page by page
+  return helper == Helper::kReadStack ? static_cast<std::uint32_t>(size / kPage + 2) : 1;
 }
 
 }  // namespace nohalt::program

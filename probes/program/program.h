@@ -47,6 +47,8 @@ inline constexpr std::size_t kMaxInstructions = 4096;
 // verifier; `from` is any number: it is an address in the target, never
 // dereferenced by the program itself. A negative result means unreadable.
 // Whatever the result, all of `to` is defined: zeros where nothing was read.
+// Reads of a known size are all or nothing; read_stack takes what is mapped, since
+// nobody knows how deep a stack is.
 enum class Helper : std::int32_t {
   kTakeToken = 1,   // ()                       1: go on; 0: suppressed, so exit
   kReserve = 2,     // ()                       the record's body (record_size bytes), or 0
@@ -57,6 +59,7 @@ enum class Helper : std::int32_t {
   kReadUser = 7,    // (to, size, from)         0. anywhere; one system call
   kReadBytes = 8,   // (to, max, from, length)  min(length, max) bytes read
   kReadString = 9,  // (to, max, from)          length read, without the NUL; max: truncated
+  kReadStack = 10,  // (to, max, from)          bytes read, up to the first that is not mapped
 };
 
 enum class Outcome : std::uint64_t {

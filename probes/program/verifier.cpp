@@ -288,7 +288,8 @@ Broken Verifier::call_read(const HelperSignature& helper) {
   Cost& cost = state_.cost;
   cost.bytes_read += static_cast<std::uint32_t>(*size);
   const bool proven = helper.helper == Helper::kReadFrame || helper.helper == Helper::kReadStatic;
-  ++(proven ? cost.frame_reads : cost.user_reads);
+  if (proven) ++cost.frame_reads;
+  cost.user_reads += system_calls_of(helper.helper, *size);
   return std::nullopt;
 }
 

@@ -232,6 +232,7 @@ enum class RuntimeEntry : uint32_t {
   kReadUser,       // int64_t  (HitContext*, void* to, uint64_t size, uint64_t from)
   kReadBytes,      // int64_t  (HitContext*, void* to, uint64_t max, uint64_t from, uint64_t length)
   kReadString,     // int64_t  (HitContext*, void* to, uint64_t max, uint64_t from)
+  kReadStack,      // int64_t  (HitContext*, void* to, uint64_t max, uint64_t from)
   kFinish,  // void     (HitContext*, uint64_t outcome)       for the trampoline, not for programs
   kCount,
 };

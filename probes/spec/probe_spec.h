@@ -41,6 +41,7 @@ struct ProbeSpec {
   std::string message;                // log: the template with {expr}
   std::vector<std::string> captures;  // --capture: expressions beside those of the message
   std::string condition;              // --if; empty: always
+  std::uint32_t stack_frames = 0;     // --stack: the most that are shown; 0: no stack
   AskedLimits limits;
   CaptureSize size;
 

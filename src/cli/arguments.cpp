@@ -138,6 +138,54 @@ Result<session::LogCommand> read_log(const Words& words, const Environment& envi
   return command;
 }
 
+// --stack alone stands for all frames that the captured stack leads to.
+Status read_stack(const Words& words, std::uint32_t& frames) {
+  constexpr std::uint32_t kMost = 256;
+  if (!words.has("stack")) return {};
+  frames = kMost;
+  if (words.text("stack") == "true") return {};
+  std::uint64_t asked = 0;
+  NOHALT_CHECK(read_option(words, "stack", asked, [](std::string_view text) {
+    return spec::parse_count(text, "a number of frames", kMost);
+  }));
+  frames = static_cast<std::uint32_t>(asked);
+  return {};
+}
+
+Result<session::LogCommand> read_snap(const Words& words, const Environment& environment) {
+  session::LogCommand command;
+  NOHALT_TRY(command.common, read_common(words, environment));
+  // A file keeps the record, which show turns into text.
+  if (!command.common.output_file.empty() && !words.has("format"))
+    command.common.format = session::Format::kJson;
+  NOHALT_TRY(command.pid, required_pid(words));
+  NOHALT_CHECK(read_option(words, "engine", command.engine, parse_engine));
+  command.reason = words.text("reason");
+  command.ticket = words.text("ticket");
+  command.types = words.has("types");
+  NOHALT_TRY(spec::ProbeSpec probe, read_probe_options(words));
+  NOHALT_CHECK(read_stack(words, probe.stack_frames));
+  if (words.arguments.empty() || words.arguments[0].empty())
+    return usage("missing-location", "snap needs a LOCATION.",
+                 "Write for example: nohalt snap -p PID orders.c:142");
+  probe.kind = spec::ProbeKind::kSnapshot;
+  probe.location = words.arguments[0];
+  if (!probe.limits.hits) probe.limits.hits = 1;
+  command.probes.push_back(std::move(probe));
+  return command;
+}
+
+Result<session::ShowCommand> read_show(const Words& words, const Environment& environment) {
+  session::ShowCommand command;
+  NOHALT_TRY(command.common, read_common(words, environment));
+  command.types = words.has("types");
+  if (words.arguments.empty() || words.arguments[0].empty())
+    return usage("missing-file", "show needs the FILE that snap -o FILE has kept.",
+                 "Write for example: nohalt show before.json");
+  command.file = words.arguments[0];
+  return command;
+}
+
 Result<session::PlanCommand> read_plan(const Words& words, const Environment& environment) {
   session::PlanCommand command;
   NOHALT_TRY(command.common, read_common(words, environment));
@@ -193,6 +241,8 @@ Result<Request> parse_arguments(const std::vector<std::string>& words,
   if (sorted.has("help"))
     return Request{TextToPrint{command.empty() ? general_help() : command_help(command)}};
   if (command == "log") return as_request(read_log(sorted, environment));
+  if (command == "snap") return as_request(read_snap(sorted, environment));
+  if (command == "show") return as_request(read_show(sorted, environment));
   if (command == "plan") return as_request(read_plan(sorted, environment));
   if (command == "ps") return read_with_pid<session::PsCommand>(sorted, environment);
   if (command == "sweep") return read_with_pid<session::SweepCommand>(sorted, environment);
@@ -203,8 +253,9 @@ Result<Request> parse_arguments(const std::vector<std::string>& words,
     NOHALT_TRY(doctor.common, read_common(sorted, environment));
     return Request{std::move(doctor)};
   }
-  return usage("missing-command", "A command is missing.",
-               "nohalt ps, plan, log, list, rm, sweep or doctor; nohalt --help shows them.");
+  return usage(
+      "missing-command", "A command is missing.",
+      "nohalt ps, plan, log, snap, show, list, rm, sweep or doctor; nohalt --help shows them.");
 }
 
 }  // namespace nohalt::cli

@@ -20,9 +20,9 @@ struct TextToPrint {
   std::string text;
 };
 
-using Request = std::variant<TextToPrint, session::LogCommand, session::PlanCommand,
-                             session::PsCommand, session::SweepCommand, session::ListCommand,
-                             session::RmCommand, session::DoctorCommand>;
+using Request = std::variant<TextToPrint, session::LogCommand, session::ShowCommand,
+                             session::PlanCommand, session::PsCommand, session::SweepCommand,
+                             session::ListCommand, session::RmCommand, session::DoctorCommand>;
 
 // The values of NOHALT_POLICY, NOHALT_AUDIT and NOHALT_SOCKET; empty: not set.
 struct Environment {

@@ -14,12 +14,17 @@ namespace nohalt::cli {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> kCommands{"ps", "plan",  "log",   "list",
-                                                    "rm", "sweep", "doctor"};
+constexpr std::array<std::string_view, 9> kCommands{"ps",   "plan", "log",   "snap",  "show",
+                                                    "list", "rm",   "sweep", "doctor"};
 // Named in the project's design, and answered with more than "unknown".
-constexpr std::array<std::string_view, 4> kLaterCommands{"snap", "stack", "policy", "audit"};
+constexpr std::array<std::string_view, 3> kLaterCommands{"stack", "policy", "audit"};
 
-enum class Takes { kNothing, kOneText, kManyTexts };
+enum class Takes {
+  kNothing,
+  kOneText,
+  kManyTexts,
+  kPerhapsText
+};  // perhaps: --name or --name=TEXT
 
 struct Option {
   const char* name;       // the key in Words
@@ -37,18 +42,20 @@ constexpr Option kOptions[] = {
     {"audit", "--audit", Takes::kOneText, ""},
     {"socket", "--socket", Takes::kOneText, ""},
     {"debug-dir", "--debug-dir", Takes::kManyTexts, ""},
-    {"pid", "-p,--pid", Takes::kOneText, "log plan ps sweep list"},
-    {"if", "--if", Takes::kOneText, "log plan"},
-    {"capture", "--capture", Takes::kManyTexts, "log plan"},
-    {"depth", "--depth", Takes::kOneText, "log plan"},
-    {"engine", "--engine", Takes::kOneText, "log plan"},
+    {"pid", "-p,--pid", Takes::kOneText, "log snap plan ps sweep list"},
+    {"if", "--if", Takes::kOneText, "log snap plan"},
+    {"capture", "--capture", Takes::kManyTexts, "log snap plan"},
+    {"depth", "--depth", Takes::kOneText, "log snap plan"},
+    {"engine", "--engine", Takes::kOneText, "log snap plan"},
     {"file", "-f,--file", Takes::kOneText, "log plan"},
-    {"limit", "--limit", Takes::kOneText, "log"},
-    {"hits", "--hits", Takes::kOneText, "log"},
-    {"for", "--for", Takes::kOneText, "log"},
-    {"cpu", "--cpu", Takes::kOneText, "log"},
-    {"reason", "--reason", Takes::kOneText, "log"},
-    {"ticket", "--ticket", Takes::kOneText, "log"},
+    {"limit", "--limit", Takes::kOneText, "log snap"},
+    {"hits", "--hits", Takes::kOneText, "log snap"},
+    {"for", "--for", Takes::kOneText, "log snap"},
+    {"cpu", "--cpu", Takes::kOneText, "log snap"},
+    {"reason", "--reason", Takes::kOneText, "log snap"},
+    {"ticket", "--ticket", Takes::kOneText, "log snap"},
+    {"stack", "--stack", Takes::kPerhapsText, "snap"},
+    {"types", "--types", Takes::kNothing, "snap show"},
 };
 
 std::string in_quotes(std::string_view text) { return "\"" + escape_untrusted(text).text + "\""; }
@@ -86,7 +93,7 @@ std::string help_hint(std::string_view command) {
 
 std::unexpected<Error> unknown_option(const std::string& word, std::string_view command) {
   const std::string name = word.substr(0, word.find('='));
-  if (name == "--stack" || name == "--allow-stop")
+  if (name == "--allow-stop")
     return usage("not-in-this-version", name + " is not in this version of nohalt.",
                  help_hint(command));
   std::vector<std::string_view> candidates;
@@ -106,7 +113,7 @@ std::unexpected<Error> unknown_option(const std::string& word, std::string_view 
 std::unexpected<Error> unknown_command(const std::string& word) {
   if (std::ranges::find(kLaterCommands, word) != kLaterCommands.end())
     return usage("not-in-this-version", word + " is not in this version of nohalt.",
-                 "It has ps, plan, log, list, rm, sweep and doctor.");
+                 "It has ps, plan, log, snap, show, list, rm, sweep and doctor.");
   const std::string_view near = nearest(word, kCommands);
   return usage("unknown-command", "There is no command " + in_quotes(word) + ".",
                near.empty() ? help_hint("") : "Did you mean " + std::string{near} + "?");
@@ -115,7 +122,7 @@ std::unexpected<Error> unknown_command(const std::string& word) {
 std::size_t most_arguments(std::string_view command) {
   if (command == "log") return 2;
   if (command == "plan") return 1000;
-  return command == "rm" ? 1 : 0;
+  return command == "rm" || command == "snap" || command == "show" ? 1 : 0;
 }
 
 // What CLI11 throws: only about values that are missing or given twice.
@@ -123,7 +130,8 @@ std::unexpected<Error> complaint(const CLI::App& app, const CLI::ParseError& pro
                                  std::string_view command) {
   for (const Option& option : kOptions) {
     const CLI::Option* known = app.get_option("--" + std::string{option.name});
-    if (known->count() > 1 && option.takes == Takes::kOneText)
+    if (known->count() > 1 &&
+        (option.takes == Takes::kOneText || option.takes == Takes::kPerhapsText))
       return usage("option-given-twice",
                    "The option " + std::string{shown(option)} + " is given more than once.",
                    "Give it once.");
@@ -148,7 +156,7 @@ void declare(CLI::App& app) {
   app.require_subcommand(0, 1);
   app.allow_extras();
   for (const Option& option : kOptions) {
-    if (option.takes == Takes::kNothing) {
+    if (option.takes == Takes::kNothing || option.takes == Takes::kPerhapsText) {
       app.add_flag(option.spellings);
       continue;
     }

@@ -11,6 +11,8 @@ constexpr std::string_view kGeneral =
   nohalt ps                             what can be probed, or why not
   nohalt plan  -p PID LOCATION...       what a probe would see; touches nothing
   nohalt log   -p PID LOCATION MESSAGE  write MESSAGE each time LOCATION runs
+  nohalt snap  -p PID LOCATION          what is in scope there, once
+  nohalt show  FILE                     a snapshot that was kept
   nohalt list                           what is armed
   nohalt rm    ID                       take off one run's probes
   nohalt sweep                          take off what a dead run left
@@ -62,6 +64,45 @@ Example: only large orders, at most five messages a second, for one minute
 
 In MESSAGE, {{ and }} stand for braces. Before a MESSAGE that begins with a
 hyphen, write --. Not sure what is visible at a line? nohalt plan -p PID LINE
+)";
+
+constexpr std::string_view kSnap = R"(nohalt snap -p PID LOCATION [options]
+
+Captures every argument and local in scope when LOCATION runs, once, and shows
+them as trees, with the functions that LOCATION is inlined into. The process is
+not stopped.
+
+Example: how we got to the first order over 1000, kept for later
+  nohalt snap -p 4711 orders.c:142 --if 'total > 1000' --stack -o order.json
+  nohalt show order.json
+
+  -p PID              the process; nohalt ps lists them
+  --stack[=N]         the functions that called it, at most N of them, unwound
+                      from the registers and 16 KiB of the stack
+  --depth N           levels of members and pointers to follow     (3)
+  --capture EXPR      capture this as well; may be repeated
+  --types             show the type of each value
+  --if EXPR           only where EXPR is true
+  --hits N            end after N snapshots                        (1)
+  --limit N/s         snapshots a second; what is more is counted  (10/s)
+  --for TIME          end after TIME, such as 30s, 10m, 1h         (10m)
+  --cpu N%            of one CPU, that the probe may take          (1%)
+  --reason TEXT       why, for the audit trail
+  --ticket ID         which ticket, for the audit trail
+  --engine auto|inline|kernel                                      (auto)
+
+-o FILE keeps JSON unless --format says text.
+)";
+
+constexpr std::string_view kShow = R"(nohalt show FILE [options]
+
+Shows the snapshots and messages that -o FILE has kept, as they would have been
+shown at once. Needs neither the process nor its files.
+
+Example:
+  nohalt show order.json
+
+  --types             show the type of each value
 )";
 
 constexpr std::string_view kPlan = R"(nohalt plan -p PID LOCATION... [options]
@@ -138,9 +179,9 @@ std::string command_help(std::string_view command) {
     std::string_view name;
     std::string_view text;
   };
-  static constexpr Entry kEntries[] = {{"log", kLog},      {"plan", kPlan}, {"ps", kPs},
-                                       {"sweep", kSweep},  {"list", kList}, {"rm", kRm},
-                                       {"doctor", kDoctor}};
+  static constexpr Entry kEntries[] = {{"log", kLog},   {"snap", kSnap}, {"show", kShow},
+                                       {"plan", kPlan}, {"ps", kPs},     {"sweep", kSweep},
+                                       {"list", kList}, {"rm", kRm},     {"doctor", kDoctor}};
   for (const Entry& entry : kEntries) {
     if (entry.name != command) continue;
     return std::string{entry.text} + "\nOptions that every command takes: see nohalt --help.\n";

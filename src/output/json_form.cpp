@@ -18,7 +18,9 @@ void begin(ObjectBuilder& object, const char* kind, std::int64_t wall_ns) {
 
 Json value_json(const Value& value) {
   ObjectBuilder object;
+  object.text("role", value.role);
   object.text("type", value.type);
+  object.text("kind", value.kind);
   if (!value.json.empty()) {
     Json parsed = Json::parse(value.json, nullptr, false);
     object.set("value", parsed.is_discarded() ? Json(value.json) : std::move(parsed));
@@ -28,6 +30,28 @@ Json value_json(const Value& value) {
   Json finished = object.finish();
   if (value.bytes_escaped) finished["encoding"] = "escaped";
   return finished;
+}
+
+Json values_json(const std::vector<Value>& values) {
+  ObjectBuilder object;
+  for (const Value& value : values) object.set(value.name, value_json(value));
+  return object.finish();
+}
+
+Json frames_json(const std::vector<Frame>& frames) {
+  Json all = Json::array();
+  for (const Frame& frame : frames) {
+    ObjectBuilder object;
+    object.text("function", frame.function);
+    object.text("file", frame.file);
+    object.number_if("line", frame.line);
+    object.text("module", frame.module);
+    if (frame.is_inlined) object.set("inlined", true);
+    if (frame.is_signal) object.set("signal", true);
+    object.set_if("values", values_json(frame.values));
+    all.push_back(object.finish());
+  }
+  return all;
 }
 
 // Costs are measurements: a tenth of a nanosecond is more than they are good for.
@@ -73,7 +97,7 @@ void put_origin(ObjectBuilder& object, const Origin& origin) {
 
 std::string hit_json(const Origin& origin, const Hit& hit) {
   ObjectBuilder object;
-  begin(object, "log", hit.wall_ns);
+  begin(object, hit.is_snapshot ? "snapshot" : "log", hit.wall_ns);
   object.number("seq", hit.seq);
   object.text("probe", hit.probe);
   object.text("host", origin.host);
@@ -85,9 +109,10 @@ std::string hit_json(const Origin& origin, const Hit& hit) {
   object.number_if("line", hit.line);
   object.text("function", hit.function);
   object.text("message", hit.message);
-  ObjectBuilder values;
-  for (const Value& value : hit.values) values.set(value.name, value_json(value));
-  object.set_if("values", values.finish());
+  object.set_if("values", values_json(hit.values));
+  object.set_if("frames", frames_json(hit.frames));
+  object.text("stack_end", hit.stack_end);
+  object.text("stack_end_why", hit.stack_end_why);
   object.number("suppressed", hit.suppressed);
   object.number("dropped", hit.dropped);
   object.text("engine", origin.engine);

@@ -30,8 +30,20 @@ struct Origin {
   std::string engine;
 };
 
-// One hit of a logpoint.
+// A function that was running at a hit.
+struct Frame {
+  std::string function;
+  std::string file;
+  std::uint32_t line = 0;
+  std::string module;  // where it is known by that only
+  bool is_inlined = false;
+  bool is_signal = false;  // not a function, but what the kernel put there for a handler
+  std::vector<Value> values;
+};
+
+// One hit of a logpoint, or of a snapshot point.
 struct Hit {
+  bool is_snapshot = false;
   std::int64_t wall_ns = 0;
   std::uint64_t seq = 0;  // per probe; a gap is a loss
   std::string probe;
@@ -42,6 +54,11 @@ struct Hit {
   std::string function;
   std::string message;
   std::vector<Value> values;
+  // Snapshot: where there is more than one function to tell of. The first is that
+  // of the hit, whose values are above.
+  std::vector<Frame> frames;
+  std::string stack_end;         // why the frames end where they do; empty: no stack was asked for
+  std::string stack_end_why;     // one sentence, where it is not the outermost
   std::uint64_t suppressed = 0;  // both cumulative
   std::uint64_t dropped = 0;
 };

@@ -48,6 +48,8 @@ void redact_hit(Hit& hit, Counts& counts) {
   for (const auto& [rule, count] : message.counts) counts[rule] += count;
   hit.message = std::move(message.text);
   for (Value& value : hit.values) redact_value(value, counts);
+  for (Frame& frame : hit.frames)
+    for (Value& value : frame.values) redact_value(value, counts);
 }
 
 }  // namespace nohalt::output

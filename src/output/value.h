@@ -13,11 +13,14 @@ struct Value {
   std::string type;
   std::string state = "exact";  // exact truncated optimized_out unreadable redacted unavailable
   std::string why;              // where it is not exact
-  // A JSON text: "42", "\"abc\"", "{\"x\":1}". Numbers that JSON readers may not
+  // A JSON text, in a snapshot with whatever lies inside told apart by type and
+  // kind in turn: "42", "\"abc\"", "{\"x\":1}". Numbers that JSON readers may not
   // hold exactly are strings already. Empty: there is no value to show.
   std::string json;
   bool bytes_escaped = false;  // strings in it were not UTF-8 and have \xNN
   bool in_message = false;     // the message shows it; the text form does not repeat it
+  std::string role = {};       // snapshot: argument, local or capture
+  std::string kind = {};       // snapshot: what `json` is: integer, text, struct, ...
 };
 
 }  // namespace nohalt::output

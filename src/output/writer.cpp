@@ -6,8 +6,12 @@
 
 namespace nohalt::output {
 
-Writer::Writer(Sink sink, session::Format format, Origin origin, Talk& talk)
-    : sink_(std::move(sink)), format_(format), origin_(std::move(origin)), talk_(talk) {}
+Writer::Writer(Sink sink, session::Format format, bool types, Origin origin, Talk& talk)
+    : sink_(std::move(sink)),
+      format_(format),
+      types_(types),
+      origin_(std::move(origin)),
+      talk_(talk) {}
 
 bool Writer::put(const std::string& line) {
   // On a terminal the live line stands where the record is to go.
@@ -20,7 +24,9 @@ void Writer::hit(const Hit& hit) {
   redact_hit(shown, redactions_);
   const bool json = format_ == session::Format::kJson;
   const bool colour = sink_.is_terminal() && stdout_takes_colour();
-  const std::string line = json ? hit_json(origin_, shown) : hit_text(shown, colour);
+  std::string line = json || shown.is_snapshot ? hit_json(origin_, shown) : hit_text(shown, colour);
+  // The text of a snapshot is made of its record, now as later from a file.
+  if (!json && shown.is_snapshot) line = *record_text(line, {colour, types_});
   if (put(line)) digest_.add(line);
 }
 

@@ -21,7 +21,7 @@ namespace nohalt::output {
 class Writer {
  public:
   // `talk` must outlive the writer.
-  Writer(Sink sink, session::Format format, Origin origin, Talk& talk);
+  Writer(Sink sink, session::Format format, bool types, Origin origin, Talk& talk);
 
   void hit(const Hit& hit);
   void notice(const Notice& notice);
@@ -47,6 +47,7 @@ class Writer {
 
   Sink sink_;
   session::Format format_;
+  bool types_;  // text of snapshots: with types
   Origin origin_;
   Talk& talk_;
   policy::OutputDigest digest_;

@@ -27,8 +27,10 @@ struct CommonOptions {
   std::vector<std::string> debug_dirs;  // --debug-dir, in the order given
 };
 
+// Of log and snap: the probes say which.
 struct LogCommand {
   CommonOptions common;
+  bool types = false;  // --types: snapshots show the type of each value
   pid_t pid = 0;
   std::vector<spec::ProbeSpec> probes;  // one, or those of -f FILE: all are armed or none
   EngineChoice engine = EngineChoice::kAuto;
@@ -43,6 +45,12 @@ struct PlanCommand {
   // and --capture are on every one of them.
   std::vector<spec::ProbeSpec> probes;
   EngineChoice engine = EngineChoice::kAuto;
+};
+
+struct ShowCommand {
+  CommonOptions common;
+  bool types = false;
+  std::string file;  // of records, as -o keeps them
 };
 
 struct PsCommand {

@@ -112,20 +112,32 @@ Status LogRun::arm() {
   NOHALT_TRY(StopRequest stop, StopRequest::watch());
   stop_.emplace(std::move(stop));
   const ServiceIdentity identity = read_service_identity(command_.pid);
-  writer_.emplace(std::move(sink), command_.common.format,
+  writer_.emplace(std::move(sink), command_.common.format, command_.types,
                   output::Origin{id_, caller_.host, command_.pid, at_->facts.exe_path,
                                  at_->facts.build_id, identity.service, identity.version, "inline"},
                   talk_);
+  NOHALT_TRY(auto mapped, images());
   NOHALT_CHECK(trail_->append(event(policy::EventKind::kArmed)));
   NOHALT_TRY(armed_, engines::arm(decision_->grant, at_->process, *at_->info, run_to_arm(),
                                   {.run_id = id_}));
   started_ = std::chrono::steady_clock::now();
   sites_ = index_sites(probes_);
-  maker_.emplace(command_.pid, id_, probes_);
+  maker_.emplace(command_.pid, id_, probes_, std::move(mapped));
   for (const std::string& note : decision_->notes) notice("limit-lowered", note);
   say_armed();
   warn_of_missed_sites();
   return {};
+}
+
+Result<std::unique_ptr<stacks::UnwindImages>> LogRun::images() const {
+  const bool wanted = std::ranges::any_of(
+      probes_, [](const PreparedProbe& probe) { return probe.spec.stack_frames > 0; });
+  if (!wanted) return nullptr;
+  NOHALT_TRY(const target::Maps maps, target::read_maps(command_.pid));
+  return std::make_unique<stacks::UnwindImages>(
+      maps, stacks::ImageOptions{.process_folder = "/proc/" + std::to_string(command_.pid),
+                                 .debug_dirs = command_.common.debug_dirs,
+                                 .known = at_->info.get()});
 }
 
 // So that nobody waits for a message without knowing whether the probe is on.

@@ -1,4 +1,4 @@
-// One `nohalt log` from its request to its receipt, with the audit trail kept on
+// One `nohalt log` or `nohalt snap` from its request to its receipt, with the audit trail kept on
 // the way. The phases are separate functions so that the order can be read:
 // nothing is armed before its record is durable, and whatever was armed is taken
 // off and recorded however the run ends.
@@ -53,6 +53,8 @@ class LogRun {
   [[nodiscard]] output::Counters total() const;
   [[nodiscard]] policy::Event event(policy::EventKind kind) const;
   [[nodiscard]] Status record_end(const Ending& ending, const output::Receipt& receipt);
+  // What a stack is unwound with; null where no probe captures one.
+  [[nodiscard]] Result<std::unique_ptr<stacks::UnwindImages>> images() const;
   void say_armed();
   void warn_of_missed_sites();
   void explain(const Ending& ending);

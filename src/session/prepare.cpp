@@ -10,11 +10,20 @@ namespace nohalt::session {
 
 namespace {
 
-capture::CaptureLimits limits_of(const spec::CaptureSize& size) {
+// A snapshot is taken once and of everything: it gets the largest record.
+constexpr std::uint32_t kSnapshotBytes = 32 * 1024;
+constexpr std::uint32_t kSnapshotPointers = 96;
+constexpr std::uint32_t kStackBytes = 16 * 1024;
+
+capture::CaptureLimits limits_of(const spec::ProbeSpec& spec) {
   capture::CaptureLimits limits;
-  limits.depth = size.depth;
-  limits.string_bytes = size.string_bytes;
-  limits.items = size.items;
+  limits.depth = spec.size.depth;
+  limits.string_bytes = spec.size.string_bytes;
+  limits.items = spec.size.items;
+  if (spec.kind == spec::ProbeKind::kSnapshot) {
+    limits.record_bytes = kSnapshotBytes;
+    limits.pointers = kSnapshotPointers;
+  }
   return limits;
 }
 
@@ -34,7 +43,12 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
   here.pc = site.chosen.plan.patched;
   NOHALT_TRY(site.scope, language::scope_at(info, here));
   const language::BindOptions binding{.allow_raw = options.allow_raw};
-  NOHALT_TRY(site.message, language::bind_template(spec.message, *site.scope, binding));
+  const bool is_snapshot = spec.kind == spec::ProbeKind::kSnapshot;
+  if (is_snapshot) {
+    NOHALT_TRY(site.frames, frames_in_scope(info, site.line, here.pc));
+  } else {
+    NOHALT_TRY(site.message, language::bind_template(spec.message, *site.scope, binding));
+  }
   capture::CaptureRequest request;
   request.values = site.message.values;
   for (const std::string& text : spec.captures) {
@@ -45,10 +59,12 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
   if (!spec.condition.empty()) {
     NOHALT_TRY(request.condition, language::bind_condition(spec.condition, *site.scope, binding));
   }
-  request.limits = limits_of(spec.size);
+  request.limits = limits_of(spec);
+  if (spec.stack_frames > 0) request.stack_bytes = kStackBytes;
   request.bias = view.executable.bias;
   request.is_redacted = redaction_of(options);
-  NOHALT_TRY(site.capture, capture::build_capture(request));
+  NOHALT_TRY(site.capture,
+             is_snapshot ? build_snapshot(request, site.frames) : capture::build_capture(request));
   const auto verified = program::verify(site.capture->program);
   if (!verified) return std::unexpected(program::to_error(verified.error()));
   NOHALT_CHECK(engines::check_reads(view.reads, verified->cost));

@@ -21,6 +21,7 @@
 #include "probes/spec/probe_spec.h"
 #include "probes/symbols/debug_info.h"
 #include "src/base/result.h"
+#include "src/session/snapshot.h"
 
 namespace nohalt::session {
 
@@ -30,6 +31,7 @@ struct PreparedSite {
   engines::ChosenSite chosen;
   std::unique_ptr<language::ScopeView> scope;
   language::BoundTemplate message;               // its expressions come first in `capture`
+  std::vector<ScopeFrame> frames;                // snapshot: what is in scope, in its place
   std::vector<language::BoundPtr> extra;         // those of --capture, after them
   std::optional<capture::BuiltCapture> capture;  // absent where refused
   program::Cost cost;

@@ -1,6 +1,8 @@
 // Values by the evaluator, over nodes by the reader.
 #include "probes/records/values/decode.h"
 
+#include <cstring>
+
 #include "probes/records/values/evaluator.h"
 
 namespace nohalt::values {
@@ -15,6 +17,20 @@ std::vector<NamedValue> decode(const capture::CaptureLayout& layout,
     values.push_back({expression->name, evaluator.value(*expression->root)});
   }
   return values;
+}
+
+std::optional<HitStack> stack_of(const capture::CaptureLayout& layout,
+                                 std::span<const std::byte> body) {
+  if (!layout.stack || body.size() != layout.record_size) return std::nullopt;
+  const capture::StackLayout& at = *layout.stack;
+  HitStack stack;
+  std::uint32_t length = 0;
+  std::memcpy(&stack.registers, body.data() + at.registers, sizeof stack.registers);
+  std::memcpy(&length, body.data() + at.length, sizeof length);
+  if (length > at.size) return std::nullopt;
+  stack.registers.orig_rax = stack.registers.cs = stack.registers.eflags = stack.registers.ss = 0;
+  stack.bytes = body.subspan(at.data, length);
+  return stack;
 }
 
 }  // namespace nohalt::values

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "probes/capture/layout.h"
 #include "probes/language/binder.h"
 #include "probes/records/values/value.h"
+#include "probes/runtime/layout.h"
 
 namespace nohalt::values {
 
@@ -22,6 +24,16 @@ struct HitFacts {
   std::int64_t pid = 0;
   std::int64_t tid = 0;
 };
+
+// What a record holds for unwinding.
+struct HitStack {
+  runtime::SavedRegisters registers{};  // those that a hit does not set are 0
+  std::span<const std::byte> bytes;     // from capture::kBelowStack below rsp upward
+};
+
+// Nothing where the layout has no stack, or the body does not add up.
+[[nodiscard]] std::optional<HitStack> stack_of(const capture::CaptureLayout& layout,
+                                               std::span<const std::byte> body);
 
 // One value for each of layout.values, in order. A body of another size than
 // the layout's gives values that are all unavailable.

@@ -82,45 +82,57 @@ std::string float_json(const Value& value) {
   return fits ? text : "\"" + text + "\"";
 }
 
-std::string content(const Value& value, bool& escaped);
+// How a value inside another is written.
+enum class Inner {
+  kBare,  // alone, where it is exact
+  kNode,  // with its type and kind
+};
 
-// A value inside another: bare where it is exact.
-std::string nested(const Value& value) {
+std::string content(const Value& value, Inner form, bool& escaped);
+
+std::string nested(const Value& value, Inner form) {
   bool escaped = false;
-  const std::string inner = value.is_there() ? content(value, escaped) : "";
+  const std::string inner = value.is_there() ? content(value, form, escaped) : "";
   const bool exact = value.state == ValueState::kExact;
-  if (exact && !escaped) return inner;
+  if (form == Inner::kBare && exact && !escaped) return inner;
   std::string json = "{";
+  if (form == Inner::kNode) {
+    json += "\"type\":" + plain(value.type) + ",";
+    if (value.is_there()) json += std::string("\"kind\":\"") + kind_name(value) + "\",";
+  }
   if (!inner.empty()) json += "\"value\":" + inner + ",";
-  json += std::string("\"state\":\"") + state_name(value.state) + "\"";
+  if (form == Inner::kNode && exact)
+    json.pop_back();
+  else
+    json += std::string("\"state\":\"") + state_name(value.state) + "\"";
   if (!exact && !value.why.empty()) json += ",\"why\":" + plain(value.why);
   if (escaped) json += ",\"encoding\":\"escaped\"";
   return json + "}";
 }
 
-std::string pointer_json(const Value& value, bool& escaped) {
+std::string pointer_json(const Value& value, Inner form, bool& escaped) {
   const std::string address = fmt::format("\"{:#x}\"", value.bits);
   if (value.target.empty()) return address;
   const Value& target = value.target[0];
   if (target.kind == Value::Kind::kText) return text_json(target.text, escaped);
   if (!target.is_there() && value.state != ValueState::kExact) return address;
-  return "{\"address\":" + address + ",\"target\":" + nested(target) + "}";
+  return "{\"address\":" + address + ",\"target\":" + nested(target, form) + "}";
 }
 
 // Members of base classes and anonymous members have names of their own; a
 // name that comes twice gets a number.
-std::string struct_json(const Value& value) {
+std::string struct_json(const Value& value, Inner form) {
   std::string json = "{";
   std::size_t unnamed = 0;
   for (const auto& [name, member] : value.members) {
     if (json.size() > 1) json += ",";
     const std::string key = name.empty() ? fmt::format("<anonymous {}>", ++unnamed) : name;
-    json += plain(key) + ":" + nested(member);
+    json += plain(key) + ":" + nested(member, form);
   }
   return json + "}";
 }
 
-std::string content(const Value& value, bool& escaped) {
+std::string content(const Value& value, Inner form, bool& escaped) {
   switch (value.kind) {
     case Value::Kind::kNone:
       return "";
@@ -134,7 +146,7 @@ std::string content(const Value& value, bool& escaped) {
     case Value::Kind::kEnum:
       return value.text.empty() ? integer_json(value) : text_json(value.text, escaped);
     case Value::Kind::kPointer:
-      return pointer_json(value, escaped);
+      return pointer_json(value, form, escaped);
     case Value::Kind::kText:
       return text_json(value.text, escaped);
     case Value::Kind::kBytes: {
@@ -144,10 +156,11 @@ std::string content(const Value& value, bool& escaped) {
       return "\"" + hex + "\"";
     }
     case Value::Kind::kStruct:
-      return struct_json(value);
+      return struct_json(value, form);
     case Value::Kind::kArray: {
       std::string json = "[";
-      for (const Value& item : value.items) json += (json.size() > 1 ? "," : "") + nested(item);
+      for (const Value& item : value.items)
+        json += (json.size() > 1 ? "," : "") + nested(item, form);
       return json + "]";
     }
   }
@@ -158,12 +171,46 @@ std::string content(const Value& value, bool& escaped) {
 
 std::string content_json(const Value& value, bool& escaped) {
   escaped = false;
-  return content(value, escaped);
+  return content(value, Inner::kBare, escaped);
+}
+
+std::string tree_json(const Value& value, bool& escaped) {
+  escaped = false;
+  return content(value, Inner::kNode, escaped);
+}
+
+const char* kind_name(const Value& value) {
+  switch (value.kind) {
+    case Value::Kind::kNone:
+      break;
+    case Value::Kind::kBool:
+      return "bool";
+    case Value::Kind::kInteger:
+      return "integer";
+    case Value::Kind::kFloat:
+      return "float";
+    case Value::Kind::kChar:
+      return "char";
+    case Value::Kind::kEnum:
+      return "enum";
+    case Value::Kind::kPointer:
+      return !value.target.empty() && value.target[0].kind == Value::Kind::kText ? "text"
+                                                                                 : "pointer";
+    case Value::Kind::kText:
+      return "text";
+    case Value::Kind::kStruct:
+      return "struct";
+    case Value::Kind::kArray:
+      return "array";
+    case Value::Kind::kBytes:
+      return "bytes";
+  }
+  return "";
 }
 
 std::string to_json(const Value& value) {
   bool escaped = false;
-  const std::string inner = content(value, escaped);
+  const std::string inner = content(value, Inner::kBare, escaped);
   std::string json = "{\"type\":" + plain(value.type);
   if (!inner.empty()) json += ",\"value\":" + inner;
   json += std::string(",\"state\":\"") + state_name(value.state) + "\"";

@@ -60,6 +60,14 @@ struct NamedValue {
 // there. `escaped` tells whether text had to be escaped.
 [[nodiscard]] std::string content_json(const Value& value, bool& escaped);
 
+// The same as a tree in which whatever lies inside a value says what it is:
+// {"type": ..., "kind": ..., "value": ..., "state": ..., "why": ..., "encoding": ...},
+// the state only where it is not exact.
+[[nodiscard]] std::string tree_json(const Value& value, bool& escaped);
+// What a value is, apart from its type: "integer", "text", "struct", ...; empty
+// where it is not there.
+[[nodiscard]] const char* kind_name(const Value& value);
+
 // {"type": ..., "value": ..., "state": ..., "why": ..., "encoding": ...}
 [[nodiscard]] std::string to_json(const Value& value);
 

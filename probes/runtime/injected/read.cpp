@@ -7,7 +7,7 @@
 // vforked child, which shares it, may too.
 //
 // The kernel copies page by page but promises partial results only at the borders
-// of the caller's ranges, so where a partial result matters (strings) the range
+// of the caller's ranges, so where a partial result matters (strings, stacks) the range
 // is split at page borders.
 #include "probes/runtime/injected/internal.h"
 
@@ -176,6 +176,19 @@ NOHALT_RUNTIME_ENTRY int64_t nohalt_read_string(HitContext* hit, void* to, uint6
     got = end;
   }
   return static_cast<int64_t>(max);
+}
+
+NOHALT_RUNTIME_ENTRY int64_t nohalt_read_stack(HitContext* hit, void* to, uint64_t max,
+                                               uint64_t from) {
+  auto* bytes = static_cast<Byte*>(to);
+  uint64_t got = 0;
+  while (got < max) {
+    const int64_t count = read_some(*hit, bytes + got, smaller(max - got, kOneCall), from + got);
+    if (count <= 0) break;
+    got += static_cast<uint64_t>(count);
+  }
+  zero(bytes + got, max - got);
+  return static_cast<int64_t>(got);
 }
 
 }  // namespace nohalt::runtime

@@ -54,6 +54,9 @@ std::int64_t entry_bytes(Context*, void* to, std::uint64_t max, std::uint64_t fr
 std::int64_t entry_string(Context*, void* to, std::uint64_t max, std::uint64_t from) {
   return read(Helper::kReadString, to, max, from, 0);
 }
+std::int64_t entry_stack(Context*, void* to, std::uint64_t max, std::uint64_t from) {
+  return read(Helper::kReadStack, to, max, from, 0);
+}
 
 // Calls with known values in the registers a function must keep, and looks at
 // them afterwards. All other registers are arbitrary.
@@ -132,6 +135,7 @@ inline_translate::Surroundings Machine::surroundings() const {
   set(RuntimeEntry::kReadUser, address_of(&entry_user));
   set(RuntimeEntry::kReadBytes, address_of(&entry_bytes));
   set(RuntimeEntry::kReadString, address_of(&entry_string));
+  set(RuntimeEntry::kReadStack, address_of(&entry_stack));
   return result;
 }
 

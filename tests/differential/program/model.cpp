@@ -105,10 +105,10 @@ std::int64_t Model::read(Helper helper, char region, std::int64_t to_offset,
   if (random_() % 4 == 0) return -14;
   std::uint64_t got = to.size();
   if (helper == Helper::kReadBytes) got = std::min<std::uint64_t>(got, length);
-  if (helper == Helper::kReadString) got = random_() % (got + 1);
+  if (helper == Helper::kReadString || helper == Helper::kReadStack) got = random_() % (got + 1);
   for (std::uint64_t at = 0; at < got; ++at) to[at] = std::byte(random_() & 0xff);
-  const bool counts = helper == Helper::kReadBytes || helper == Helper::kReadString;
-  return counts ? static_cast<std::int64_t>(got) : 0;
+  const auto* signature = program::find_helper(static_cast<std::int32_t>(helper));
+  return signature->counts_bytes ? static_cast<std::int64_t>(got) : 0;
 }
 
 std::int64_t ModelEnvironment::read(Helper helper, std::span<std::byte> to, std::uint64_t from,

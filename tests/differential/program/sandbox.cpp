@@ -221,7 +221,7 @@ inline_translate::Surroundings Sandbox::surroundings() const {
   set(RuntimeEntry::kAbandon, &entry_release);
   for (const RuntimeEntry read :
        {RuntimeEntry::kReadFrame, RuntimeEntry::kReadStatic, RuntimeEntry::kReadUser,
-        RuntimeEntry::kReadBytes, RuntimeEntry::kReadString})
+        RuntimeEntry::kReadBytes, RuntimeEntry::kReadString, RuntimeEntry::kReadStack})
     set(read, &entry_read);
   return result;
 }

@@ -37,6 +37,7 @@ class SubjectMemory final : public program::Environment {
     run_.addresses.push_back(from);
     std::fill(to.begin(), to.end(), std::byte{0});
     if (helper == program::Helper::kReadString) return read_string(to, from);
+    if (helper == program::Helper::kReadStack) return read_stack(to, from);
     const bool bounded = helper == program::Helper::kReadBytes;
     const std::size_t size = bounded ? std::min<std::uint64_t>(to.size(), length) : to.size();
     if (size == 0) return 0;
@@ -50,6 +51,11 @@ class SubjectMemory final : public program::Environment {
     // An address in the subject is a number here; the interface wants a pointer.
     iovec remote{reinterpret_cast<void*>(from), to.size()};
     return process_vm_readv(pid_, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(to.size());
+  }
+  std::int64_t read_stack(std::span<std::byte> to, std::uint64_t from) const {
+    std::size_t got = 0;
+    while (got < to.size() && copy(to.subspan(got, 1), from + got)) ++got;
+    return static_cast<std::int64_t>(got);
   }
   std::int64_t read_string(std::span<std::byte> to, std::uint64_t from) const {
     for (std::size_t i = 0; i < to.size(); ++i) {

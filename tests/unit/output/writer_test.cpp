@@ -21,7 +21,7 @@ class Written : public testing::Test {
   ~Written() override { std::remove(path_.c_str()); }
 
   Writer writer(session::Format format) {
-    return Writer(Sink::open(path_).value(), format, sample_origin(), talk_);
+    return Writer(Sink::open(path_).value(), format, false, sample_origin(), talk_);
   }
   std::string content() const { return read_file(path_).value(); }
 

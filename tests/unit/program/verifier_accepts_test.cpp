@@ -84,7 +84,7 @@ TEST(Verifier, AcceptsStackBytesThatEveryPathHasWritten) {
 
 TEST(Verifier, AcceptsWhatEveryReadHelperWrote) {
   for (const Helper helper : {Helper::kReadFrame, Helper::kReadStatic, Helper::kReadUser,
-                              Helper::kReadBytes, Helper::kReadString})
+                              Helper::kReadBytes, Helper::kReadString, Helper::kReadStack})
     expect_accepted(assemble([&](Assembler& as) {
       as.mov(r1, r10);
       as.alu(AluOp::kAdd, r1, -16);

@@ -154,7 +154,7 @@ inline_engine::CodeBytes use_all_stack(const InProcessRun& run, RuntimeAddress a
   body.admit_and_reserve();
   for (const auto entry :
        {RuntimeEntry::kReadUser, RuntimeEntry::kReadFrame, RuntimeEntry::kReadStatic,
-        RuntimeEntry::kReadBytes, RuntimeEntry::kReadString})
+        RuntimeEntry::kReadBytes, RuntimeEntry::kReadString, RuntimeEntry::kReadStack})
     body.read(entry, 24);
   body.a.add(rsp, kUsed / 16 * 16);
   body.commit();

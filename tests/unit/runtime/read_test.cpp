@@ -105,7 +105,8 @@ TEST_F(Reading, UnreadableAddressesAreErrorsAndLeaveZeros) {
 TEST_F(Reading, RandomAddressesNeverFault) {
   std::mt19937_64 random(7);
   const auto entries = {RuntimeEntry::kReadUser, RuntimeEntry::kReadFrame,
-                        RuntimeEntry::kReadStatic, RuntimeEntry::kReadString};
+                        RuntimeEntry::kReadStatic, RuntimeEntry::kReadString,
+                        RuntimeEntry::kReadStack};
   for (int i = 0; i < 20000; ++i) {
     const std::uint64_t from = random() >> (random() % 64);
     const std::uint64_t size = random() % to_.size();
@@ -190,6 +191,24 @@ TEST_F(Reading, LongStringIsTruncatedAtTheMost) {
   const std::string text(2 * kPage + 500, 'l');
   EXPECT_EQ(read_string(2 * kPage + 100, text.data()), static_cast<std::int64_t>(2 * kPage + 100));
   EXPECT_EQ(std::string(to_.data(), 2 * kPage + 101), std::string(2 * kPage + 100, 'l') + 'x');
+}
+
+TEST_F(Reading, StackIsReadUpToItsEnd) {
+  const Cliff cliff(4);
+  constexpr std::size_t kThere = 2 * kPage + 100;
+  std::memset(cliff.edge(kThere), 'd', kThere);
+  const auto read = run_.function<Read>(RuntimeEntry::kReadStack);
+  EXPECT_EQ(read(&hit_, to_.data(), 3 * kPage, address(cliff.edge(kThere))),
+            static_cast<std::int64_t>(kThere));
+  EXPECT_EQ(std::string(to_.data(), kThere), std::string(kThere, 'd'));
+  EXPECT_TRUE(zeroed(kThere, 3 * kPage));
+}
+
+TEST_F(Reading, StackThatIsNotThereReadsAsNothing) {
+  const Cliff cliff(1);
+  const auto read = run_.function<Read>(RuntimeEntry::kReadStack);
+  EXPECT_EQ(read(&hit_, to_.data(), 64, address(cliff.edge(0))), 0);
+  EXPECT_TRUE(zeroed(0, 64));
 }
 
 TEST_F(Reading, BytesAreBoundedByLengthAndByRoom) {

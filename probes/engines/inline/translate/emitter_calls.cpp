@@ -31,9 +31,11 @@ RuntimeEntry entry_of(Helper helper) {
     case Helper::kReadBytes:
       return RuntimeEntry::kReadBytes;
     case Helper::kReadString:
+      return RuntimeEntry::kReadString;
+    case Helper::kReadStack:
       break;
   }
-  return RuntimeEntry::kReadString;
+  return RuntimeEntry::kReadStack;
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ Broken MachineChecker::push_or_pop(const MachineInstruction& i) {
 Broken MachineChecker::call(const MachineInstruction& i) {
   const MachineValue target = operand_value(i.operands[0]);
   if (i.operands[0].is_memory() || target.kind != Kind::kConstant) return "call-target";
-  const auto last_program_entry = static_cast<std::size_t>(RuntimeEntry::kReadString);
+  const auto last_program_entry = static_cast<std::size_t>(RuntimeEntry::kReadStack);
   std::size_t which = 0;
   while (which <= last_program_entry &&
          surroundings_.entries[which].value != static_cast<std::uint64_t>(target.offset))

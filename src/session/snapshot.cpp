@@ -1,0 +1,104 @@
+// A snapshot shows what it can: one value that cannot be captured must not cost
+// the others. So the whole is tried first, and only where it fails is it found
+// out which values are to blame.
+#include "src/session/snapshot.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+
+#include "probes/language/binder.h"
+
+namespace nohalt::session {
+
+namespace {
+
+using capture::BuiltCapture;
+using capture::CaptureRequest;
+
+// Names are keys of the record. Of two that are alike the first is the one that
+// an expression would mean.
+std::vector<ScopeValue> named_values(std::vector<symbols::Variable> variables) {
+  std::vector<ScopeValue> values;
+  std::set<std::string> taken;
+  for (symbols::Variable& variable : variables) {
+    if (variable.type == nullptr) continue;
+    std::string name = variable.name;
+    if (taken.contains(name)) name += "@" + std::to_string(variable.declared_line);
+    const std::string stem = name;
+    for (int i = 2; taken.contains(name); ++i) name = stem + "#" + std::to_string(i);
+    taken.insert(name);
+    language::BoundPtr bound = language::bind_variable(variable);
+    values.push_back({std::move(name), std::move(variable), std::move(bound), {}});
+  }
+  return values;
+}
+
+std::vector<ScopeValue*> captured(std::vector<ScopeFrame>& frames) {
+  std::vector<ScopeValue*> all;
+  for (ScopeFrame& frame : frames)
+    for (ScopeValue& value : frame.values)
+      if (value.left_out.empty()) all.push_back(&value);
+  return all;
+}
+
+Result<BuiltCapture> build_with(CaptureRequest request, const std::vector<ScopeValue*>& values) {
+  std::vector<language::BoundPtr> all;
+  for (const ScopeValue* value : values) all.push_back(value->bound);
+  all.insert(all.end(), request.values.begin(), request.values.end());
+  request.values = std::move(all);
+  return capture::build_capture(request);
+}
+
+void leave_out_uncapturable(const CaptureRequest& request, std::vector<ScopeFrame>& frames) {
+  CaptureRequest alone;
+  alone.limits = request.limits;
+  alone.bias = request.bias;
+  alone.is_redacted = request.is_redacted;
+  for (ScopeValue* value : captured(frames)) {
+    const auto built = build_with(alone, {value});
+    if (!built) value->left_out = "a probe cannot capture it (" + built.error().reason + ")";
+  }
+}
+
+}  // namespace
+
+Result<std::vector<ScopeFrame>> frames_in_scope(const symbols::DebugInfo& info,
+                                                const symbols::LineSite& site, LinkAddress pc) {
+  NOHALT_TRY(auto variables, info.variables_by_function(pc));
+  std::vector<symbols::SourceFrame> places = info.source_frames(pc);
+  places.resize(variables.size());
+  places[0] = {site.function, site.file, site.line, places[0].is_inlined};
+  std::vector<ScopeFrame> frames;
+  for (std::size_t i = 0; i < variables.size(); ++i)
+    frames.push_back({std::move(places[i]), named_values(std::move(variables[i]))});
+  return frames;
+}
+
+Result<BuiltCapture> build_snapshot(const CaptureRequest& request,
+                                    std::vector<ScopeFrame>& frames) {
+  auto built = build_with(request, captured(frames));
+  if (built) return built;
+  // What the person asked for by name is not left out.
+  if (const auto own = build_with(request, {}); !own) return std::unexpected(own.error());
+  leave_out_uncapturable(request, frames);
+  while (true) {
+    const std::vector<ScopeValue*> values = captured(frames);
+    built = build_with(request, values);
+    if (built || values.empty()) return built;
+    const auto largest = std::ranges::max_element(values, {}, [](const ScopeValue* value) {
+      return symbols::strip_typedefs(value->variable.type)->byte_size;
+    });
+    (*largest)->left_out = "the probe captures as much as one may";
+  }
+}
+
+std::uint32_t nearest_line(const symbols::Variable& variable, std::uint32_t line) {
+  const auto distance = [line](std::uint32_t other) {
+    return std::abs(static_cast<long>(other) - static_cast<long>(line));
+  };
+  const auto nearest = std::ranges::min_element(variable.available_lines, {}, distance);
+  return nearest == variable.available_lines.end() ? 0 : *nearest;
+}
+
+}  // namespace nohalt::session
