@@ -132,11 +132,36 @@ TEST(Arguments, OptionsWinOverTheEnvironment) {
   EXPECT_EQ(parsed<DoctorCommand>({"doctor", "--audit", "x"}, environment).common.audit_file, "x");
 }
 
+TEST(Arguments, ASnapshotIsTakenOnceAndWithoutAStackUnlessAskedFor) {
+  const auto snap = parsed<LogCommand>({"snap", "-p", "42", "orders.c:142"});
+  ASSERT_EQ(snap.probes.size(), 1U);
+  EXPECT_EQ(snap.probes[0].kind, spec::ProbeKind::kSnapshot);
+  EXPECT_EQ(snap.probes[0].location, "orders.c:142");
+  EXPECT_EQ(snap.probes[0].limits.hits, 1U);
+  EXPECT_EQ(snap.probes[0].stack_frames, 0U);
+  EXPECT_EQ(snap.common.format, Format::kText);
+}
+
+TEST(Arguments, AStackHasAllItsFramesUnlessANumberBoundsThem) {
+  const auto frames = [](const Line& words) {
+    return parsed<LogCommand>(words).probes.at(0).stack_frames;
+  };
+  EXPECT_EQ(frames({"snap", "-p", "1", "--stack", "f.c:1"}), 256U);
+  EXPECT_EQ(frames({"snap", "-p", "1", "f.c:1", "--stack=5", "--hits", "3"}), 5U);
+}
+
+TEST(Arguments, AFileKeepsTheRecordOfASnapshotUnlessTextIsAskedFor) {
+  const auto format = [](const Line& words) { return parsed<LogCommand>(words).common.format; };
+  EXPECT_EQ(format({"snap", "-p", "1", "f.c:1", "-o", "kept"}), Format::kJson);
+  EXPECT_EQ(format({"snap", "-p", "1", "f.c:1", "-o", "kept", "--format", "text"}), Format::kText);
+}
+
 TEST(Arguments, HelpAndVersionAreText) {
   EXPECT_EQ(parsed<TextToPrint>({"--version"}).text.substr(0, 7), "nohalt ");
   EXPECT_NE(parsed<TextToPrint>({"--help"}).text.find("nohalt doctor"), std::string::npos);
   EXPECT_EQ(parsed<TextToPrint>({"-h"}).text, parsed<TextToPrint>({"--help"}).text);
-  for (const char* command : {"log", "plan", "ps", "sweep", "list", "rm", "doctor"}) {
+  for (const char* command :
+       {"log", "snap", "show", "plan", "ps", "sweep", "list", "rm", "doctor"}) {
     const std::string text = parsed<TextToPrint>({command, "--help"}).text;
     EXPECT_NE(text.find("Example:"), std::string::npos) << command;
     EXPECT_NE(text.find("  nohalt " + std::string{command}), std::string::npos) << command;
@@ -144,7 +169,8 @@ TEST(Arguments, HelpAndVersionAreText) {
 }
 
 TEST(Arguments, HelpFitsATerminal) {
-  for (const Line& words : {Line{"--help"}, {"log", "--help"}, {"plan", "--help"}}) {
+  for (const Line& words :
+       {Line{"--help"}, {"log", "--help"}, {"snap", "--help"}, {"plan", "--help"}}) {
     const std::string text = parsed<TextToPrint>(words).text;
     for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos;
          begin = end + 1)
@@ -163,10 +189,16 @@ TEST(Arguments, EveryMistakeIsNamedWithTheNextStep) {
            Mistake{{}, "missing-command", "nohalt --help"},
            {{"lgo"}, "unknown-command", "Did you mean log?"},
            {{"frobnicate"}, "unknown-command", "See nohalt --help."},
-           {{"snap", "-p", "1", "f"}, "not-in-this-version", "snap is not in this version"},
+           {{"snap", "-p", "1"}, "missing-location", "nohalt snap -p PID orders.c:142"},
+           {{"snap", "-p", "1", "f", "-f", "x"},
+            "option-of-another-command",
+            "snap does not take -f"},
+           {{"snap", "-p", "1", "f", "--stack=0"}, "out-of-range", "--stack"},
+           {{"snap", "-p", "1", "f", "--stack=x"}, "not-a-number", "--stack"},
+           {{"show"}, "missing-file", "nohalt show before.json"},
            {{"stack", "-p", "1"}, "not-in-this-version", "plan, log"},
            {{"audit", "verify"}, "not-in-this-version", "audit"},
-           {{"log", "-p", "1", "f", "m", "--stack=4"}, "not-in-this-version", "--stack"},
+           {{"log", "-p", "1", "f", "m", "--stack=4"}, "option-of-another-command", "--stack"},
            {{"log", "-p", "1", "f", "m", "--limt", "5/s"}, "unknown-option", "mean --limit?"},
            {{"--limt=5/s", "log", "-p", "1", "f", "m"}, "unknown-option", "mean --limit?"},
            {{"log", "-p", "1", "f", "-> {x}"}, "unknown-option", "Write -- before"},
