@@ -53,12 +53,13 @@ class Tree {
   explicit Tree(const SnapshotStyle& style) : style_(style) {}
 
   // NAME = VALUE, newline included.
-  [[nodiscard]] std::string named(const std::string& name, const Json& node, int indent) const {
+  [[nodiscard]] std::string named(const std::string& name, const Json& node, int indent,
+                                  int depth = 0) const {
     const std::string front = std::string(static_cast<std::size_t>(indent), ' ') + type_of(node) +
                               (name.empty() ? "" : make_printable(name) + " = ");
-    const std::string line = front + flat(node, 0);
+    const std::string line = front + flat(node, depth);
     if (line.size() <= kWidth || !is_branch(node)) return line + "\n";
-    return front + broken(node, indent, 0) + "\n";
+    return front + broken(node, indent, depth) + "\n";
   }
 
  private:
@@ -134,7 +135,7 @@ class Tree {
     }
     std::string text = value.is_array() ? "[\n" : "{\n";
     for (const auto& [name, inner] : value.items())
-      text += named(value.is_array() ? "" : name, inner, indent + 2);
+      text += named(value.is_array() ? "" : name, inner, indent + 2, depth + 1);
     text += std::string(static_cast<std::size_t>(indent), ' ') + (value.is_array() ? "]" : "}");
     return text + state_of(node, true);
   }

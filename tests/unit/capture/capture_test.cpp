@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "probes/language/binder.h"
 #include "probes/program/verifier.h"
 #include "probes/records/values/decode.h"
@@ -352,6 +355,50 @@ TEST_P(CaptureTest, captures_every_local_at_once) {
     if (value.is_there()) ++there;
   }
   EXPECT_GT(there, GetParam() ? 2U : 14U);
+}
+
+TEST_P(CaptureTest, captures_the_registers_and_the_stack_as_they_are) {
+  CaptureRequest request{{}, nullptr, {.record_bytes = 32 * 1024}, stopped_.bias(), {}};
+  request.stack_bytes = 8192;
+  const auto built = build_capture(request);
+  ASSERT_TRUE(built) << built.error().message;
+  run_ = stopped_.run(built->program);
+  ASSERT_TRUE(run_.committed);
+  const auto stack = values::stack_of(built->layout, run_.body);
+  ASSERT_TRUE(stack);
+  EXPECT_EQ(stack->registers.rsp - kBelowStack, run_.addresses.at(0));
+  EXPECT_NE(stack->registers.rip, 0U);
+  EXPECT_EQ(stack->registers.orig_rax, 0U);
+  // The arguments that are passed on the stack lie in the caller's frame.
+  const std::int32_t passed = 7000;
+  const auto found = std::ranges::search(stack->bytes, std::as_bytes(std::span(&passed, 1)));
+  EXPECT_FALSE(found.empty());
+}
+
+TEST_P(CaptureTest, a_stack_longer_than_its_room_is_no_stack) {
+  CaptureRequest request{{}, nullptr, {}, stopped_.bias(), {}};
+  request.stack_bytes = 256;
+  const auto built = build_capture(request);
+  ASSERT_TRUE(built) << built.error().message;
+  run_ = stopped_.run(built->program);
+  ASSERT_TRUE(values::stack_of(built->layout, run_.body));
+  std::memset(run_.body.data() + built->layout.stack->length, 0x7f, 4);
+  EXPECT_FALSE(values::stack_of(built->layout, run_.body));
+  EXPECT_FALSE(values::stack_of(built->layout, std::span(run_.body).first(8)));
+}
+
+// Two pointers to structs, room for three that are followed: the first tree must
+// not take them all.
+TEST_P(CaptureTest, shares_what_may_be_followed_among_the_values) {
+  std::vector<language::BoundPtr> bound;
+  for (int i = 0; i < 2; ++i) bound.push_back(*bind_expression("n", stopped_.scope(), {}));
+  const auto built = build_capture({bound, nullptr, {.pointers = 3}, stopped_.bias(), {}});
+  ASSERT_TRUE(built) << built.error().message;
+  run_ = stopped_.run(built->program);
+  for (const auto& named : values::decode(built->layout, run_.body, {})) {
+    ASSERT_EQ(named.value.target.size(), 1U);
+    EXPECT_TRUE(named.value.target[0].is_there());
+  }
 }
 
 // Whatever is in a body, decoding ends in values and nothing else.

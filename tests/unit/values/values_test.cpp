@@ -153,5 +153,20 @@ TEST_F(MessageTest, takes_every_spec_that_the_binder_takes) {
   }
 }
 
+TEST(TreeJson, WhateverLiesInsideSaysWhatItIs) {
+  Value record;
+  record.kind = Value::Kind::kStruct;
+  record.type = "struct pair";
+  record.state = ValueState::kExact;
+  record.members = {{"n", integer(7)}, {"lost", missing(ValueState::kUnreadable, "gone")}};
+  bool escaped = false;
+  const json tree = json::parse(tree_json(record, escaped));
+  EXPECT_EQ(tree["n"], (json{{"type", "int"}, {"kind", "integer"}, {"value", 7}}));
+  EXPECT_EQ(tree["lost"]["state"], "unreadable");
+  EXPECT_EQ(tree["lost"]["why"], "gone");
+  EXPECT_FALSE(tree["lost"].contains("kind"));
+  EXPECT_STREQ(kind_name(record), "struct");
+}
+
 }  // namespace
 }  // namespace nohalt::values
