@@ -3,6 +3,7 @@
 #include "probes/capture/capture.h"
 
 #include <gtest/gtest.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <cstring>
@@ -369,10 +370,14 @@ TEST_P(CaptureTest, captures_the_registers_and_the_stack_as_they_are) {
   EXPECT_EQ(stack->registers.rsp - kBelowStack, run_.addresses.at(0));
   EXPECT_NE(stack->registers.rip, 0U);
   EXPECT_EQ(stack->registers.orig_rax, 0U);
-  // The arguments that are passed on the stack lie in the caller's frame.
-  const std::int32_t passed = 7000;
-  const auto found = std::ranges::search(stack->bytes, std::as_bytes(std::span(&passed, 1)));
-  EXPECT_FALSE(found.empty());
+  std::vector<std::byte> there(stack->bytes.size());
+  ASSERT_GT(there.size(), 256U);
+  iovec local{there.data(), there.size()};
+  // An address in the subject is a number here; the interface wants a pointer.
+  iovec remote{reinterpret_cast<void*>(run_.addresses[0]), there.size()};
+  ASSERT_EQ(process_vm_readv(stopped_.pid(), &local, 1, &remote, 1, 0),
+            static_cast<ssize_t>(there.size()));
+  EXPECT_TRUE(std::ranges::equal(stack->bytes, there));
 }
 
 TEST_P(CaptureTest, a_stack_longer_than_its_room_is_no_stack) {
