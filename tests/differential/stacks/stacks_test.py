@@ -97,9 +97,9 @@ def difference(ours, theirs):
 
 def explained(ending, last, further):
     """Why it is right that ours ends before GDB's."""
-    if ending == "no-information" and last == "clone3":
-        # glibc ends the call frame information before the system call, since in the new thread it
-        # would be wrong. GDB takes the word at rsp, which is 0 there.
+    if ending == "no-information" and [frame["pc"] for frame in further] == [0]:
+        # In clone3 glibc ends the call frame information before the system call, since in the new
+        # thread it would be wrong. GDB takes the word at rsp, which is 0 there.
         return True
     # Below the first function on a stack of its own stands glibc's __start_context, which has no
     # information. GDB goes on through it to words that are data.

@@ -66,13 +66,19 @@ TEST(Attachable, AnOrdinaryProcessMayBeTouched) {
   EXPECT_EQ(refusal_of(child.pid()), "");
 }
 
+// In a child that its parent waits for: ends with the parent, even one that is gone already.
+[[noreturn]] void pause_while_it_lives(pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  while (::getppid() == parent) ::pause();
+  ::_exit(0);
+}
+
 TEST(Attachable, OneThatWaitsForAVforkedChildMayNot) {
   Child child([](Shared& shared) {
+    const pid_t self = ::getpid();
     shared.ready = 1;
-    if (::syscall(SYS_clone, CLONE_VFORK | SIGCHLD, nullptr, nullptr, nullptr, nullptr) == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      while (true) ::pause();
-    }
+    if (::syscall(SYS_clone, CLONE_VFORK | SIGCHLD, nullptr, nullptr, nullptr, nullptr) == 0)
+      pause_while_it_lives(self);
     return 0;
   });
   child.wait_ready();
@@ -81,12 +87,10 @@ TEST(Attachable, OneThatWaitsForAVforkedChildMayNot) {
 
 TEST(Attachable, OneThatWaitsForAVforkedChildOfClone3MayNot) {
   Child child([](Shared& shared) {
+    const pid_t self = ::getpid();
     shared.ready = 1;
     std::array<std::uint64_t, 8> arguments{CLONE_VFORK, 0, 0, 0, SIGCHLD};
-    if (::syscall(SYS_clone3, arguments.data(), sizeof arguments) == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      while (true) ::pause();
-    }
+    if (::syscall(SYS_clone3, arguments.data(), sizeof arguments) == 0) pause_while_it_lives(self);
     return 0;
   });
   child.wait_ready();
