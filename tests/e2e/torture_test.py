@@ -17,7 +17,7 @@ class Torture(harness.TestCase):
     def test_arming_and_disarming_for_a_minute(self):
         with harness.Target("torture", 64) as target:
             before = harness.Footprint(target.pid, lively=True)
-            rounds = hits = 0
+            rounds = hits = left = 0
             deadline = time.monotonic() + SECONDS
             while time.monotonic() < deadline:
                 place = LOOP if rounds % 3 != 2 else HANDLER
@@ -29,12 +29,16 @@ class Torture(harness.TestCase):
                 self.assertTrue(target.alive())
                 rounds += 1
                 hits += len(outcome.records("log"))
+                left += bool(self.receipt_of(outcome)["removal"]["left"])
             self.assertGreater(rounds, SECONDS / 6)
             self.assertGreater(hits, rounds)
             self.assert_unharmed(before, target.pid, lively=True)
+            if left:  # a machine too busy to see each of the threads outside in time, and said so
+                swept = harness.run("sweep", "-p", target.pid, seconds=60)
+                self.assertEqual(swept.status, DONE, swept)
             self.assertFalse(harness.has_traces(target.pid))
             self.assert_right_end(target)
-            print(f"{rounds} rounds, {hits} messages")
+            print(f"{rounds} rounds, {hits} messages, code left for the sweep {left} times")
 
 
 if __name__ == "__main__":
