@@ -20,18 +20,6 @@ namespace nohalt::engines {
 
 namespace {
 
-Result<std::uint64_t> read_entry_at_run_time(pid_t pid) {
-  NOHALT_TRY(const std::string auxv, read_file("/proc/" + std::to_string(pid) + "/auxv"));
-  for (std::size_t at = 0; at + sizeof(Elf64_auxv_t) <= auxv.size(); at += sizeof(Elf64_auxv_t)) {
-    Elf64_auxv_t entry;
-    std::memcpy(&entry, auxv.data() + at, sizeof(entry));
-    if (entry.a_type == AT_ENTRY) return entry.a_un.a_val;
-  }
-  return fail(ErrorCode::kRefused, "executable-not-mapped",
-              "The kernel does not say where process " + std::to_string(pid) + " begins.",
-              "Only processes started by execve can be probed.");
-}
-
 Result<Elf64_Ehdr> read_header(pid_t pid, const target::Maps& maps, RuntimeAddress entry) {
   const target::Mapping* text = maps.find(entry);
   const auto refuse = [&] {
@@ -52,13 +40,25 @@ Result<Elf64_Ehdr> read_header(pid_t pid, const target::Maps& maps, RuntimeAddre
 
 }  // namespace
 
+Result<RuntimeAddress> entry_point(std::string_view auxv) {
+  for (std::size_t at = 0; at + sizeof(Elf64_auxv_t) <= auxv.size(); at += sizeof(Elf64_auxv_t)) {
+    Elf64_auxv_t entry;
+    std::memcpy(&entry, auxv.data() + at, sizeof(entry));
+    if (entry.a_type == AT_ENTRY) return RuntimeAddress{entry.a_un.a_val};
+  }
+  return fail(ErrorCode::kRefused, "executable-not-mapped",
+              "The kernel does not say where the target's program begins.",
+              "Only processes started by execve can be probed.");
+}
+
 Result<MappedExecutable> locate_executable(pid_t pid, const target::Maps& maps,
                                            const symbols::DebugInfo& info) {
-  NOHALT_TRY(const std::uint64_t entry, read_entry_at_run_time(pid));
-  NOHALT_TRY(const Elf64_Ehdr header, read_header(pid, maps, {entry}));
+  NOHALT_TRY(const std::string auxv, read_file("/proc/" + std::to_string(pid) + "/auxv"));
+  NOHALT_TRY(const RuntimeAddress entry, entry_point(auxv));
+  NOHALT_TRY(const Elf64_Ehdr header, read_header(pid, maps, entry));
   MappedExecutable found;
-  found.bias = {entry - header.e_entry};
-  found.file = maps.find({entry})->file;
+  found.bias = {entry.value - header.e_entry};
+  found.file = maps.find(entry)->file;
   for (const LinkRange& range : info.writable_segments()) {
     const auto parts = readable_parts(
         maps, {found.bias.to_runtime(range.begin), found.bias.to_runtime(range.end)});

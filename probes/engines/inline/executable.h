@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <string_view>
 #include <vector>
 
 #include "probes/engines/inline/sites/displaceable.h"
@@ -24,6 +25,9 @@ struct MappedExecutable {
   // lives. A program may have taken a page of it away (a guard inside .bss).
   std::vector<RuntimeRange> data;
 };
+
+// Where the program begins, in what /proc/PID/auxv holds. Reason: executable-not-mapped.
+[[nodiscard]] Result<RuntimeAddress> entry_point(std::string_view auxv);
 
 // Reasons: executable-not-mapped (its text is not where the kernel put it).
 [[nodiscard]] Result<MappedExecutable> locate_executable(pid_t pid, const target::Maps& maps,

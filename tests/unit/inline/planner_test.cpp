@@ -1,9 +1,10 @@
-// Where a probe goes when the statement's first instruction will not do, and
-// what of the process is known to be kept free.
+// Where a probe goes when the statement's first instruction will not do, what of
+// the process is known to be kept free, and that nothing goes where no room is.
 #include "probes/engines/inline/planner.h"
 
 #include <gtest/gtest.h>
 
+#include "probes/engines/inline/code_image.h"
 #include "tests/unit/inline/debuggee.h"
 
 namespace nohalt::engines {
@@ -51,6 +52,17 @@ TEST_F(Planner, MovesOnWithinTheStatementWhereTheSameIsSeen) {
 
 TEST_F(Planner, StaysRefusedWhereAValueChangesOnTheWay) {
   EXPECT_EQ(choose_beside("changed").plan.refusal, "other-probe");
+}
+
+TEST_F(Planner, ARunWithoutFreeAddressesNearTheTextIsRefused) {
+  program::Program program;
+  const CodeSite site{choose_beside("moved"), &program, 0};
+  ASSERT_TRUE(site.chosen.window);
+  EXPECT_TRUE(place_run(view_, {&site, 1}, kPageSize));
+  inline_placement::SpaceInput full;
+  full.mapped = {{{0}, {inline_placement::kUserSpaceEnd}}};
+  view_.space = inline_placement::AddressSpace(full);
+  EXPECT_EQ(place_run(view_, {&site, 1}, kPageSize).error().reason, "no-room");
 }
 
 TEST_F(Planner, KeepsOutOfRestartableSequences) {
