@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "e2e"))
 import harness
 import hits
 import holds
+import snaps
 
 
 def describe_machine():
@@ -27,10 +28,10 @@ def main():
     words = sys.argv[1:]
     with_nohalt = "--without-nohalt" not in words
     describe_machine()
-    if "holds" not in words:
-        hits.run(with_nohalt)
-    if "hits" not in words:
-        holds.run(with_nohalt)
+    parts = {"hits": hits.run, "holds": holds.run, "snaps": snaps.run}
+    asked = [name for name in parts if name in words] or parts
+    for name in asked:
+        parts[name](with_nohalt)
 
 
 if __name__ == "__main__":
