@@ -42,11 +42,13 @@ struct Hole {
 };
 
 struct Follow;
+struct Items;
 
 struct Node {
   enum class Kind {
     kBytes,     // `size` raw bytes at `data`, of `type`
     kText,      // at most `size` characters at `data`; how many is the u32 at `length`
+    kItems,     // `items` of a container of `type`; the status says whether it was looked into
     kConstant,  // `constant` is the value, known without the target
     kAbsent,    // nothing was captured: `absent`
   };
@@ -65,13 +67,47 @@ struct Node {
   std::uint32_t bit_size = 0;
   std::vector<Hole> holes;
   std::vector<Follow> follows;
+  std::unique_ptr<Items> items;
 };
 
-// What a pointer (or std::string) at byte `at` of a node's bytes leads to.
+// What byte `at` of a node's bytes leads to: a pointer that is there, or the text
+// (kText) or the container (kItems) that begins there, whose `type` it then has.
 struct Follow {
   std::uint64_t at = 0;
   std::unique_ptr<Node> node;
 };
+
+// What a container held when it was walked. Of `slots` those before the u32 at
+// `walked` were come to, each with a status of its own; the byte at `end` says why
+// there are no more. A container may be changed while it is walked: what does not
+// fit together ends the walk and says so, and what was walked before is shown.
+struct Items {
+  enum class Kind {
+    kSequence,  // in the container's order
+    kBits,      // bools, the lowest bit of the `bits_size` bytes at `bits` first; no slots
+    kSet,
+    kMap,       // each item is a pair
+    kOptional,  // no item, or one
+    kVariant,   // the u64 at `count` says which slot has the value; none: past the last
+    kPointer,   // owns or shares one item: none where the u64 at `count`, its address, is 0
+  };
+  Kind kind = Kind::kSequence;
+  const symbols::Type* item = nullptr;  // null: of several types
+  std::vector<Node> slots;
+  std::uint32_t count = kNowhere;   // a u64: how many there are; kNowhere: it does not say
+  std::uint32_t walked = kNowhere;  // kNowhere: no slot was to be walked
+  std::uint32_t end = kNowhere;
+  std::uint32_t bits = kNowhere;
+  std::uint32_t bits_size = 0;
+  // kPointer, where it counts its owners: two u64, those that share, those that watch.
+  std::uint32_t uses = kNowhere;
+  std::uint32_t watchers = kNowhere;
+};
+
+// The byte at `end`.
+inline constexpr std::uint8_t kEndAll = 1;        // there are no more
+inline constexpr std::uint8_t kEndMore = 2;       // there are more than slots
+inline constexpr std::uint8_t kEndFirstWhy = 16;  // 16 + i: because of whys[i] of its node
 
 // The registers and the stack of a hit, from kBelowStack below rsp upward.
 struct StackLayout {
