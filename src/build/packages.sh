@@ -7,14 +7,14 @@
 packages_of() {
   case "$1" in
     build)  # nohalt itself and the example services
-      echo "cmake ninja-build g++ make pkg-config libdw-dev libelf-dev libunwind-dev
+      echo "cmake ninja-build g++ make pkg-config libdw-dev libelf-dev
             libcapstone-dev libasmjit-dev libcli11-dev libre2-dev libyaml-cpp-dev
             nlohmann-json3-dev libfmt-dev libsodium-dev" ;;
     source)  # fetching and building Debian source packages
       echo "dpkg-dev make patch ca-certificates" ;;
     tests)
-      echo "libgtest-dev libbenchmark-dev ccache python3 gdb binutils clang-19
-            procps util-linux" ;;
+      echo "libgtest-dev libbenchmark-dev ccache python3 gdb binutils clang-19 rustc
+            libc++-19-dev libc++abi-19-dev lldb-19 procps util-linux" ;;
     bench)  # the peers that nohalt is measured beside
       echo "lldb-19 bpftrace lttng-tools liblttng-ust-dev" ;;
     *)
