@@ -34,6 +34,10 @@ static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 inline constexpr std::uint64_t kMillisecond = 1'000'000;
 // The longest that a thread of the target's own may be held.
 inline constexpr std::uint64_t kLongestHold = 50 * kMillisecond;
+// The longest silence before anything is held. Nothing of the target waits, only
+// the tool does; and among a thousand busy threads an ordinary user's tracer may
+// wait more than a second for its turn.
+inline constexpr std::uint64_t kLongestStart = 2'000 * kMillisecond;
 // The longest silence while only the helper is held. It keeps nobody waiting
 // unless the target calls execve, which must collect every thread first.
 inline constexpr std::uint64_t kLongestSilence = 500 * kMillisecond;

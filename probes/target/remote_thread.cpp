@@ -159,6 +159,7 @@ Status RemoteThread::start(const BorrowPlan& plan) {
       ::mmap(nullptr, sizeof(Heartbeat), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return fail_errno("mmap", "the heartbeat page", errno);
   heartbeat_ = new (page) Heartbeat{};
+  heartbeat_->beat.store(monotonic_ns(), std::memory_order_release);
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
     return fail_errno("socketpair", "", errno);
@@ -182,12 +183,12 @@ Status RemoteThread::start(const BorrowPlan& plan) {
     tracer_ = 0;
     return fail_errno("fork", "the tracer", error_number);
   }
+  put_before_others(tracer_);
   theirs.reset();
   const UniqueFd tracer_fd(static_cast<int>(::syscall(SYS_pidfd_open, tracer_, 0)));
   if (!tracer_fd.valid()) return fail_errno("pidfd_open", "the tracer", errno);
   NOHALT_TRY(watchdog_, start_watchdog(tracer_fd.get(), *heartbeat_));
-  if (::send(socket_.get(), "g", 1, MSG_NOSIGNAL) != 1)
-    return fail_errno("send", "the tracer", errno);
+  if (::send(socket_.get(), "g", 1, MSG_NOSIGNAL) != 1) return session_over();
   NOHALT_CHECK(receive());
   return {};
 }

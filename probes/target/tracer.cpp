@@ -193,7 +193,6 @@ void run_tracer(const BorrowPlan& plan, int socket, Heartbeat& heartbeat) {
   ::setsid();
   ::signal(SIGCHLD, SIG_DFL);
   ::prctl(PR_SET_NAME, "nohalt-tracer");
-  run_before_others();
   ::mlockall(MCL_CURRENT | MCL_ONFAULT);
   close_other_descriptors(socket, plan.memory->descriptor());
   if (auto tracees = Tracees::create(heartbeat)) Session(plan, socket, *tracees).run();

@@ -29,7 +29,7 @@ bool held_too_long(const Heartbeat& heartbeat) {
   const std::uint64_t silence = now > since ? now - since : 0;
   switch (phase) {
     case HoldPhase::kNothing:
-      return false;
+      return silence > kLongestStart;
     case HoldPhase::kSeizing:
     case HoldPhase::kHolding:
       return silence > kLongestHold;
@@ -42,7 +42,6 @@ bool held_too_long(const Heartbeat& heartbeat) {
 [[noreturn]] void watch(int tracer, const Heartbeat& heartbeat) {
   ::setsid();
   ::prctl(PR_SET_NAME, "nohalt-watchdog");
-  run_before_others();
   ::mlockall(MCL_CURRENT | MCL_ONFAULT);
   if (tracer > 0) ::close_range(0, static_cast<unsigned>(tracer) - 1, 0);
   ::close_range(static_cast<unsigned>(tracer) + 1, ~0U, 0);
@@ -55,17 +54,17 @@ bool held_too_long(const Heartbeat& heartbeat) {
 
 }  // namespace
 
-void run_before_others() {
+void put_before_others(pid_t thread) {
   const sched_param lowest{::sched_get_priority_min(SCHED_RR)};
-  if (::sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &lowest) != 0)
-    ::setpriority(PRIO_PROCESS, 0, -20);
+  if (::sched_setscheduler(thread, SCHED_RR | SCHED_RESET_ON_FORK, &lowest) != 0)
+    ::setpriority(PRIO_PROCESS, static_cast<id_t>(thread), -20);
 }
 
 BeforeOthers::BeforeOthers()
     : policy_(::sched_getscheduler(0)), nice_(::getpriority(PRIO_PROCESS, 0)) {
   sched_param before{};
   if (::sched_getparam(0, &before) == 0) priority_ = before.sched_priority;
-  run_before_others();
+  put_before_others(0);
 }
 
 // Not everyone may take back that children are to start as ordinary threads.
@@ -87,6 +86,7 @@ Result<pid_t> start_watchdog(int tracer, const Heartbeat& heartbeat) {
   const int error_number = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return fail_errno("fork", "the watchdog", error_number);
+  put_before_others(pid);
   return pid;
 }
 

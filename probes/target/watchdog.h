@@ -10,7 +10,8 @@
 // a state from which it goes on by itself (borrow.h), so ending it is safe.
 //
 // - The tool stops or dies: the tracer finishes the helper and ends by itself.
-// - The tracer stops: the watchdog kills it; SIGKILL needs no help from it.
+// - The tracer stops, in whatever it does: the watchdog kills it; SIGKILL needs no
+//   help from it.
 // - The tracer dies: the kernel lets go; the watchdog ends.
 // - The watchdog dies: nothing is held because of it.
 // Each lives in a session of its own, out of reach of a terminal's signals.
@@ -29,8 +30,9 @@ namespace nohalt::target {
 
 // Asks for a place before all ordinary threads, as far as the user may have one:
 // what holds a thread of a busy target must not wait for processor time. For a
-// process that mostly sleeps; not inherited by its children.
-void run_before_others();
+// process that mostly sleeps; not inherited by its children, so that a parent does
+// it for them: they would wait for their first turn. 0 is the calling thread.
+void put_before_others(pid_t thread);
 
 // The same for the calling thread, until this object goes. A tool that waits for its
 // turn among a thousand threads is silent for so long that its session ends.
