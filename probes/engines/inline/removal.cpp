@@ -1,5 +1,6 @@
 // Names are nohalt's by the kernel's list of mappings; the gate page has none and
-// is known by the flag that nothing but such a page has.
+// is known by the flag that nothing but such a page has or, before it has the flag,
+// by its protection (pages/region.cpp).
 #include "probes/engines/inline/removal.h"
 
 #include <chrono>
@@ -27,7 +28,8 @@ Status remove_gate(target::RemoteThread& thread, const target::Maps& maps, Runti
     return {};
   NOHALT_TRY(const auto facts, target::read_mapping_facts(thread.process().pid(), gate));
   constexpr std::string_view kWipeOnFork = "wf";
-  if (!facts.has_flag(kWipeOnFork)) return {};
+  const bool unmarked = mapping->writable && !mapping->readable;
+  if (!unmarked && !facts.has_flag(kWipeOnFork)) return {};
   return inline_pages::unmap_range(thread, mapping->range);
 }
 

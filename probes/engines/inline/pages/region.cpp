@@ -20,6 +20,9 @@ namespace {
 
 constexpr unsigned kNoExecSeal = 8;  // MFD_NOEXEC_SEAL, Linux 6.3: mapping r-x stays allowed
 constexpr int kFirstResizeSeals = F_SEAL_SHRINK | F_SEAL_GROW;
+// Nobody else asks for this, so that a gate page is known as one from its first
+// moment: a run may be killed before it is marked.
+constexpr int kUnmarkedGate = PROT_WRITE;
 
 Result<std::uint64_t> create_memfd(RemoteThread& thread, std::string_view name) {
   NOHALT_TRY(const RuntimeAddress text, thread.put_text(name));
@@ -65,6 +68,8 @@ Status map_at(RemoteThread& thread, const RuntimeRange& range, int protection, i
                   {range.begin.value, range.size(), static_cast<std::uint64_t>(protection),
                    static_cast<std::uint64_t>(flags), static_cast<std::uint64_t>(remote_file), 0});
   if (mapped) return {};
+  // A session that is lost may have mapped it: that is the caller's to find out.
+  if (target::session_was_lost(mapped.error())) return std::unexpected(mapped.error());
   const auto maps = target::read_maps(thread.process().pid());
   const bool taken = (flags & MAP_FIXED_NOREPLACE) != 0 && maps && maps->overlaps(range);
   if (!taken) return std::unexpected(mapped.error());
@@ -108,11 +113,13 @@ Result<Region> RegionMapper::map_control(std::string_view name, const RuntimeRan
 
 Result<Region> RegionMapper::map_gate(RuntimeAddress address) {
   const RuntimeRange range{address, address + kPageSize};
-  NOHALT_CHECK(map_at(*thread_, range, PROT_READ | PROT_WRITE,
+  NOHALT_CHECK(map_at(*thread_, range, kUnmarkedGate,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1));
   Region region(*thread_, range, {});
   NOHALT_CHECK(
       thread_->call("madvise", SYS_madvise, {address.value, kPageSize, MADV_WIPEONFORK, 0, 0, 0}));
+  NOHALT_CHECK(thread_->call("mprotect", SYS_mprotect,
+                             {address.value, kPageSize, PROT_READ | PROT_WRITE, 0, 0, 0}));
   return region;
 }
 
