@@ -21,7 +21,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kThreads = 64;
+constexpr int kThreads = 16;
 // Longer than a thread may be held before the watchdog steps in (50 ms).
 constexpr milliseconds kLongHold{150};
 constexpr milliseconds kPatience{5000};

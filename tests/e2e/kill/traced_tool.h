@@ -50,6 +50,9 @@ struct Outcome {
   int tool_status = 0;  // as from waitpid
 };
 
+// Puts a new child before the target's threads, which would make it slow.
+void put_first(pid_t pid);
+
 class TracedTool {
  public:
   // Runs until all of its processes have ended. While the process is held it is
@@ -64,7 +67,7 @@ class TracedTool {
   };
   void start(const std::vector<std::string>& command, const std::string& output);
   void handle(pid_t pid, int status);
-  void on_call(pid_t pid, Tracee& tracee);
+  void on_call(pid_t pid, const Tracee& tracee);
   void on_birth(pid_t pid);
   void resume(pid_t pid, int signal);
   void kill_all();

@@ -1,0 +1,40 @@
+// A program that runs hot, and attempts at harming it through the tool: three
+// probes are placed, served for a moment and removed, while something is done to
+// one of the tool's processes.
+#pragma once
+
+#include <string>
+
+#include "tests/e2e/kill/hot_target.h"
+#include "tests/e2e/kill/traced_tool.h"
+
+namespace nohalt::kill_test {
+
+class Laboratory {
+ public:
+  Laboratory(std::string tool, const std::string& spinner);
+  Laboratory(const Laboratory&) = delete;
+  Laboratory& operator=(const Laboratory&) = delete;
+  ~Laboratory();
+
+  // One run of the tool, and a sweep after it; what went wrong, or nothing. A
+  // `patient` one holds a tool until its tracer has had enough of its silence.
+  [[nodiscard]] std::string attempt(const Plan& plan, bool patient, Outcome& outcome);
+
+  // What the tool, and the sweep, have said.
+  [[nodiscard]] std::string said() const {
+    return read_all(folder_ + "/said") + read_all(folder_ + "/swept");
+  }
+
+ private:
+  [[nodiscard]] bool held_enough(Role role, bool patient, Clock::time_point since,
+                                 std::string& wrong) const;
+  [[nodiscard]] std::string wrong_afterwards(const Outcome& outcome) const;
+  [[nodiscard]] bool sweep() const;
+
+  std::string folder_;
+  std::string tool_;
+  HotTarget target_;
+};
+
+}  // namespace nohalt::kill_test
