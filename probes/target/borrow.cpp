@@ -3,19 +3,17 @@
 
 #include <sched.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <charconv>
+#include <array>
 #include <string>
 #include <utility>
 
+#include "probes/target/birth.h"
 #include "probes/target/candidates.h"
 #include "probes/target/signal_frame.h"
-#include "src/base/file.h"
 
 namespace nohalt::target {
 
@@ -24,8 +22,12 @@ namespace {
 constexpr std::uint64_t kPatience = 2'000 * kMillisecond;     // for the whole choice
 constexpr std::uint64_t kStopPatience = 500 * kMillisecond;   // nobody is held meanwhile
 constexpr std::uint64_t kRunPatience = 2'000 * kMillisecond;  // to its next stop
-constexpr std::uint64_t kBirthPatience = 2'000 * kMillisecond;
-constexpr std::uint64_t kLookForBirthEvery = 10 * kMillisecond;
+// With nothing in it but the oldest parts, which every processor has.
+constexpr auto kPlainVectorState = [] {
+  std::array<std::byte, 576> state{};
+  state[464] = std::byte{3};
+  return state;
+}();
 constexpr std::uint64_t kCloneFlags =
     CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PTRACE;
 
@@ -33,20 +35,21 @@ constexpr std::uint64_t kCloneFlags =
 class Attempt {
  public:
   Attempt(const BorrowPlan& plan, Tracees& tracees, pid_t tid)
-      : plan_(plan), tracees_(tracees), tid_(tid) {}
+      : plan_(plan), tracees_(tracees), tid_(tid), birth_{plan.pid, tid, {}} {}
 
   // kRefused: this thread will not do now, and goes on as before.
   Result<Borrowed> run();
 
  private:
+  void rehearse();
   Status stop();
   Status wait_for_stop();
+  bool thread_sees(const SignalFrame& frame);
   Status prepare();
   Status point_at_clone();
   Result<pid_t> clone_and_let_run();
   Result<pid_t> clone_and_restore();
   Status next_stop(int how, bool (TraceEvent::*wanted)() const);
-  Result<pid_t> wait_for_birth(bool clone_is_known_done);
   Status restore_exactly();
   std::unexpected<Error> give_up(Error error);
   void hold_begins();
@@ -57,10 +60,12 @@ class Attempt {
   Tracees& tracees_;
   pid_t tid_;
   Maps maps_;
-  std::vector<pid_t> threads_before_;
+  Birth birth_;
   user_regs_struct registers_{};
   std::uint64_t mask_ = 0;
   SignalFrame frame_;
+  std::vector<std::byte> seen_;
+  StackWords words_ = StackWords(kSignalFrameSearch / sizeof(std::uint64_t), 1);
   std::uint64_t held_since_ = 0;
   HoldReport holds_;
 };
@@ -131,23 +136,28 @@ Status Attempt::wait_for_stop() {
               "It may sleep uninterruptibly or get no processor time: try again.");
 }
 
+bool Attempt::thread_sees(const SignalFrame& frame) {
+  seen_.resize(frame.bytes.size());
+  const iovec local{seen_.data(), seen_.size()};
+  const iovec remote{reinterpret_cast<void*>(frame.stack_pointer.value), seen_.size()};
+  return ::process_vm_readv(tid_, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(seen_.size()) &&
+         seen_ == frame.bytes;
+}
+
 // Reads the thread's state, forges the frame and writes it below the red zone.
 Status Attempt::prepare() {
   NOHALT_TRY(const auto stopped, tracees_.registers(tid_));
   registers_ = repair_after_stop(stopped);
   NOHALT_TRY(mask_, tracees_.signal_mask(tid_));
   NOHALT_TRY(const auto xstate, tracees_.vector_state(tid_));
-  NOHALT_TRY(frame_, forge_signal_frame(rewind_call(registers_), xstate, mask_, plan_.gadgets));
+  NOHALT_TRY(frame_, forge_signal_frame(rewind_call(registers_), xstate, mask_, plan_.gadgets,
+                                        std::move(frame_.bytes)));
   NOHALT_CHECK(
-      check_stopped_thread(plan_, maps_, tracees_, tid_, registers_, frame_.stack_pointer));
+      check_stopped_thread(plan_, maps_, tracees_, tid_, registers_, frame_.stack_pointer, words_));
   NOHALT_CHECK(plan_.memory->write(frame_.stack_pointer, frame_.bytes));
   // plan_.memory is bound to the address space that was checked; the thread must
   // still live in it, or an execve came between.
-  std::vector<std::byte> seen(frame_.bytes.size());
-  const iovec local{seen.data(), seen.size()};
-  const iovec remote{reinterpret_cast<void*>(frame_.stack_pointer.value), seen.size()};
-  if (::process_vm_readv(tid_, &local, 1, &remote, 1, 0) != static_cast<ssize_t>(seen.size()) ||
-      seen != frame_.bytes)
+  if (!thread_sees(frame_))
     return fail(ErrorCode::kTargetGone, "target-gone",
                 "The process replaced itself with another program.",
                 "Start again: the program that runs now is another one.");
@@ -171,10 +181,10 @@ Status Attempt::point_at_clone() {
 }
 
 Result<pid_t> Attempt::clone_and_let_run() {
-  tracees_.leave_running(tid_);
   NOHALT_CHECK(tracees_.request(PTRACE_CONT, tid_));
   hold_ends(HoldPhase::kHelper);
-  return wait_for_birth(false);
+  tracees_.leave_running(tid_);
+  return wait_for_birth(birth_, false, tracees_);
 }
 
 // How long the thread waits for a processor on the way to its next stop is not this
@@ -200,10 +210,11 @@ Status Attempt::next_stop(int how, bool (TraceEvent::*wanted)() const) {
 }
 
 // Back to the registers and mask it had, in the order that leaves the frame as
-// the way home until the last step.
+// the way home until the last step. On its way out of the kernel it looks once more
+// whether a call is to be restarted, because an interrupt was asked for; that is
+// taken back with the detaching, and the look is not.
 Status Attempt::restore_exactly() {
   NOHALT_CHECK(tracees_.request(PTRACE_INTERRUPT, tid_));
-  NOHALT_CHECK(next_stop(PTRACE_CONT, &TraceEvent::event_stop));
   NOHALT_CHECK(tracees_.set_signal_mask(tid_, mask_));
   NOHALT_CHECK(tracees_.set_registers(tid_, registers_));
   return tracees_.request(PTRACE_DETACH, tid_);
@@ -224,59 +235,27 @@ Result<pid_t> Attempt::clone_and_restore() {
                 "The target may not make one more thread (clone failed with error " +
                     std::to_string(-static_cast<long>(after.rax)) + ").",
                 "Raise its limit on processes (pids.max, RLIMIT_NPROC), or use the kernel engine.");
-  return wait_for_birth(true);
+  return wait_for_birth(birth_, true, tracees_);
 }
 
-std::uint64_t blocked_signals(pid_t pid, pid_t tid) {
-  const auto status =
-      read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/status");
-  std::uint64_t mask = 0;
-  if (!status) return mask;
-  const auto text = status_field(*status, "SigBlk");
-  (void)std::from_chars(text.data(), text.data() + text.size(), mask, 16);
-  return mask;
-}
-
-// A thread that was not among `before` and that this process traces; or 0.
-pid_t find_helper(pid_t pid, const std::vector<pid_t>& before) {
-  const auto tids = list_threads(pid);
-  if (!tids) return 0;
-  const auto found = std::ranges::find_if(*tids, [&](pid_t tid) {
-    if (std::ranges::find(before, tid) != before.end()) return false;
-    const auto status =
-        read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/status");
-    return status && status_field(*status, "TracerPid") == std::to_string(::getpid());
-  });
-  return found == tids->end() ? 0 : *found;
-}
-
-// The helper is traced from birth and stops before its first instruction. A
-// borrowed thread that has its mask back, with no helper about, failed to clone.
-// Where allowed the helper, being the tool's own, goes before the target's
-// threads: on a busy machine it would wait long for each of its few instructions.
-Result<pid_t> Attempt::wait_for_birth(bool clone_is_known_done) {
-  const std::uint64_t deadline = monotonic_ns() + kBirthPatience;
-  while (monotonic_ns() < deadline) {
-    const bool returned = blocked_signals(plan_.pid, tid_) != kFullSignalMask;
-    const pid_t helper = find_helper(plan_.pid, threads_before_);
-    if (helper != 0) (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(helper), -20);
-    const auto event = tracees_.next(0, monotonic_ns() + kLookForBirthEvery);
-    if (event && event->event_stop()) return event->tid;
-    if (event && event->ended())
-      return fail(ErrorCode::kTargetGone, "target-gone", "The target ended or replaced itself.");
-    if (!event && returned && helper == 0 && !clone_is_known_done)
-      return fail(ErrorCode::kRefused, "pid-limit", "The target may not make one more thread.",
-                  "Raise its limit on processes (pids.max, RLIMIT_NPROC), or use the kernel "
-                  "engine.");
-  }
-  return fail(ErrorCode::kRefused, "helper-did-not-start",
-              "The helper thread got no processor time.", "Try again when the machine is calmer.");
+// This process is a fresh copy of the tool: what it does for the first time costs page
+// faults, the loader's search for a symbol, questions to a hypervisor. So it is all done
+// before anybody is held, in the very room that is used then.
+void Attempt::rehearse() {
+  constexpr std::size_t kLargestFrame = 20'000;
+  frame_.bytes.assign(kLargestFrame, std::byte{1});
+  seen_ = frame_.bytes;
+  auto frame = forge_signal_frame({}, kPlainVectorState, 0, plan_.gadgets, std::move(frame_.bytes));
+  if (frame) frame_ = std::move(*frame);
+  frame_.stack_pointer = plan_.scratch;
+  (void)thread_sees(frame_);
 }
 
 Result<Borrowed> Attempt::run() {
   // Long, so before anything is held.
   NOHALT_TRY(maps_, read_maps(plan_.pid));
-  NOHALT_TRY(threads_before_, list_threads(plan_.pid));
+  NOHALT_TRY(birth_.before, list_threads(plan_.pid));
+  rehearse();
   NOHALT_CHECK(stop());
   if (auto ready = prepare(); !ready) return give_up(std::move(ready).error());
   if (auto pointed = point_at_clone(); !pointed) return std::unexpected(std::move(pointed).error());

@@ -13,10 +13,15 @@
 //      restore itself;
 //   3. all signals blocked: the frame would put the mask back;
 //   4. registers: at clone. The helper inherits the full mask.
-// A thread that was in a system call is caught once more after its clone and
-// gets its exact registers back, because only then does the kernel restart its
-// call as if nothing had been (the remaining time of a sleep, for one); the
-// frame is then only the way home should the tracer die.
+// A thread that was in a system call is stopped on its way into clone, only because
+// there is no other way to be stopped on its way out of it. There it gets its exact
+// registers back, and lets the kernel look once more whether a call is to be restarted:
+// only so is its call restarted as if nothing had been (the remaining time of a sleep,
+// for one). The frame is then only the way home should the tracer die.
+//
+// While a thread is held nothing is allocated and no file is opened. All that can be
+// looked at before is looked at before, and what has to be done is rehearsed: in a fresh
+// copy of a process a page fault takes longer than all of the work on a stopped thread.
 //
 // The helper shares the descriptor table at birth and at once leaves it for an
 // empty one of its own (close_range with CLOSE_RANGE_UNSHARE): no descriptor is

@@ -22,7 +22,6 @@ namespace {
 
 constexpr std::size_t kEnough = 4;
 constexpr std::uint64_t kUserCode64 = 0x33;
-constexpr std::uint64_t kSignalFrameSearch = 65536;
 constexpr int kGetSyscallUserDispatch = 0x4211;  // Linux 6.4; newer than the C library's header
 
 Status refuse(const char* reason, const char* message) {
@@ -113,13 +112,12 @@ bool is_signal_frame(std::span<const std::uint64_t> words, std::uint64_t restore
 // The alternate stack that a handler runs on, which may be small and lie anywhere:
 // nothing shows it from outside but what the kernel noted in the handler's frame.
 Result<std::optional<RuntimeRange>> alternate_stack(const BorrowPlan& plan, const Maps& maps,
-                                                    RuntimeAddress rsp) {
+                                                    RuntimeAddress rsp, StackWords& words) {
   const Mapping* stack = maps.find(rsp);
   const std::uint64_t restorer = plan.gadgets.restorer.value;
   if (restorer == 0 || stack == nullptr) return std::nullopt;
   const RuntimeAddress from{(rsp.value + 7) & ~7ULL};
-  const std::uint64_t size = std::min(stack->range.end - from, kSignalFrameSearch);
-  std::vector<std::uint64_t> words(size / 8);
+  words.resize(std::min(stack->range.end - from, kSignalFrameSearch) / sizeof(std::uint64_t));
   NOHALT_CHECK(plan.memory->read(from, std::as_writable_bytes(std::span(words))));
   for (std::size_t i = 0; i + kFrameWords <= words.size(); ++i) {
     const auto frame = std::span(words).subspan(i, kFrameWords);
@@ -165,11 +163,12 @@ Result<std::vector<Candidate>> find_candidates(pid_t pid) {
 }
 
 Status check_stopped_thread(const BorrowPlan& plan, const Maps& maps, Tracees& tracees, pid_t tid,
-                            const user_regs_struct& registers, RuntimeAddress lowest) {
+                            const user_regs_struct& registers, RuntimeAddress lowest,
+                            StackWords& words) {
   if (registers.cs != kUserCode64) return refuse("not-64-bit", "The thread runs 32-bit code.");
   NOHALT_CHECK(check_rseq(*plan.memory, tracees, tid, registers.rip));
   NOHALT_CHECK(check_dispatch(tracees, plan.pid, tid));
-  NOHALT_TRY(const auto alternate, alternate_stack(plan, maps, {registers.rsp}));
+  NOHALT_TRY(const auto alternate, alternate_stack(plan, maps, {registers.rsp}, words));
   if (!alternate) return check_stack(maps, registers, lowest);
   if (alternate->contains(lowest)) return {};
   return refuse("unusual-stack", "The thread has too little room left on its signal stack.");

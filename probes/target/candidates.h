@@ -23,10 +23,15 @@ struct Candidate {
 // The candidates of a process right now; stops looking at a few sure ones.
 [[nodiscard]] Result<std::vector<Candidate>> find_candidates(pid_t pid);
 
+// Room for a part of a stack, made before anybody is held.
+inline constexpr std::size_t kSignalFrameSearch = 65536;
+using StackWords = std::vector<std::uint64_t>;
+
 // Whether a stopped thread can carry a frame that reaches down to `lowest`, and
 // is nowhere that a detour would be felt. Reads only.
 [[nodiscard]] Status check_stopped_thread(const BorrowPlan& plan, const Maps& maps,
                                           Tracees& tracees, pid_t tid,
-                                          const user_regs_struct& registers, RuntimeAddress lowest);
+                                          const user_regs_struct& registers, RuntimeAddress lowest,
+                                          StackWords& words);
 
 }  // namespace nohalt::target

@@ -5,7 +5,9 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 namespace nohalt::target {
 
@@ -60,18 +62,28 @@ constexpr std::int32_t kKeepAlternateStack = 4;
 // UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS
 constexpr std::uint64_t kContextFlags = 1 | 2 | 4;
 
-// Where the features in `features` end in the standard XSAVE layout.
-std::size_t xsave_size(std::uint64_t features) {
-  std::size_t size = kSmallestXstate;
-  for (unsigned feature = 2; feature < 63; ++feature) {
-    if ((features >> feature & 1) == 0) continue;
+constexpr unsigned kFeatures = 63;
+
+// Where each feature ends in the standard XSAVE layout. Asked for once: in a virtual
+// machine the hypervisor answers, which takes longer than all of the rest here.
+std::array<std::size_t, kFeatures> ask_for_feature_ends() {
+  std::array<std::size_t, kFeatures> ends{};
+  for (unsigned feature = 2; feature < kFeatures; ++feature) {
     unsigned bytes = 0;
     unsigned offset = 0;
     unsigned flags = 0;
     unsigned unused = 0;
-    if (__get_cpuid_count(0xd, feature, &bytes, &offset, &flags, &unused) == 0) continue;
-    size = std::max<std::size_t>(size, std::size_t{bytes} + offset);
+    if (__get_cpuid_count(0xd, feature, &bytes, &offset, &flags, &unused) != 0)
+      ends[feature] = std::size_t{bytes} + offset;
   }
+  return ends;
+}
+
+std::size_t xsave_size(std::uint64_t features) {
+  static const auto ends = ask_for_feature_ends();
+  std::size_t size = kSmallestXstate;
+  for (unsigned feature = 2; feature < kFeatures; ++feature)
+    if ((features >> feature & 1) != 0) size = std::max(size, ends[feature]);
   return size;
 }
 
@@ -87,23 +99,25 @@ MachineContext machine_context(const user_regs_struct& r, std::uint64_t xstate) 
   return m;
 }
 
-std::vector<std::byte> frame_xstate(std::span<const std::byte> xstate, std::uint64_t features,
-                                    std::size_t size) {
-  std::vector<std::byte> bytes(xstate.begin(), xstate.begin() + static_cast<std::ptrdiff_t>(size));
-  bytes.resize(size + sizeof kXstateMagic2);
-  const auto whole = static_cast<std::uint32_t>(bytes.size());
-  const SoftwareBytes software{
-      kXstateMagic1, whole, features, static_cast<std::uint32_t>(size), {}};
-  std::memcpy(bytes.data() + kSoftwareReserved, &software, sizeof software);
-  std::memcpy(bytes.data() + size, &kXstateMagic2, sizeof kXstateMagic2);
-  return bytes;
+// Fills `into`, which is the state's size and the closing word's.
+void put_xstate(std::span<const std::byte> xstate, std::uint64_t features,
+                std::span<std::byte> into) {
+  const std::size_t size = into.size() - sizeof kXstateMagic2;
+  const SoftwareBytes software{kXstateMagic1,
+                               static_cast<std::uint32_t>(into.size()),
+                               features,
+                               static_cast<std::uint32_t>(size),
+                               {}};
+  std::memcpy(into.data(), xstate.data(), size);
+  std::memcpy(into.data() + kSoftwareReserved, &software, sizeof software);
+  std::memcpy(into.data() + size, &kXstateMagic2, sizeof kXstateMagic2);
 }
 
 }  // namespace
 
 Result<SignalFrame> forge_signal_frame(const user_regs_struct& registers,
                                        std::span<const std::byte> xstate, std::uint64_t mask,
-                                       const Gadgets& gadgets) {
+                                       const Gadgets& gadgets, std::vector<std::byte> room) {
   std::uint64_t features = 0;
   std::uint64_t in_use = 0;
   if (xstate.size() >= kSmallestXstate) {
@@ -117,8 +131,8 @@ Result<SignalFrame> forge_signal_frame(const user_regs_struct& registers,
                 "The processor's vector state comes in a form that is not understood here.",
                 "Use the kernel engine on this machine.");
 
-  const auto vector_bytes = frame_xstate(xstate, features, size);
-  const std::uint64_t vector_at = (registers.rsp - kRedZone - vector_bytes.size()) & ~63ULL;
+  const std::size_t vector_size = size + sizeof kXstateMagic2;
+  const std::uint64_t vector_at = (registers.rsp - kRedZone - vector_size) & ~63ULL;
   // The kernel itself wants no alignment of the frame; 16 keeps the look of one.
   const std::uint64_t frame_at = (vector_at - sizeof(Frame)) & ~15ULL;
   Frame frame{};
@@ -130,12 +144,10 @@ Result<SignalFrame> forge_signal_frame(const user_regs_struct& registers,
   frame.context.machine = machine_context(registers, vector_at);
   frame.context.mask = mask;
 
-  SignalFrame out;
-  out.stack_pointer = {frame_at};
-  out.bytes.resize(vector_at - frame_at + vector_bytes.size());
+  SignalFrame out{{frame_at}, std::move(room)};
+  out.bytes.assign(vector_at - frame_at + vector_size, std::byte{0});
   std::memcpy(out.bytes.data(), &frame, sizeof frame);
-  std::ranges::copy(vector_bytes,
-                    out.bytes.begin() + static_cast<std::ptrdiff_t>(vector_at - frame_at));
+  put_xstate(xstate, features, std::span(out.bytes).last(vector_size));
   return out;
 }
 

@@ -33,9 +33,11 @@ struct SignalFrame {
 
 // `registers` is what the thread goes on with; `xstate` the NT_X86_XSTATE
 // register set; `mask` its signal mask. Reason "unknown-vector-state" where the
-// vector state is not in a form that is understood.
+// vector state is not in a form that is understood. `room` is taken for the bytes, so
+// that with enough of it nothing has to be allocated while the thread is held.
 [[nodiscard]] Result<SignalFrame> forge_signal_frame(const user_regs_struct& registers,
                                                      std::span<const std::byte> xstate,
-                                                     std::uint64_t mask, const Gadgets& gadgets);
+                                                     std::uint64_t mask, const Gadgets& gadgets,
+                                                     std::vector<std::byte> room = {});
 
 }  // namespace nohalt::target

@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::uint64_t kLongestSleep = 5 * kMillisecond;
 constexpr std::size_t kLargestVectorState = 16384;
+constexpr std::uint64_t kLongestAwake = 60'000;  // ns
 
 long raw_ptrace(int what, pid_t tid, std::uint64_t address, std::uint64_t data) {
   return ::ptrace(static_cast<__ptrace_request>(what), tid, reinterpret_cast<void*>(address),
@@ -49,6 +50,14 @@ int TraceEvent::signal() const {
   return WIFSTOPPED(status) && status >> 16 == 0 && !syscall_stop() ? WSTOPSIG(status) : 0;
 }
 
+Tracees::Tracees(UniqueFd child_signals, Heartbeat& heartbeat)
+    : child_signals_(std::move(child_signals)),
+      heartbeat_(&heartbeat),
+      vector_state_(kLargestVectorState) {
+  sigemptyset(&child_signal_);
+  sigaddset(&child_signal_, SIGCHLD);
+}
+
 Result<Tracees> Tracees::create(Heartbeat& heartbeat) {
   sigset_t child;
   sigemptyset(&child);
@@ -60,6 +69,8 @@ Result<Tracees> Tracees::create(Heartbeat& heartbeat) {
 
 std::optional<TraceEvent> Tracees::next(pid_t tid, std::uint64_t deadline, int also) {
   const auto wanted = [&](const TraceEvent& e) { return tid == 0 || e.tid == tid; };
+  const bool soon = heartbeat_->phase.load(std::memory_order_relaxed) == HoldPhase::kSeizing;
+  const std::uint64_t awake_until = soon && awake_helps_ ? monotonic_ns() + kLongestAwake : 0;
   for (;;) {
     if (const auto kept = std::ranges::find_if(kept_, wanted); kept != kept_.end()) {
       const TraceEvent event = *kept;
@@ -77,8 +88,14 @@ std::optional<TraceEvent> Tracees::next(pid_t tid, std::uint64_t deadline, int a
       continue;
     }
     if (now >= deadline) return std::nullopt;
+    if (now < awake_until) continue;
+    if (soon) awake_helps_ = false;
     const std::uint64_t sleep = std::min(deadline - now, kLongestSleep);
     const timespec timeout{0, static_cast<long>(sleep)};
+    if (also < 0) {
+      (void)::sigtimedwait(&child_signal_, nullptr, &timeout);
+      continue;
+    }
     pollfd fds[2] = {{child_signals_.get(), POLLIN, 0}, {also, POLLIN, 0}};
     if (::ppoll(fds, 2, &timeout, nullptr) <= 0) continue;
     signalfd_siginfo drained[8];
@@ -106,6 +123,7 @@ bool Tracees::serve_if_running(const TraceEvent& event) {
 
 Status Tracees::seize(pid_t tid) {
   // One that was left to run is traced still.
+  awake_helps_ = true;
   if (running_.erase(tid) + abandoned_.erase(tid) != 0) return {};
   return request(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD);
 }
@@ -135,12 +153,10 @@ Status Tracees::set_registers(pid_t tid, const user_regs_struct& registers) {
   return request(PTRACE_SETREGS, tid, 0, address_of(copy));
 }
 
-Result<std::vector<std::byte>> Tracees::vector_state(pid_t tid) {
-  std::vector<std::byte> bytes(kLargestVectorState);
-  iovec buffer{bytes.data(), bytes.size()};
+Result<std::span<const std::byte>> Tracees::vector_state(pid_t tid) {
+  iovec buffer{vector_state_.data(), vector_state_.size()};
   NOHALT_CHECK(request(PTRACE_GETREGSET, tid, NT_X86_XSTATE, address_of(buffer)));
-  bytes.resize(buffer.iov_len);
-  return bytes;
+  return std::span(vector_state_).first(buffer.iov_len);
 }
 
 Result<std::uint64_t> Tracees::signal_mask(pid_t tid) {

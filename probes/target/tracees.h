@@ -4,8 +4,13 @@
 // Waiting is done on a signalfd of SIGCHLD, so that the tracer beats its heart
 // while it waits, and reaps at once: a dead traced thread that is not reaped
 // hangs an execve of the target.
+//
+// A stop of one of the target's own threads is first waited for awake, since to be
+// woken takes this process longer than most threads need to their stop. That must be
+// short, for it may be this very processor that the thread needs.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 #include <sys/user.h>
 
@@ -13,6 +18,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "probes/target/heartbeat.h"
@@ -48,7 +54,8 @@ class Tracees {
                                std::uint64_t data = 0);
   [[nodiscard]] Result<user_regs_struct> registers(pid_t tid);
   [[nodiscard]] Status set_registers(pid_t tid, const user_regs_struct& registers);
-  [[nodiscard]] Result<std::vector<std::byte>> vector_state(pid_t tid);
+  // Lasts until it is asked for again.
+  [[nodiscard]] Result<std::span<const std::byte>> vector_state(pid_t tid);
   [[nodiscard]] Result<std::uint64_t> signal_mask(pid_t tid);
   [[nodiscard]] Status set_signal_mask(pid_t tid, std::uint64_t mask);
 
@@ -65,15 +72,18 @@ class Tracees {
   Heartbeat& heartbeat() { return *heartbeat_; }
 
  private:
-  explicit Tracees(UniqueFd child_signals, Heartbeat& heartbeat)
-      : child_signals_(std::move(child_signals)), heartbeat_(&heartbeat) {}
+  Tracees(UniqueFd child_signals, Heartbeat& heartbeat);
   bool serve_if_running(const TraceEvent& event);
 
   UniqueFd child_signals_;
   Heartbeat* heartbeat_;
+  sigset_t child_signal_;
+  bool awake_helps_ = true;
   std::set<pid_t> running_;
   std::set<pid_t> abandoned_;
   std::vector<TraceEvent> kept_;
+  // Made and touched before anybody is held.
+  std::vector<std::byte> vector_state_;
 };
 
 }  // namespace nohalt::target
