@@ -214,7 +214,9 @@ Status Generator::arithmetic(const Expr& expr, const Miss& miss) {
       break;
     case BinaryOp::kDivide:
     case BinaryOp::kModulo:
-      divide(expr, miss);
+      miss.because(ValueState::kUnavailable, "it divides by zero");
+      divide(expr.op == BinaryOp::kDivide ? AluOp::kDiv : AluOp::kMod,
+             language::is_signed(expr.type), miss.label);
       break;
     case BinaryOp::kShiftLeft:
     case BinaryOp::kShiftRight:
@@ -229,11 +231,9 @@ Status Generator::arithmetic(const Expr& expr, const Miss& miss) {
 
 // The instruction set divides unsigned only; C rounds toward zero and gives the
 // remainder the dividend's sign.
-void Generator::divide(const Expr& expr, const Miss& miss) {
-  const AluOp op = expr.op == BinaryOp::kDivide ? AluOp::kDiv : AluOp::kMod;
-  miss.because(ValueState::kUnavailable, "it divides by zero");
-  code_.jump_if(JumpOp::kEqual, R::kR1, 0, miss.label);
-  if (!language::is_signed(expr.type)) {
+void Generator::divide(AluOp op, bool is_signed, Code::Label by_zero) {
+  code_.jump_if(JumpOp::kEqual, R::kR1, 0, by_zero);
+  if (!is_signed) {
     code_.alu(op, R::kR0, R::kR1);
     return;
   }

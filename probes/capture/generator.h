@@ -59,17 +59,28 @@ class Generator {
                                    const Miss& miss);
   [[nodiscard]] Status register_bytes(std::uint16_t number, Extent extent, Dest to,
                                       const Miss& miss);
-  [[nodiscard]] Status operations(const std::vector<symbols::Op>& ops, const Miss& miss);
-  [[nodiscard]] Status operation(const symbols::Op& op, std::vector<Dest>& stack, const Miss& miss);
-  [[nodiscard]] Status combine(symbols::OpKind kind);
   [[nodiscard]] Status indexes(const Spot& spot, const Miss& miss);
   [[nodiscard]] Status base_address(const Spot& spot, const Miss& miss);
+
+  // gen_location.cpp: r0 = what the operations leave; Words is their stack.
+  struct Words;
+  [[nodiscard]] Status operations(const std::vector<symbols::Op>& ops, const Miss& miss);
+  [[nodiscard]] Status meet(std::size_t at, Words& words);
+  [[nodiscard]] Status pass_over(const symbols::Op& op, std::size_t to, Words& words);
+  [[nodiscard]] Status operation(const symbols::Op& op, Words& words, const Miss& miss);
+  [[nodiscard]] Status push(Words& words);
+  [[nodiscard]] Status copy(std::uint64_t index, Words& words);
+  [[nodiscard]] Status permute(symbols::OpKind kind, Words& words);
+  [[nodiscard]] Status change_top(const symbols::Op& op, Words& words, const Miss& miss);
+  [[nodiscard]] Status combine(symbols::OpKind kind, Words& words, const Miss& miss);
+  void limit_shift(AluOp op);
 
   // gen_value.cpp
   [[nodiscard]] Status load_scalar(const Expr& expr, const Miss& miss);
   [[nodiscard]] Status pair(const Expr& left, const Expr& right, const Miss& miss);
   [[nodiscard]] Status arithmetic(const Expr& expr, const Miss& miss);
-  void divide(const Expr& expr, const Miss& miss);
+  // r0 = r0 / r1 or its remainder; jumps where r1 is zero.
+  void divide(AluOp op, bool is_signed, Code::Label by_zero);
   void shift(const Expr& expr, const Miss& miss);
   void normalise(const Type* type);  // r0, to the width and sign of the type
   void extend(std::uint64_t bits, bool is_signed);
@@ -105,6 +116,7 @@ class Generator {
   const language::Source* source_ = nullptr;
 };
 
+// The state and the reason for a location that says it has none.
 // The state and the reason for a location that says it has none.
 [[nodiscard]] Why why_unavailable(const symbols::Unavailable& unavailable);
 // A float literal, or one made of an integer literal; nothing for others.

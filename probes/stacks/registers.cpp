@@ -78,8 +78,10 @@ class Machine {
       : registers_(registers), bias_(bias), read_(read) {}
 
   std::expected<std::uint64_t, Lacking> run(std::span<const Op> program) {
-    for (const Op& op : program) {
-      if (push(op) || permute(op) || change_top(op) || combine(op)) {
+    while (!program.empty()) {
+      const Op op = program.front();
+      program = program.subspan(1);
+      if (push(op) || permute(op) || change_top(op) || pass_over(op, program) || combine(op)) {
         if (lacking_) return std::unexpected(*lacking_);
       } else {
         return std::unexpected(Lacking::kMalformed);
@@ -162,6 +164,16 @@ class Machine {
     if (size == 0 || size > bytes.size()) return false;
     if (!read_(top, std::span(bytes).first(size))) lacking_ = Lacking::kMemory;
     std::memcpy(&top, bytes.data(), bytes.size());
+    return true;
+  }
+
+  // Takes operations away from what is left.
+  bool pass_over(const Op& op, std::span<const Op>& left) {
+    const bool branches = op.kind == OpKind::kBranch;
+    if ((!branches && op.kind != OpKind::kSkip) || op.value > left.size()) return false;
+    if (branches && stack_.empty()) return false;
+    if (!branches || stack_.back() != 0) left = left.subspan(op.value);
+    if (branches) stack_.pop_back();
     return true;
   }
 

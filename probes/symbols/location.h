@@ -2,6 +2,8 @@
 // short postfix program over the registers at the hit, with frame base, CFA,
 // location lists and static bases already resolved for that pc.
 //
+// Branches lead forward only, and the stack is as deep wherever two ways meet.
+//
 // Source: DWARF 5, sections 2.5 and 2.6; register numbers: x86-64 psABI,
 // figure 3.36 (0 rax, 1 rdx, 2 rcx, 3 rbx, 4 rsi, 5 rdi, 6 rbp, 7 rsp, 8-15
 // r8-r15, 16 return address, 17-32 xmm0-15).
@@ -48,7 +50,9 @@ enum class OpKind {
   kOver,
   kDrop,
   kRot,
-  kPick,  // `value` is the index of kPick
+  kPick,    // `value` is the index of kPick
+  kSkip,    // pass over the next `value` operations
+  kBranch,  // take the top away; where it is not zero, pass over the next `value` operations
 };
 
 struct Op {

@@ -67,8 +67,15 @@ class Machine {
   explicit Machine(const MachineState& state) : state_(state) {}
 
   std::optional<std::uint64_t> run(std::span<const Op> ops) {
-    for (const Op& op : ops)
-      if (!step(op)) return std::nullopt;
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      if (ops[i].kind == OpKind::kSkip || ops[i].kind == OpKind::kBranch) {
+        const std::optional<bool> taken = is_taken(ops[i]);
+        if (!taken || ops[i].value > ops.size() - 1 - i) return std::nullopt;
+        if (*taken) i += ops[i].value;
+      } else if (!step(ops[i])) {
+        return std::nullopt;
+      }
+    }
     if (stack_.empty()) return std::nullopt;
     return stack_.back();
   }
@@ -85,6 +92,14 @@ class Machine {
       return true;
     }
     return step_stack(op) || step_unary(op) || step_binary(op);
+  }
+
+  std::optional<bool> is_taken(const Op& op) {
+    if (op.kind == OpKind::kSkip) return true;
+    if (stack_.empty()) return std::nullopt;
+    const bool taken = stack_.back() != 0;
+    stack_.pop_back();
+    return taken;
   }
 
   bool step_stack(const Op& op) {
