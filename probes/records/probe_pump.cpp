@@ -191,6 +191,7 @@ ProbeCounters ProbePump::counters(std::size_t site) const {
   if (samples != 0)
     counters.mean_cost_ns = clock_.ns(read(probe.cost_ticks_total)) / static_cast<double>(samples);
   counters.worst_cost_ns = clock_.ns(read(probe.cost_ticks_worst));
+  if (samples == 0) counters.mean_cost_ns = counters.worst_cost_ns;
   counters.state = state_of(probe);
   return counters;
 }

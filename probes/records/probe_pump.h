@@ -59,7 +59,8 @@ struct ProbeCounters {
   std::uint64_t suppressed = 0;
   std::uint64_t dropped = 0;
   std::uint64_t condition_unavailable = 0;
-  double mean_cost_ns = 0;  // of an admitted hit
+  // Of an admitted hit, outliers left out; where all were, as a single cold one is, the worst.
+  double mean_cost_ns = 0;
   double worst_cost_ns = 0;
   runtime::ProbeState state = runtime::ProbeState::kOff;
 };

@@ -34,11 +34,11 @@ constexpr std::uint64_t kCloneFlags =
 // One attempt with one thread.
 class Attempt {
  public:
-  Attempt(const BorrowPlan& plan, Tracees& tracees, pid_t tid)
-      : plan_(plan), tracees_(tracees), tid_(tid), birth_{plan.pid, tid, {}} {}
+  Attempt(const BorrowPlan& plan, Tracees& tracees, HoldReport& holds, pid_t tid)
+      : plan_(plan), tracees_(tracees), holds_(holds), tid_(tid), birth_{plan.pid, tid, {}} {}
 
   // kRefused: this thread will not do now, and goes on as before.
-  Result<Borrowed> run();
+  Result<pid_t> run();
 
  private:
   void rehearse();
@@ -58,6 +58,7 @@ class Attempt {
 
   const BorrowPlan& plan_;
   Tracees& tracees_;
+  HoldReport& holds_;
   pid_t tid_;
   Maps maps_;
   Birth birth_;
@@ -67,12 +68,14 @@ class Attempt {
   std::vector<std::byte> seen_;
   StackWords words_ = StackWords(kSignalFrameSearch / sizeof(std::uint64_t), 1);
   std::uint64_t held_since_ = 0;
-  HoldReport holds_;
 };
 
 void Attempt::hold_begins() {
   const std::uint64_t now = monotonic_ns();
-  if (held_since_ == 0) held_since_ = now;
+  if (held_since_ == 0) {
+    held_since_ = now;
+    tracees_.heartbeat().detour_since.store(now, std::memory_order_release);
+  }
   tracees_.heartbeat().held_since.store(now, std::memory_order_release);
   tracees_.heartbeat().phase.store(HoldPhase::kHolding, std::memory_order_release);
 }
@@ -84,6 +87,7 @@ void Attempt::hold_ends(HoldPhase next) {
   tracees_.heartbeat().beat.store(now, std::memory_order_release);
   tracees_.heartbeat().phase.store(next, std::memory_order_release);
   if (next == HoldPhase::kSeizing || held_since_ == 0) return;
+  tracees_.heartbeat().detour_since.store(0, std::memory_order_release);
   holds_.add(now - std::exchange(held_since_, 0));
 }
 
@@ -251,7 +255,7 @@ void Attempt::rehearse() {
   (void)thread_sees(frame_);
 }
 
-Result<Borrowed> Attempt::run() {
+Result<pid_t> Attempt::run() {
   // Long, so before anything is held.
   NOHALT_TRY(maps_, read_maps(plan_.pid));
   NOHALT_TRY(birth_.before, list_threads(plan_.pid));
@@ -259,9 +263,7 @@ Result<Borrowed> Attempt::run() {
   NOHALT_CHECK(stop());
   if (auto ready = prepare(); !ready) return give_up(std::move(ready).error());
   if (auto pointed = point_at_clone(); !pointed) return std::unexpected(std::move(pointed).error());
-  auto helper = in_system_call(registers_) ? clone_and_restore() : clone_and_let_run();
-  if (!helper) return std::unexpected(std::move(helper).error());
-  return Borrowed{*helper, holds_};
+  return in_system_call(registers_) ? clone_and_restore() : clone_and_let_run();
 }
 
 // Another thread, or another moment, may do where this says true.
@@ -273,7 +275,7 @@ bool worth_another_try(const Error& error) {
 
 }  // namespace
 
-Result<Borrowed> borrow(const BorrowPlan& plan, Tracees& tracees) {
+Result<pid_t> borrow(const BorrowPlan& plan, Tracees& tracees, HoldReport& holds) {
   Error last{ErrorCode::kRefused, "no-borrowable-thread",
              "No thread of the target can be held for a moment without disturbing it.",
              "All of them may be in transfers or in uninterruptible sleep: try again."};
@@ -281,7 +283,7 @@ Result<Borrowed> borrow(const BorrowPlan& plan, Tracees& tracees) {
   while (monotonic_ns() < deadline) {
     NOHALT_TRY(const auto candidates, find_candidates(plan.pid));
     for (const auto& candidate : candidates) {
-      auto borrowed = Attempt(plan, tracees, candidate.tid).run();
+      auto borrowed = Attempt(plan, tracees, holds, candidate.tid).run();
       if (borrowed || !worth_another_try(borrowed.error())) return borrowed;
       last = std::move(borrowed).error();
     }

@@ -54,16 +54,12 @@ struct BorrowPlan {
   const Memory* memory = nullptr;
 };
 
-struct Borrowed {
-  pid_t helper = 0;  // stopped, traced
-  HoldReport holds;
-};
-
-// Reasons: "no-borrowable-thread", "pid-limit", "stopped", "target-gone",
+// Gives the helper, stopped and traced. Each hold is added to `holds`, also where nothing
+// came of it. Reasons: "no-borrowable-thread", "pid-limit", "stopped", "target-gone",
 // "helper-did-not-start", and those of checks on the thread: "unusual-stack",
 // "in-restartable-sequence", "restartable-sequence-unknown",
 // "syscall-user-dispatch", "not-64-bit".
-[[nodiscard]] Result<Borrowed> borrow(const BorrowPlan& plan, Tracees& tracees);
+[[nodiscard]] Result<pid_t> borrow(const BorrowPlan& plan, Tracees& tracees, HoldReport& holds);
 
 // The reason given where another session may do what this one did not.
 inline constexpr const char* kSessionOver = "session-over";

@@ -20,6 +20,8 @@ struct Heartbeat {
   std::atomic<HoldPhase> phase;
   std::atomic<std::uint64_t> held_since;  // ns, monotonic; meaningful while holding
   std::atomic<std::uint64_t> beat;        // ns, monotonic
+  // Of a thread's whole detour, which may have stops and ways between them; 0: none now.
+  std::atomic<std::uint64_t> detour_since;
 };
 static_assert(std::atomic<HoldPhase>::is_always_lock_free);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);

@@ -118,6 +118,11 @@ Result<std::optional<pid_t>> ask_all(pid_t pid, pid_t thread) {
 
 }  // namespace
 
+bool share_memory(pid_t pid, pid_t other) {
+  const auto thread = thread_with_memory(pid);
+  return thread && *thread != 0 && shares(*thread, other) == Answer::kYes;
+}
+
 Result<std::optional<pid_t>> shares_memory_outside(pid_t pid) {
   constexpr int kAttempts = 5;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {

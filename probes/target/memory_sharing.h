@@ -16,4 +16,7 @@ namespace nohalt::target {
 // not be asked of one that could: reason "memory-sharing-unknown".
 [[nodiscard]] Result<std::optional<pid_t>> shares_memory_outside(pid_t pid);
 
+// The kernel says that both run in the same memory.
+[[nodiscard]] bool share_memory(pid_t pid, pid_t other);
+
 }  // namespace nohalt::target

@@ -114,21 +114,29 @@ RemoteThread::RemoteThread(RemoteThread&& other) noexcept
       tracer_(std::exchange(other.tracer_, 0)),
       watchdog_(std::exchange(other.watchdog_, 0)),
       helper_(std::exchange(other.helper_, 0)),
-      holds_(other.holds_) {}
+      holds_(other.holds_),
+      earlier_(other.earlier_) {}
 
 RemoteThread::~RemoteThread() { (void)finish(); }
 
-Result<RemoteThread> RemoteThread::borrow(const Process& process, const TargetLock& lock) {
+Result<RemoteThread> RemoteThread::borrow(const Process& process, const TargetLock& lock,
+                                          HoldReport* failed) {
+  HoldReport holds;
   for (int attempt = 1;; ++attempt) {
-    auto thread = borrow_once(process, lock);
+    auto thread = borrow_once(process, lock, holds);
     // A tracer that got no processor time in time was ended by the watchdog
     // before anything was done.
     constexpr int kAttempts = 3;
-    if (thread || !session_was_lost(thread.error()) || attempt == kAttempts) return thread;
+    if (thread) return thread;
+    if (session_was_lost(thread.error()) && attempt < kAttempts) continue;
+    if (failed != nullptr) failed->add(holds);
+    return thread;
   }
 }
 
-Result<RemoteThread> RemoteThread::borrow_once(const Process& process, const TargetLock& lock) {
+// `earlier` are the holds of attempts that came to nothing; this one may add to them.
+Result<RemoteThread> RemoteThread::borrow_once(const Process& process, const TargetLock& lock,
+                                               HoldReport& earlier) {
   const Memory& memory = lock.memory();
   NOHALT_TRY(const auto maps, read_maps(process.pid()));
   NOHALT_TRY(const auto images, Images::read(process.pid(), maps, memory));
@@ -142,6 +150,7 @@ Result<RemoteThread> RemoteThread::borrow_once(const Process& process, const Tar
   RemoteThread thread(process, lock);
   thread.gadgets_ = gadgets;
   thread.scratch_ = scratch;
+  thread.holds_ = thread.earlier_ = earlier;
   BorrowPlan plan;
   plan.pid = process.pid();
   plan.gadgets = gadgets;
@@ -149,6 +158,7 @@ Result<RemoteThread> RemoteThread::borrow_once(const Process& process, const Tar
   plan.memory = &memory;
   if (auto started = thread.start(plan); !started) {
     (void)thread.finish();
+    earlier = thread.holds_;
     return std::unexpected(std::move(started).error());
   }
   return thread;
@@ -205,8 +215,11 @@ std::unexpected<Error> RemoteThread::session_over() const {
 
 // The tracer died with a thread in its hand, which it could not report any more.
 void RemoteThread::note_lost_hold() {
-  if (heartbeat_->phase.exchange(HoldPhase::kNothing) == HoldPhase::kHolding)
-    holds_.add(monotonic_ns() - heartbeat_->held_since.load(std::memory_order_acquire));
+  const HoldPhase phase = heartbeat_->phase.exchange(HoldPhase::kNothing);
+  std::uint64_t since = heartbeat_->detour_since.exchange(0);
+  if (since == 0 && phase == HoldPhase::kHolding)
+    since = heartbeat_->held_since.load(std::memory_order_acquire);
+  if (since != 0) holds_.add(monotonic_ns() - since);
 }
 
 Result<TracerReply> RemoteThread::receive() {
@@ -221,7 +234,8 @@ Result<TracerReply> RemoteThread::receive() {
     return session_over();
   }
   helper_ = reply.helper;
-  holds_ = reply.holds;
+  holds_ = earlier_;
+  holds_.add(reply.holds);
   if (reply.ok) return reply;
   return fail(reply.code, reply.reason.data(), reply.message.data(), reply.hint.data());
 }

@@ -47,7 +47,9 @@ class RemoteThread {
  public:
   // Errors: those of borrow() (borrow.h), "no-gadget", "no-scratch-memory",
   // "previous-run-ending", "kernel-too-old".
-  [[nodiscard]] static Result<RemoteThread> borrow(const Process& process, const TargetLock& lock);
+  // Where it fails, what was held all the same is added to `failed`.
+  [[nodiscard]] static Result<RemoteThread> borrow(const Process& process, const TargetLock& lock,
+                                                   HoldReport* failed = nullptr);
 
   RemoteThread(RemoteThread&& other) noexcept;
   RemoteThread& operator=(RemoteThread&&) = delete;
@@ -83,7 +85,8 @@ class RemoteThread {
 
  private:
   RemoteThread(const Process& process, const TargetLock& lock) : process_(&process), lock_(&lock) {}
-  static Result<RemoteThread> borrow_once(const Process& process, const TargetLock& lock);
+  static Result<RemoteThread> borrow_once(const Process& process, const TargetLock& lock,
+                                          HoldReport& earlier);
   Status start(const struct BorrowPlan& plan);
   Status send(const struct TracerRequest& request);
   [[nodiscard]] std::unexpected<Error> session_over() const;
@@ -102,6 +105,7 @@ class RemoteThread {
   pid_t watchdog_ = 0;
   pid_t helper_ = 0;
   HoldReport holds_;
+  HoldReport earlier_;  // of attempts before this session
 };
 
 }  // namespace nohalt::target

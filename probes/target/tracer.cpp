@@ -102,9 +102,7 @@ Result<std::int64_t> Session::call(long number, const std::array<std::uint64_t, 
 }
 
 Status Session::begin() {
-  NOHALT_TRY(const auto borrowed, borrow(plan_, tracees_));
-  helper_ = borrowed.helper;
-  holds_ = borrowed.holds;
+  NOHALT_TRY(helper_, borrow(plan_, tracees_, holds_));
   NOHALT_TRY(const auto closed, call(SYS_close_range, {0, ~0U, CLOSE_RANGE_UNSHARE, 0, 0, 0}));
   if (closed != 0)
     return fail(ErrorCode::kRefused, "kernel-too-old",

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "probes/engines/inline/found_runs.h"
+#include "probes/target/memory_sharing.h"
 #include "src/base/file.h"
 
 namespace nohalt::engines {
@@ -38,7 +39,7 @@ std::vector<pid_t> find_forked_children(pid_t pid, std::uint64_t generation) {
     const auto parsed = std::from_chars(name.data(), name.data() + name.size(), other);
     // The tool itself maps the control region too.
     if (parsed.ptr != name.data() + name.size() || other == pid || other == ::getpid()) continue;
-    if (carries(other, generation)) children.push_back(other);
+    if (carries(other, generation) && !target::share_memory(pid, other)) children.push_back(other);
   }
   return children;
 }

@@ -10,8 +10,8 @@
 
 namespace nohalt::engines {
 
-// Processes other than `pid` that map the control region of the run: children
-// that were forked while it was armed.
+// Processes other than `pid`, with memory of their own, that map the control region
+// of the run: children that were forked while it was armed.
 [[nodiscard]] std::vector<pid_t> find_forked_children(pid_t pid, std::uint64_t generation);
 
 // A descriptor of the process refers to one of nohalt's memfds.

@@ -216,7 +216,8 @@ Status InlineRun::remove(RemovalProof& proof) {
   }
   // What has changed since arming, a system call filter above all, may forbid it.
   NOHALT_CHECK(target::check_detachable(process_));
-  NOHALT_TRY(target::RemoteThread thread, target::RemoteThread::borrow(process_, lock));
+  NOHALT_TRY(target::RemoteThread thread,
+             target::RemoteThread::borrow(process_, lock, &installed_.holds));
   for (const inline_pages::SwappedPage& page : installed_.pages) {
     if (const Status out = inline_pages::swap_out(thread, page); !out)
       proof.left.push_back(out.error().message);

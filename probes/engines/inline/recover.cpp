@@ -137,7 +137,7 @@ Status prove_recovery(const target::Process& process, const target::TargetLock& 
 
 Status recover_once(const target::Process& process, const target::TargetLock& lock,
                     std::string_view own, RecoverReport& report) {
-  NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock));
+  NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock, &report.holds));
   report.proof = {};
   const Status swept = sweep(thread, own, report);
   const Status finished = thread.finish();

@@ -63,6 +63,15 @@ TEST_F(Pump, FirstHitNeverWaits) {
   EXPECT_EQ(take_all(), 1u);
 }
 
+// The first hit of a run finds nothing in the caches, and counts as an outlier.
+TEST_F(Pump, ASingleColdHitHasTheCostThatItHad) {
+  start({.hits_per_second = 1});
+  probe().outliers = 1;
+  probe().cost_ticks_worst = clock_->ticks(1e-6);
+  EXPECT_GT(pump_->counters(0).worst_cost_ns, 0);
+  EXPECT_EQ(pump_->counters(0).mean_cost_ns, pump_->counters(0).worst_cost_ns);
+}
+
 TEST_F(Pump, SteadyHitsGetTheFullRateAndNoMore) {
   start({.hits_per_second = 50});
   std::uint64_t taken = take_all();

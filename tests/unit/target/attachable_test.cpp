@@ -159,6 +159,13 @@ TEST(Attachable, APartnerWhoseMainThreadHasEndedIsFound) {
   };
   while (state() != 'Z') std::this_thread::sleep_for(std::chrono::milliseconds(2));
   EXPECT_EQ(shares_memory_outside(child.pid()).value(), partner);
+  EXPECT_TRUE(share_memory(child.pid(), partner));
+}
+
+TEST(Attachable, AForkedChildSharesNoMemoryWithItsParent) {
+  Child child(sleep_for_ever);
+  child.wait_ready();
+  EXPECT_FALSE(share_memory(::getpid(), child.pid()));
 }
 
 // Of a copy made by fork all sizes are the same, and only kcmp can tell; nobody
