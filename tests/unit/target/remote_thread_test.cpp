@@ -330,17 +330,5 @@ TEST_P(InHandler, NothingBelowTheSignalStackIsWritten) {
 
 INSTANTIATE_TEST_SUITE_P(Of, InHandler, testing::Values(kTight, 3072, 4096, 32768));
 
-TEST(TargetLock, LetsOneRunAtATimeIn) {
-  Child child(spin);
-  child.wait_ready();
-  const auto process = Process::open(child.pid());
-  auto first = std::make_unique<Result<TargetLock>>(TargetLock::acquire(*process));
-  ASSERT_TRUE(*first);
-  const auto second = TargetLock::acquire(*process, std::chrono::milliseconds(20));
-  EXPECT_EQ(second.error().reason, "target-locked");
-  first.reset();
-  EXPECT_TRUE(TargetLock::acquire(*process));
-}
-
 }  // namespace
 }  // namespace nohalt::target
