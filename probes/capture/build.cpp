@@ -267,7 +267,7 @@ Status Builder::emit_value(Leaf& leaf, Node& node, const Miss& miss) {
   const auto slot = code_.take_stack(8);
   if (slot && !leaf.shape.leads.empty()) {
     code_.store(Size::k8, *slot, R::kR0);
-    writer_.from_stack(node, *slot, leaf.shape, leaf.depth);
+    writer_.from_stack(node, {.bytes = slot, .base = {}}, leaf.shape, leaf.depth);
     return {};
   }
   code_.store(Size::k8, {kBody, static_cast<std::int32_t>(node.data)}, R::kR0);
@@ -289,10 +289,10 @@ Status Builder::emit_parts(Leaf& leaf, Node& node, const Miss& miss) {
   if (window) {
     std::erase_if(leaf.shape.leads, [&](const Lead& lead) {
       return std::any_of(node.holes.begin(), node.holes.end(), [&](const Hole& hole) {
-        return hole.begin < lead.at + 8 && lead.at < hole.end;
+        return hole.begin < lead.at + lead.size() && lead.at < hole.end;
       });
     });
-    writer_.from_stack(node, *window, leaf.shape, leaf.depth);
+    writer_.from_stack(node, {.bytes = window, .base = {}}, leaf.shape, leaf.depth);
   } else {
     writer_.write_status(node, kStatusCaptured);
     writer_.leave_out(node, leaf.shape);
@@ -310,18 +310,19 @@ Status Builder::emit_memory(Leaf& leaf, Node& node, const Miss& miss) {
     writer_.write_status(node, kStatusCaptured);
     return {};
   }
-  if (node.size <= Writer::kWindow) {
+  if (node.size <= Writer::kWindow && !leaf.shape.needs_address()) {
     if (const auto window = code_.take_stack(node.size)) {
       miss.because(unreadable.state, unreadable.text);
       generator_.read(helper, *window, node.size, miss);
-      writer_.from_stack(node, *window, leaf.shape, leaf.depth);
+      writer_.from_stack(node, {.bytes = window, .base = {}}, leaf.shape, leaf.depth);
       return {};
     }
   }
   const auto base = code_.take_stack(8);
   if (!base) return fail(ErrorCode::kInternal, "stack-too-small", "No stack is left for a base.");
   code_.store(Size::k8, *base, R::kR3);
-  writer_.from_memory(node, *base, helper, leaf.shape, leaf.depth, miss, unreadable);
+  writer_.from_memory(node, {.bytes = {}, .base = base, .helper = helper}, leaf.shape, leaf.depth,
+                      miss, unreadable);
   return {};
 }
 
@@ -357,7 +358,8 @@ Status Builder::emit_shared(std::vector<Leaf*> leaves) {
   std::size_t together = leaves.size();
   for (Leaf* leaf : leaves) {
     const Writer::Share share(writer_, waiting() + together--);
-    writer_.follow_from_stack(node_of(*leaf), part(*leaf), leaf->shape, leaf->depth);
+    writer_.follow_from_stack(node_of(*leaf), {.bytes = part(*leaf), .base = {}}, leaf->shape,
+                              leaf->depth);
   }
   code_.bind(done);
   return {};
@@ -366,7 +368,8 @@ Status Builder::emit_shared(std::vector<Leaf*> leaves) {
 Status Builder::share_reads() {
   std::map<std::string, std::vector<Leaf*>> groups;
   for (Leaf& leaf : leaves_) {
-    if (leaf.done || leaf.key.empty() || node_of(leaf).size > Writer::kWindow) continue;
+    if (leaf.done || leaf.key.empty() || leaf.shape.needs_address()) continue;
+    if (node_of(leaf).size > Writer::kWindow) continue;
     groups[leaf.key].push_back(&leaf);
   }
   for (auto& [key, group] : groups) {

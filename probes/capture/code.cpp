@@ -17,16 +17,16 @@ bool fits(std::uint64_t value) {
 std::int32_t low(std::uint64_t value) { return static_cast<std::int32_t>(value); }
 std::int16_t offset16(std::int32_t offset) { return static_cast<std::int16_t>(offset); }
 
-Size size_of(std::uint64_t bytes) {
-  return bytes == 8 ? Size::k8 : bytes == 4 ? Size::k4 : bytes == 2 ? Size::k2 : Size::k1;
-}
-
 // The largest power of two up to 8 that is not above `left`.
 std::uint64_t step_for(std::uint64_t left) {
   return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
 }  // namespace
+
+Size size_of(std::uint64_t bytes) {
+  return bytes == 8 ? Size::k8 : bytes == 4 ? Size::k4 : bytes == 2 ? Size::k2 : Size::k1;
+}
 
 Code::Label Code::label() {
   labels_.push_back({assembler_.new_label(), false});

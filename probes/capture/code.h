@@ -23,6 +23,9 @@ inline constexpr Register kContext = Register::kR6;
 inline constexpr Register kBody = Register::kR7;
 inline constexpr Register kStack = Register::kR10;
 
+// Of 1, 2, 4 or 8 bytes.
+[[nodiscard]] Size size_of(std::uint64_t bytes);
+
 // Somewhere a program may write.
 struct Dest {
   Register base = kStack;

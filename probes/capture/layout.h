@@ -105,9 +105,9 @@ struct Items {
 };
 
 // The byte at `end`.
-inline constexpr std::uint8_t kEndAll = 1;        // there are no more
-inline constexpr std::uint8_t kEndMore = 2;       // there are more than slots
-inline constexpr std::uint8_t kEndFirstWhy = 16;  // 16 + i: because of whys[i] of its node
+inline constexpr std::uint8_t kEndAll = 1;                     // there are no more
+inline constexpr std::uint8_t kEndMore = 2;                    // there are more than slots
+inline constexpr std::uint8_t kEndFirstWhy = kStatusFirstWhy;  // + i: whys[i] of its node
 
 // The registers and the stack of a hit, from kBelowStack below rsp upward.
 struct StackLayout {

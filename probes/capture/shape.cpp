@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "probes/capture/containers/recognise.h"
 #include "probes/language/binder_impl.h"
 
 namespace nohalt::capture {
@@ -52,8 +53,8 @@ class Walk {
   }
 
  private:
-  void lead(Lead found, std::uint64_t size) {
-    if (found.at + size <= rules_.bytes) shape_.leads.push_back(std::move(found));
+  void lead(Lead found) {
+    if (found.at + found.size() <= rules_.bytes) shape_.leads.push_back(std::move(found));
   }
 
   void pointer(const Type* real, std::uint64_t at, const std::string& path, bool may_lead) {
@@ -61,9 +62,9 @@ class Walk {
     const Type* target = strip_typedefs(real->target);
     if (is_redacted_step(path, real->target, rules_.is_redacted)) return;
     if (language::is_byte_char(target) && real->kind == TypeKind::kPointer) {
-      lead({Lead::Kind::kText, at, 0, real->target, path}, 8);
+      lead({Lead::Kind::kText, at, real->target, path});
     } else if (language::is_record(target) && target->byte_size > 0 && rules_.follow_records) {
-      lead({Lead::Kind::kRecord, at, 0, real->target, path}, 8);
+      lead({Lead::Kind::kRecord, at, real->target, path});
     }
   }
 
@@ -89,11 +90,12 @@ class Walk {
 
   void record(const Type* real, std::uint64_t at, const std::string& path, bool may_lead,
               int nesting) {
-    if (language::is_std_string(real)) {
-      const auto layout = language::std_string_layout(real);
-      const Lead found{Lead::Kind::kStdString, at + layout.pointer_offset,
-                       at + layout.length_offset, real, path};
-      if (may_lead && at + real->byte_size <= rules_.bytes) lead(found, 8);
+    if (const auto text = containers::recognise_text(real)) {
+      if (may_lead) lead({Lead::Kind::kCountedText, at, real, path, *text});
+      return;
+    }
+    if (auto container = containers::recognise(real)) {
+      items(real, std::move(container), at, path, may_lead, nesting);
       return;
     }
     for (const Member& member : real->members) {
@@ -114,6 +116,32 @@ class Walk {
       if (member.bit_offset) continue;
       visit(member.type, begin, inner, may_lead && real->kind != TypeKind::kUnion, nesting + 1);
     }
+  }
+
+  // Where all items are hidden the container is. Of an item in the container's own
+  // bytes nothing hidden may be copied with them.
+  void items(const Type* real, std::shared_ptr<const containers::Container> container,
+             std::uint64_t at, const std::string& path, bool may_lead, int nesting) {
+    const std::string inner = item_path(path, container->kind);
+    if (container->item != nullptr &&
+        is_redacted_step(inner, container->item, rules_.is_redacted)) {
+      hole(at, at + real->byte_size);
+      return;
+    }
+    if (const auto* inside = std::get_if<containers::Inside>(&container->way))
+      visit(container->item, at + inside->at, inner, false, nesting + 1);
+    if (const auto* choice = std::get_if<containers::Choice>(&container->way)) {
+      for (const Type* type : choice->alternatives)
+        alternative(type, at + choice->at, inner, nesting);
+    }
+    if (may_lead) lead({Lead::Kind::kItems, at, real, path, {}, std::move(container)});
+  }
+
+  void alternative(const Type* type, std::uint64_t at, const std::string& path, int nesting) {
+    if (is_redacted_step(path, type, rules_.is_redacted))
+      hole(at, at + strip_typedefs(type)->byte_size);
+    else
+      visit(type, at, path, false, nesting + 1);
   }
 
   const ShapeRules& rules_;
@@ -150,6 +178,16 @@ bool overlaps_hidden_sibling(const Expr& place, const IsRedacted& is_redacted) {
 
 }  // namespace
 
+std::uint64_t Lead::size() const {
+  return kind == Kind::kCountedText || kind == Kind::kItems ? strip_typedefs(target)->byte_size : 8;
+}
+
+std::string item_path(const std::string& path, Items::Kind kind) {
+  const bool is_many = kind != Items::Kind::kOptional && kind != Items::Kind::kVariant &&
+                       kind != Items::Kind::kPointer;
+  return is_many ? path + "[]" : path;
+}
+
 bool is_redacted_step(const std::string& path, const Type* type, const IsRedacted& is_redacted) {
   if (!is_redacted) return false;
   if (is_redacted(path, type->name)) return true;
@@ -166,11 +204,10 @@ Shape shape_of(const Type* type, const std::string& path, const ShapeRules& rule
   Walk(rules, shape).visit(type, 0, path, true, 0);
   tidy(shape.holes);
   std::erase_if(shape.leads, [&](const Lead& lead) {
+    // The holes in a container are its items', which are spared as they are walked.
+    if (lead.kind == Lead::Kind::kItems) return false;
     return std::any_of(shape.holes.begin(), shape.holes.end(), [&](const Hole& hole) {
-      const bool over_pointer = hole.begin < lead.at + 8 && lead.at < hole.end;
-      const bool over_length = lead.kind == Lead::Kind::kStdString &&
-                               hole.begin < lead.length_at + 8 && lead.length_at < hole.end;
-      return over_pointer || over_length;
+      return hole.begin < lead.at + lead.size() && lead.at < hole.end;
     });
   });
   return shape;

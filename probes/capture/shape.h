@@ -2,26 +2,42 @@
 // must not be copied, and which are pointers worth following.
 #pragma once
 
+#include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "probes/capture/capture.h"
+#include "probes/capture/containers/container.h"
 #include "probes/capture/spot.h"
 
 namespace nohalt::capture {
 
 struct Lead {
-  enum class Kind { kText, kStdString, kRecord };
+  enum class Kind { kText, kCountedText, kRecord, kItems };
   Kind kind{};
-  std::uint64_t at = 0;          // where the pointer is, in the value's bytes
-  std::uint64_t length_at = 0;   // std::string: where its length is
-  const Type* target = nullptr;  // what it leads to
+  std::uint64_t at = 0;          // where the pointer is, or the text or container begins
+  const Type* target = nullptr;  // what it leads to; the text's or container's own type
   std::string path;              // what redaction rules see
+  containers::Text text = {};    // kCountedText
+  std::shared_ptr<const containers::Container> container = nullptr;  // kItems
+
+  // The bytes that say where it leads.
+  [[nodiscard]] std::uint64_t size() const;
+  // Following it takes more than its bytes: it may lead into itself.
+  [[nodiscard]] bool needs_address() const {
+    return kind == Kind::kItems || (kind == Kind::kCountedText && text.may_be_short);
+  }
 };
 
 struct Shape {
   std::vector<Hole> holes;  // sorted, apart from each other
   std::vector<Lead> leads;
+
+  [[nodiscard]] bool needs_address() const {
+    return std::any_of(leads.begin(), leads.end(),
+                       [](const Lead& lead) { return lead.needs_address(); });
+  }
 };
 
 struct ShapeRules {
@@ -36,6 +52,9 @@ struct ShapeRules {
 // True where reading the expression's value would read, or be steered by,
 // something that is redacted.
 [[nodiscard]] bool is_hidden(const Expr& expr, const IsRedacted& is_redacted);
+// What redaction rules see of a container's items: `m[]`, but what is optional, one of
+// several, or pointed to, goes by the name of what has it.
+[[nodiscard]] std::string item_path(const std::string& path, Items::Kind kind);
 [[nodiscard]] bool is_redacted_step(const std::string& path, const Type* type,
                                     const IsRedacted& is_redacted);
 

@@ -23,9 +23,6 @@ constexpr std::size_t kWhyPointer = 0;  // whys of a followed node
 constexpr std::size_t kWhyNull = 1;
 constexpr std::size_t kWhyUnreadable = 2;
 
-std::uint8_t status_of(std::size_t why) { return static_cast<std::uint8_t>(kStatusFirstWhy + why); }
-Dest body(std::uint32_t offset) { return {kBody, static_cast<std::int32_t>(offset)}; }
-
 }  // namespace
 
 Writer::Writer(Code& code, Generator& generator, RecordSpace& space, const CaptureRequest& request)
@@ -57,8 +54,11 @@ bool Writer::may_go_on() const {
 }
 
 void Writer::make_room(Node& node, const Shape& shape) {
-  const bool is_text = shape.leads.size() == 1 && shape.leads[0].kind != Lead::Kind::kRecord &&
-                       (language::is_pointer(node.type) || language::is_std_string(node.type));
+  const auto is_its_own = [&](const Lead& lead) {
+    const bool text = lead.kind == Lead::Kind::kText || lead.kind == Lead::Kind::kCountedText;
+    return text && (language::is_pointer(node.type) || lead.target == strip_typedefs(node.type));
+  };
+  const bool is_text = shape.leads.size() == 1 && is_its_own(shape.leads[0]);
   auto target = is_text ? new_lead_node(shape.leads[0], shape.leads[0].path) : nullptr;
   if (!target) return;
   node.follows.push_back({shape.leads[0].at, std::move(target)});
@@ -72,15 +72,14 @@ void Writer::leave_out(Node& node, const Shape& shape) {
 void Writer::leave_out(Node& node, const Lead& lead) {
   auto nothing = std::make_unique<Node>();
   nothing->type = lead.target;
-  nothing->absent = {ValueState::kUnavailable,
-                     "not followed: the probe captures as much as one may"};
+  nothing->absent = not_followed();
   node.follows.push_back({lead.at, std::move(nothing)});
 }
 
 // The node for what the pointer leads to; null where it is not followed, which
 // the node then says.
 Node* Writer::target_of(Node& node, const Lead& lead) {
-  if (lead.at + 8 > node.size) return nullptr;
+  if (lead.at + lead.size() > node.size) return nullptr;
   const auto is_this = [&](const Follow& follow) { return follow.at == lead.at; };
   const auto ready = std::find_if(node.follows.begin(), node.follows.end(), is_this);
   if (ready != node.follows.end()) {
@@ -127,68 +126,72 @@ void Writer::copy_from_stack(const Node& node, Dest from) {
   }
 }
 
-void Writer::follow_from_stack(Node& node, Dest from, const Shape& shape, std::uint32_t depth) {
+void Writer::follow_from_stack(Node& node, const Source& from, const Shape& shape,
+                               std::uint32_t depth) {
   std::size_t waiting = shape.leads.size();
   for (const Lead& lead : shape.leads) {
     const Share share(*this, waiting--);
     Node* target = target_of(node, lead);
-    if (target == nullptr) continue;
-    follow(*target, lead, from.plus(lead.at), from.plus(lead.length_at), depth);
+    if (target != nullptr) follow(*target, lead, from.plus(lead.at), depth);
   }
 }
 
-void Writer::from_stack(Node& node, Dest from, const Shape& shape, std::uint32_t depth) {
-  copy_from_stack(node, from);
+void Writer::from_stack(Node& node, const Source& from, const Shape& shape, std::uint32_t depth) {
+  copy_from_stack(node, *from.bytes);
   write_status(node, kStatusCaptured);
   follow_from_stack(node, from, shape, depth);
 }
 
-void Writer::from_memory(Node& node, Dest base, Helper helper, const Shape& shape,
-                         std::uint32_t depth, const Miss& miss, const Why& unreadable) {
-  const auto address = [&](std::uint64_t distance) {
-    code_.load(Size::k8, R::kR3, base);
-    if (distance != 0) code_.alu(AluOp::kAdd, R::kR3, distance);
-  };
+void Writer::load_address(const Source& from, std::uint64_t distance) {
+  code_.load(Size::k8, R::kR3, *from.base);
+  if (from.distance + distance != 0) code_.alu(AluOp::kAdd, R::kR3, from.distance + distance);
+}
+
+void Writer::from_memory(Node& node, const Source& from, const Shape& shape, std::uint32_t depth,
+                         const Miss& miss, const Why& unreadable) {
   miss.because(unreadable.state, unreadable.text);
   if (node.size <= kInnerWindow) {
     const StackScope scope(code_);
     if (const auto window = code_.take_stack(node.size)) {
-      address(0);
-      generator_.read(helper, *window, node.size, miss);
-      from_stack(node, *window, shape, depth);
+      load_address(from, 0);
+      generator_.read(from.helper, *window, node.size, miss);
+      Source copied = from;
+      copied.bytes = window;
+      from_stack(node, copied, shape, depth);
       return;
     }
   }
   for (const Hole& part : gaps_between(node.holes, node.size)) {
-    address(part.begin);
-    generator_.read(helper, body(node.data).plus(part.begin), part.end - part.begin, miss);
+    load_address(from, part.begin);
+    generator_.read(from.helper, body(node.data).plus(part.begin), part.end - part.begin, miss);
   }
   write_status(node, kStatusCaptured);
-  follow_clusters(node, base, helper, shape, depth);
+  follow_clusters(node, from, shape, depth);
 }
 
-void Writer::follow_clusters(Node& node, Dest base, Helper helper, const Shape& shape,
+// Leads near each other have their bytes read together. A container reads its own.
+void Writer::follow_clusters(Node& node, const Source& from, const Shape& shape,
                              std::uint32_t depth) {
   std::vector<Lead> leads = shape.leads;
-  const auto first_of = [](const Lead& lead) {
-    return lead.kind == Lead::Kind::kStdString ? std::min(lead.at, lead.length_at) : lead.at;
-  };
-  const auto end_of = [](const Lead& lead) {
-    return (lead.kind == Lead::Kind::kStdString ? std::max(lead.at, lead.length_at) : lead.at) + 8;
-  };
-  std::sort(leads.begin(), leads.end(),
-            [&](const Lead& a, const Lead& b) { return first_of(a) < first_of(b); });
-  for (std::size_t i = 0; i < leads.size();) {
-    const std::uint64_t begin = first_of(leads[i]);
+  const auto end_of = [](const Lead& lead) { return lead.at + lead.size(); };
+  std::stable_sort(leads.begin(), leads.end(), [](const Lead& a, const Lead& b) {
+    return (a.kind == Lead::Kind::kItems) != (b.kind == Lead::Kind::kItems)
+               ? b.kind == Lead::Kind::kItems
+               : a.at < b.at;
+  });
+  std::size_t i = 0;
+  while (i < leads.size() && leads[i].kind != Lead::Kind::kItems) {
+    const std::uint64_t begin = leads[i].at;
     std::size_t end = i;
     const StackScope scope(code_);
     const auto window = code_.take_stack(kInnerWindow);
     std::vector<Node*> targets;
-    for (; end < leads.size() && end_of(leads[end]) <= begin + kInnerWindow; ++end) {
+    for (; end < leads.size() && leads[end].kind != Lead::Kind::kItems &&
+           end_of(leads[end]) <= begin + kInnerWindow;
+         ++end) {
       if (!window) leave_out(node, leads[end]);
       targets.push_back(window ? target_of(node, leads[end]) : nullptr);
     }
-    if (end == i) leave_out(node, leads[end++]);  // pointer and length too far apart
     const bool some = std::ranges::any_of(targets, [](const Node* n) { return n != nullptr; });
     if (!some) {
       i = end;
@@ -198,22 +201,23 @@ void Writer::follow_clusters(Node& node, Dest base, Helper helper, const Shape& 
       if (target != nullptr) write_status(*target, status_of(kWhyPointer));
     }
     const auto next = code_.label();
-    code_.load(Size::k8, R::kR3, base);
-    if (begin != 0) code_.alu(AluOp::kAdd, R::kR3, begin);
-    const std::uint64_t span = end_of(leads[end - 1]) - begin;
-    generator_.read(helper, *window, span, {next, nullptr});
+    load_address(from, begin);
+    generator_.read(from.helper, *window, end_of(leads[end - 1]) - begin, {next, nullptr});
     for (std::size_t k = i; k < end; ++k) {
       if (targets[k - i] == nullptr) continue;
       const Share share(*this, leads.size() - k);
-      const Dest pointer = window->plus(leads[k].at - begin);
-      const bool text = leads[k].kind == Lead::Kind::kStdString;
-      const Dest length = text ? window->plus(leads[k].length_at - begin) : pointer;
-      code_.copy(body(node.data).plus(leads[k].at), pointer, 8);
-      if (text) code_.copy(body(node.data).plus(leads[k].length_at), length, 8);
-      follow(*targets[k - i], leads[k], pointer, length, depth);
+      Source here = from.plus(leads[k].at);
+      here.bytes = window->plus(leads[k].at - begin);
+      code_.copy(body(node.data).plus(leads[k].at), *here.bytes, leads[k].size());
+      follow(*targets[k - i], leads[k], here, depth);
     }
     code_.bind(next);
     i = end;
+  }
+  for (; i < leads.size(); ++i) {
+    const Share share(*this, leads.size() - i);
+    Node* target = target_of(node, leads[i]);
+    if (target != nullptr) follow(*target, leads[i], from.plus(leads[i].at), depth);
   }
 }
 
@@ -223,51 +227,87 @@ std::unique_ptr<Node> Writer::new_lead_node(const Lead& lead, const std::string&
   const auto status = space_.take(1);
   if (!status) return nullptr;
   node->status = *status;
-  if (lead.kind == Lead::Kind::kRecord) {
-    node->kind = Node::Kind::kBytes;
-    const std::uint64_t size = std::min<std::uint64_t>(strip_typedefs(lead.target)->byte_size,
-                                                       request_.limits.aggregate_bytes);
-    const auto data = space_.take(size);
-    if (!data) return nullptr;
-    node->data = *data;
-    node->size = static_cast<std::uint32_t>(size);
-  } else {
-    node->kind = Node::Kind::kText;
-    node->size = std::max<std::uint32_t>(request_.limits.string_bytes, 1);
-    node->text_may_go_on = lead.kind == Lead::Kind::kText;
-    const auto length = space_.take(4);
-    const auto data = length ? space_.take(node->size) : std::nullopt;
-    if (!data) return nullptr;
-    node->length = *length;
-    node->data = *data;
+  const bool is_made = lead.kind == Lead::Kind::kRecord  ? make_bytes(*node, lead.target)
+                       : lead.kind == Lead::Kind::kItems ? make_items(*node, lead)
+                                                         : make_text(*node, lead);
+  if (!is_made) return nullptr;
+  if (lead.kind != Lead::Kind::kItems) {
+    node->whys = {{ValueState::kUnreadable, name + " could not be read again"},
+                  {ValueState::kUnreadable, name + " is null"},
+                  {ValueState::kUnreadable, "the memory at " + name + " cannot be read"}};
   }
-  node->whys = {{ValueState::kUnreadable, name + " could not be read again"},
-                {ValueState::kUnreadable, name + " is null"},
-                {ValueState::kUnreadable, "the memory at " + name + " cannot be read"}};
   return node;
 }
 
-void Writer::follow(Node& node, const Lead& lead, Dest pointer, Dest length, std::uint32_t depth) {
+bool Writer::make_bytes(Node& node, const Type* type) {
+  node.kind = Node::Kind::kBytes;
+  const std::uint64_t size =
+      std::min<std::uint64_t>(strip_typedefs(type)->byte_size, request_.limits.aggregate_bytes);
+  const auto data = space_.take(size);
+  if (!data) return false;
+  node.data = *data;
+  node.size = static_cast<std::uint32_t>(size);
+  return true;
+}
+
+bool Writer::make_text(Node& node, const Lead& lead) {
+  node.kind = Node::Kind::kText;
+  node.size = std::max<std::uint32_t>(request_.limits.string_bytes, 1);
+  node.text_may_go_on = lead.kind == Lead::Kind::kText;
+  const auto length = space_.take(4);
+  const auto data = length ? space_.take(node.size) : std::nullopt;
+  if (!data) return false;
+  node.length = *length;
+  node.data = *data;
+  return true;
+}
+
+void Writer::follow(Node& node, const Lead& lead, const Source& from, std::uint32_t depth) {
   const auto done = code_.label();
-  if (lead.kind == Lead::Kind::kRecord) {
-    follow_record(node, lead, pointer, depth, done);
-  } else {
-    follow_text(node, lead, pointer, length, done);
-  }
+  if (lead.kind == Lead::Kind::kItems)
+    follow_items(node, lead, from, depth, done);
+  else if (lead.kind == Lead::Kind::kRecord)
+    follow_record(node, lead, *from.bytes, depth, done);
+  else
+    follow_text(node, lead, from, done);
   code_.bind(done);
 }
 
-void Writer::follow_text(Node& node, const Lead& lead, Dest pointer, Dest length,
-                         Code::Label done) {
+void Writer::follow_text(Node& node, const Lead& lead, const Source& from, Code::Label done) {
+  const StackScope scope(code_);
+  const bool counted = lead.kind == Lead::Kind::kCountedText;
+  Dest pointer = *from.bytes;
+  Dest length = pointer;
+  if (counted) {
+    pointer = from.bytes->plus(lead.text.pointer_at);
+    length = from.bytes->plus(lead.text.length_at);
+  }
+  if (counted && lead.text.may_be_short) {
+    const auto found = from.base ? code_.take_stack(16) : std::nullopt;
+    if (!found) {
+      node.kind = Node::Kind::kAbsent;
+      node.absent = {ValueState::kUnavailable, "it is not in memory as a whole"};
+      return;
+    }
+    pointer = *found;
+    length = found->plus(8);
+    find_text(lead, from, pointer, length);
+  }
+  const auto empty = code_.label();
   write_status(node, status_of(kWhyNull));
   code_.load(Size::k8, R::kR3, pointer);
+  if (counted) {
+    // An empty view may well point nowhere.
+    code_.load(Size::k8, R::kR1, length);
+    code_.mov(R::kR0, std::uint64_t{0});
+    code_.jump_if(JumpOp::kEqual, R::kR1, 0, empty);
+  }
   code_.jump_if(JumpOp::kEqual, R::kR3, 0, done);
   write_status(node, status_of(kWhyUnreadable));
-  const bool known_length = lead.kind == Lead::Kind::kStdString;
-  if (known_length) code_.load(Size::k8, R::kR4, length);
-  generator_.read(known_length ? Helper::kReadBytes : Helper::kReadString, body(node.data),
-                  node.size, {done, nullptr});
-  if (known_length) {
+  if (counted) code_.load(Size::k8, R::kR4, length);
+  generator_.read(counted ? Helper::kReadBytes : Helper::kReadString, body(node.data), node.size,
+                  {done, nullptr});
+  if (counted) {
     // One more than fits says that there was more.
     const auto whole = code_.label();
     code_.load(Size::k8, R::kR1, length);
@@ -275,8 +315,26 @@ void Writer::follow_text(Node& node, const Lead& lead, Dest pointer, Dest length
     code_.mov(R::kR0, std::uint64_t{node.size} + 1);
     code_.bind(whole);
   }
+  code_.bind(empty);
   code_.store(Size::k4, body(node.length), R::kR0);
   write_status(node, kStatusCaptured);
+}
+
+// Of a string that may be short: where its characters are, and how many.
+void Writer::find_text(const Lead& lead, const Source& from, Dest pointer, Dest length) {
+  const auto is_long = code_.label();
+  const auto found = code_.label();
+  code_.load(Size::k1, R::kR1, from.bytes->plus(lead.text.tag_at));
+  code_.jump_if(JumpOp::kAnyBitSet, R::kR1, 1, is_long);
+  code_.alu(AluOp::kShiftRight, R::kR1, 1);
+  code_.store(Size::k8, length, R::kR1);
+  load_address(from, lead.text.short_at);
+  code_.store(Size::k8, pointer, R::kR3);
+  code_.jump(found);
+  code_.bind(is_long);
+  code_.copy(pointer, from.bytes->plus(lead.text.pointer_at), 8);
+  code_.copy(length, from.bytes->plus(lead.text.length_at), 8);
+  code_.bind(found);
 }
 
 void Writer::follow_record(Node& node, const Lead& lead, Dest pointer, std::uint32_t depth,
@@ -287,7 +345,7 @@ void Writer::follow_record(Node& node, const Lead& lead, Dest pointer, std::uint
   code_.load(Size::k8, R::kR3, pointer);
   code_.jump_if(JumpOp::kEqual, R::kR3, 0, done);
   write_status(node, status_of(kWhyUnreadable));
-  from_memory(node, pointer, Helper::kReadUser, inner, depth - 1, {done, nullptr},
+  from_memory(node, {.bytes = {}, .base = pointer}, inner, depth - 1, {done, nullptr},
               node.whys[kWhyUnreadable]);
 }
 

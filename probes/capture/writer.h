@@ -28,6 +28,35 @@ class RecordSpace {
   std::uint32_t used_ = 0;
 };
 
+// Where an object is: its bytes were copied to the program's stack, or it is in the target
+// at the address in a slot of the stack, and so far behind it; or both.
+struct Source {
+  std::optional<Dest> bytes;
+  std::optional<Dest> base;
+  std::uint64_t distance = 0;
+  Helper helper = Helper::kReadUser;
+
+  [[nodiscard]] Source plus(std::uint64_t more) const {
+    return {bytes ? std::optional(bytes->plus(more)) : std::nullopt, base, distance + more, helper};
+  }
+};
+
+// The byte that says that a node's whys[why] is why it is not there, or goes no further.
+[[nodiscard]] constexpr std::uint8_t status_of(std::size_t why) {
+  return static_cast<std::uint8_t>(kStatusFirstWhy + why);
+}
+[[nodiscard]] inline Dest body(std::uint32_t offset) {
+  return {kBody, static_cast<std::int32_t>(offset)};
+}
+[[nodiscard]] inline Why not_followed() {
+  return {ValueState::kUnavailable, "not followed: the probe captures as much as one may"};
+}
+// Whys of a container's node.
+inline constexpr std::size_t kWhyHeader = 0;  // it cannot be read itself, nor an item
+inline constexpr std::size_t kWhyLink = 1;
+inline constexpr std::size_t kWhyDisagree = 2;
+inline constexpr std::size_t kWhyOdd = 3;
+
 class Writer {
  public:
   // Values of up to this size go by way of the program's stack.
@@ -56,14 +85,14 @@ class Writer {
   void make_room(Node& node, const Shape& shape);
   // Says of each lead that it was not followed.
   void leave_out(Node& node, const Shape& shape);
-  // `size` bytes of the value are at `from` on the stack: copies those in no
-  // hole and follows the leads. The node has its data already.
-  void from_stack(Node& node, Dest from, const Shape& shape, std::uint32_t depth);
+  // The value's bytes are on the stack: copies those in no hole and follows the leads.
+  // The node has its data already.
+  void from_stack(Node& node, const Source& from, const Shape& shape, std::uint32_t depth);
   void copy_from_stack(const Node& node, Dest from);
-  void follow_from_stack(Node& node, Dest from, const Shape& shape, std::uint32_t depth);
-  // The value begins at the address in the slot `base`: copies it piecewise,
-  // then follows. Misses go to `miss`; what follows has its own.
-  void from_memory(Node& node, Dest base, Helper helper, const Shape& shape, std::uint32_t depth,
+  void follow_from_stack(Node& node, const Source& from, const Shape& shape, std::uint32_t depth);
+  // The value is in the target: copies it piecewise, then follows. Misses go to
+  // `miss`; what follows has its own.
+  void from_memory(Node& node, const Source& from, const Shape& shape, std::uint32_t depth,
                    const Miss& miss, const Why& unreadable);
 
   [[nodiscard]] Miss miss_into(std::vector<Node*> nodes, Code::Label label);
@@ -73,17 +102,80 @@ class Writer {
                             std::uint32_t depth) const;
 
  private:
+  // A container that is being walked.
+  struct Walk {
+    Node& node;
+    Items& items;
+    const Lead& lead;
+    Source from;
+    std::uint32_t depth;  // of the container
+    Code::Label done;
+    Code::Label odd;  // its parts do not fit together
+  };
+  // What a walk keeps on the stack.
+  struct Cursor {
+    Dest at;    // address of the next item, or of its node
+    Dest left;  // how many items there are, where that is known
+  };
+  // How a walk knows that it is over: by the count, by where the last item leads, or both.
+  struct Ending {
+    enum Kind { kNone, kNull, kPlace };
+    bool is_counted = true;
+    Kind kind = kNone;
+    std::uint64_t stop_at = 0;  // kPlace: in the container
+  };
+
   [[nodiscard]] std::unique_ptr<Node> new_lead_node(const Lead& lead, const std::string& name);
+  [[nodiscard]] bool make_bytes(Node& node, const Type* type);
+  [[nodiscard]] bool make_text(Node& node, const Lead& lead);
+  [[nodiscard]] bool make_items(Node& node, const Lead& lead);
   [[nodiscard]] Node* target_of(Node& node, const Lead& lead);
   void leave_out(Node& node, const Lead& lead);
-  void follow(Node& node, const Lead& lead, Dest pointer, Dest length, std::uint32_t depth);
-  void follow_text(Node& node, const Lead& lead, Dest pointer, Dest length, Code::Label done);
+  void follow(Node& node, const Lead& lead, const Source& from, std::uint32_t depth);
+  void follow_text(Node& node, const Lead& lead, const Source& from, Code::Label done);
+  void find_text(const Lead& lead, const Source& from, Dest pointer, Dest length);
+  void load_address(const Source& from, std::uint64_t distance);  // to r3
   void follow_record(Node& node, const Lead& lead, Dest pointer, std::uint32_t depth,
                      Code::Label done);
-  void follow_clusters(Node& node, Dest base, Helper helper, const Shape& shape,
-                       std::uint32_t depth);
+  void follow_clusters(Node& node, const Source& from, const Shape& shape, std::uint32_t depth);
   [[nodiscard]] bool may_go_on() const;
   [[nodiscard]] std::size_t code_spoken_for() const;
+
+  // writer_items.cpp. What returns false needs more stack or room than there is.
+  void follow_items(Node& node, const Lead& lead, const Source& from, std::uint32_t depth,
+                    Code::Label done);
+  [[nodiscard]] bool walk(Walk& walk, const containers::Inside& inside);
+  [[nodiscard]] bool walk(Walk& walk, const containers::Choice& choice);
+  [[nodiscard]] bool walk(Walk& walk, const containers::Owner& owner);
+  [[nodiscard]] bool count_owners(Walk& walk, const containers::Owner::Control& control,
+                                  Dest counts);
+  void skip_expired(const Walk& walk, Dest counts);
+  [[nodiscard]] std::optional<Dest> words(Walk& walk, std::uint64_t at, std::uint64_t size);
+  [[nodiscard]] std::optional<Cursor> new_cursor();
+  [[nodiscard]] Node* new_slot(Walk& walk, const Type* type, const Shape& shape);
+  [[nodiscard]] Shape slot_shape(const Walk& walk, const Type* type, std::uint32_t depth) const;
+  void fill_slot(const Walk& walk, Node& slot, const Source& from, const Shape& shape,
+                 std::uint32_t depth);
+  void count_is(const Walk& walk, Register count, std::optional<Dest> left);
+  void begun(const Walk& walk);
+  void end(const Walk& walk, std::uint8_t how);
+  void write_walked(const Walk& walk, std::size_t slots);
+
+  // writer_walks.cpp
+  [[nodiscard]] bool walk(Walk& walk, const containers::Row& row);
+  [[nodiscard]] bool walk(Walk& walk, const containers::BitRow& row);
+  [[nodiscard]] bool walk(Walk& walk, const containers::Chain& chain);
+  [[nodiscard]] bool walk(Walk& walk, const containers::Tree& tree);
+  [[nodiscard]] bool walk(Walk& walk, const containers::Blocks& blocks);
+  [[nodiscard]] bool count_row(Walk& walk, const containers::Row& row, const Cursor& cursor);
+  [[nodiscard]] bool count_bits(Walk& walk, const containers::BitRow& row, const Cursor& cursor);
+  [[nodiscard]] bool place_blocks(Walk& walk, const containers::Blocks& blocks,
+                                  const Cursor& cursor, Dest map, Dest in_block);
+  void row_at_once(Walk& walk, const Cursor& cursor);
+  template <class Step>
+  void each_slot(Walk& walk, const Cursor& cursor, const Ending& ending, Step&& step);
+  void load_stop(const Walk& walk, const Ending& ending);
+  [[nodiscard]] bool may_walk_on(const Walk& walk) const;
 
   Code& code_;
   Generator& generator_;

@@ -299,7 +299,7 @@ Broken Interpreter::call_read(const HelperSignature& helper) {
   const Value& to = arguments[1];
   const std::uint64_t size = arguments[2].bits;
   if (to.region != Region::kStack && to.region != Region::kRecord) return Rule::kHelperDestination;
-  if (size == 0 || size > runtime::kMaxRecordBody) return Rule::kHelperSize;
+  if (!is_size_for(helper.helper, size)) return Rule::kHelperSize;
   std::span<std::byte> bytes;
   if (const Broken broken = writable(to, to.bits, size, bytes)) return broken;
   const std::int64_t result =
@@ -311,7 +311,7 @@ Broken Interpreter::call_read(const HelperSignature& helper) {
   if (to.region == Region::kStack)
     std::fill_n(stack_written_.begin() + static_cast<std::ptrdiff_t>(to.bits), size, true);
   Cost& cost = execution_.cost;
-  cost.bytes_read += static_cast<std::uint32_t>(size);
+  cost.bytes_read += bytes_read_by(helper.helper, size);
   const bool proven = helper.helper == Helper::kReadFrame || helper.helper == Helper::kReadStatic;
   if (proven) ++cost.frame_reads;
   cost.user_reads += system_calls_of(helper.helper, size);

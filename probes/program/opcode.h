@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "probes/program/program.h"
+#include "probes/runtime/layout.h"
 
 namespace nohalt::program {
 
@@ -132,7 +133,7 @@ struct HelperSignature {
   Helper helper;
   std::string_view name;
   bool writes_memory;  // r1 is `to`, r2 a constant size, r3 `from`
-  bool takes_length;   // r4 is a length
+  bool takes_length;   // r4 is a length (of tree_next: the links)
   bool takes_body;     // r1 is the record's body
   bool counts_bytes;   // the result is how many bytes were read, where it is not negative
 };
@@ -148,6 +149,7 @@ inline constexpr HelperSignature kHelpers[] = {
     {Helper::kReadBytes, "read_bytes", true, true, false, true},
     {Helper::kReadString, "read_string", true, false, false, true},
     {Helper::kReadStack, "read_stack", true, false, false, true},
+    {Helper::kTreeNext, "tree_next", true, true, false, false},
 };
 
 // Null for a number that is no helper's.
@@ -161,8 +163,19 @@ inline constexpr HelperSignature kHelpers[] = {
 // made, none.
 [[nodiscard]] constexpr std::uint32_t system_calls_of(Helper helper, std::uint64_t size) {
   if (helper == Helper::kReadFrame || helper == Helper::kReadStatic) return 0;
+  if (helper == Helper::kTreeNext) return runtime::kTreeSteps;
   constexpr std::uint64_t kPage = 4096;  // read_stack goes page by page
   return helper == Helper::kReadStack ? static_cast<std::uint32_t>(size / kPage + 2) : 1;
+}
+
+// Of the target's memory, at most, of a helper whose `to` is `size` bytes.
+[[nodiscard]] constexpr std::uint32_t bytes_read_by(Helper helper, std::uint64_t size) {
+  if (helper == Helper::kTreeNext) return runtime::kTreeSteps * runtime::kTreeNodeBytes;
+  return static_cast<std::uint32_t>(size);
+}
+// Whether a read may have that size, as far as its helper goes.
+[[nodiscard]] constexpr bool is_size_for(Helper helper, std::uint64_t size) {
+  return size > 0 && size <= runtime::kMaxRecordBody && (helper != Helper::kTreeNext || size == 8);
 }
 
 }  // namespace nohalt::program

@@ -49,6 +49,11 @@ inline constexpr std::size_t kMaxInstructions = 4096;
 // Whatever the result, all of `to` is defined: zeros where nothing was read.
 // Reads of a known size are all or nothing; read_stack takes what is mapped, since
 // nobody knows how deep a stack is.
+// tree_next finds the node behind `from` in an ordered tree whose nodes know their parents
+// (a red-black tree of either C++ library): the leftmost below its right, or the nearest
+// above on whose left it is. `links` says where in a node these are. It takes no more than
+// runtime::kTreeSteps reads, sees each link from both ends, and what does not fit counts as
+// unreadable. Behind the last node is the tree's header.
 enum class Helper : std::int32_t {
   kTakeToken = 1,   // ()                       1: go on; 0: suppressed, so exit
   kReserve = 2,     // ()                       the record's body (record_size bytes), or 0
@@ -60,7 +65,14 @@ enum class Helper : std::int32_t {
   kReadBytes = 8,   // (to, max, from, length)  min(length, max) bytes read
   kReadString = 9,  // (to, max, from)          length read, without the NUL; max: truncated
   kReadStack = 10,  // (to, max, from)          bytes read, up to the first that is not mapped
+  kTreeNext = 11,   // (to, 8, from, links)     0. `to` gets the node's address
 };
+
+// The `links` of tree_next, from byte offsets in a node, which are 0, 8, 16 or 24.
+[[nodiscard]] constexpr std::uint64_t tree_links(std::uint64_t left, std::uint64_t right,
+                                                 std::uint64_t parent) {
+  return left / 8 | right / 8 << 2 | parent / 8 << 4;
+}
 
 enum class Outcome : std::uint64_t {
   kNoMatch = 0,  // the condition was false

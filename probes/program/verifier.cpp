@@ -283,10 +283,10 @@ Broken Verifier::call_read(const HelperSignature& helper) {
   if (reg(2).is_pointer() || reg(3).is_pointer()) return Rule::kPointerAsNumber;
   if (helper.takes_length && reg(4).is_pointer()) return Rule::kPointerAsNumber;
   if (to.kind == Kind::kScalar || to.kind == Kind::kContext) return Rule::kHelperDestination;
-  if (!size || *size == 0 || *size > runtime::kMaxRecordBody) return Rule::kHelperSize;
+  if (!size || !is_size_for(helper.helper, *size)) return Rule::kHelperSize;
   if (const Broken broken = write(to, to.offset, *size)) return broken;
   Cost& cost = state_.cost;
-  cost.bytes_read += static_cast<std::uint32_t>(*size);
+  cost.bytes_read += bytes_read_by(helper.helper, *size);
   const bool proven = helper.helper == Helper::kReadFrame || helper.helper == Helper::kReadStatic;
   if (proven) ++cost.frame_reads;
   cost.user_reads += system_calls_of(helper.helper, *size);

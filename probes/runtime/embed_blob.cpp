@@ -25,7 +25,8 @@ using Failure = std::unexpected<std::string>;
 constexpr std::array kEntries = {"nohalt_take_token",  "nohalt_reserve",    "nohalt_admit",
                                  "nohalt_commit",      "nohalt_abandon",    "nohalt_read_frame",
                                  "nohalt_read_static", "nohalt_read_user",  "nohalt_read_bytes",
-                                 "nohalt_read_string", "nohalt_read_stack", "nohalt_finish"};
+                                 "nohalt_read_string", "nohalt_read_stack", "nohalt_tree_next",
+                                 "nohalt_finish"};
 
 struct Image {
   std::vector<char> bytes;

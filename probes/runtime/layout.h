@@ -27,6 +27,8 @@ inline constexpr uint32_t kCacheLine = 64;
 inline constexpr uint32_t kMaxProgramStack = 256;
 inline constexpr uint32_t kMaxRecordBody = 60 * 1024;
 inline constexpr uint32_t kMaxStaticRanges = 8;
+inline constexpr uint32_t kTreeSteps = 32;      // nodes that kTreeNext looks at, at most
+inline constexpr uint32_t kTreeNodeBytes = 32;  // that it reads of each
 inline constexpr uint32_t kMaxHitStack =
     768;  // bytes a hit takes of the target's stack, red zone excluded
 inline constexpr uint64_t kSlowHit = uint64_t{1} << 63;  // no time stamp counter gets there
@@ -233,6 +235,7 @@ enum class RuntimeEntry : uint32_t {
   kReadBytes,      // int64_t  (HitContext*, void* to, uint64_t max, uint64_t from, uint64_t length)
   kReadString,     // int64_t  (HitContext*, void* to, uint64_t max, uint64_t from)
   kReadStack,      // int64_t  (HitContext*, void* to, uint64_t max, uint64_t from)
+  kTreeNext,       // int64_t  (HitContext*, void* to, uint64_t size, uint64_t from, uint64_t links)
   kFinish,  // void     (HitContext*, uint64_t outcome)       for the trampoline, not for programs
   kCount,
 };

@@ -202,9 +202,22 @@ void TypeReader::fill_compound(Entry& entry) {
   if (entry.own_name.empty()) entry.own_name = "{...}";
   for_each_child(entry.die, [&](Dwarf_Die child) {
     fill_member(entry, child);
+    fill_template_types(entry, child);
     return true;
   });
   std::ranges::stable_partition(type.members, &Member::is_base_class);
+}
+
+// A pack of parameters (variant<Ts...>) holds them as its children.
+void TypeReader::fill_template_types(Entry& entry, Dwarf_Die die) {
+  const auto add = [&](Dwarf_Die parameter) {
+    if (dwarf_tag(&parameter) != DW_TAG_template_type_parameter) return true;
+    const Entry* type = entry_at(parameter, DW_AT_type);
+    entry.type.template_types.push_back(type != nullptr ? &type->type : void_);
+    return true;
+  };
+  add(die);
+  if (dwarf_tag(&die) == DW_TAG_GNU_template_parameter_pack) for_each_child(die, add);
 }
 
 void TypeReader::fill_member(Entry& entry, Dwarf_Die die) {

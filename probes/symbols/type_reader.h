@@ -54,6 +54,7 @@ class TypeReader {
   void fill_base(Entry& entry);
   void fill_compound(Entry& entry);
   void fill_member(Entry& entry, Dwarf_Die die);
+  void fill_template_types(Entry& entry, Dwarf_Die die);
   void fill_enum(Entry& entry);
   void fill_array(Entry& entry);
   void fill_function(Entry& entry);

@@ -58,6 +58,7 @@ struct Type {
   const Type* target =
       nullptr;  // pointee, referee, element, typedef's target, enum's underlying type, return type
   std::vector<Member> members;  // struct, union: bases first, then members in declaration order
+  std::vector<const Type*> template_types;  // struct, union: those of its template arguments
   std::vector<Enumerator> enumerators;
   std::optional<std::uint64_t> element_count;  // arrays: absent = unknown (flexible, VLA)
   std::string declared_in;                     // source file of the declaration, may be empty

@@ -122,6 +122,54 @@ uint64_t find_nul(const Byte* text, uint64_t begin, uint64_t end) {
   return i;
 }
 
+struct TreeNode {
+  Word words[kTreeNodeBytes / sizeof(Word)];
+};
+
+// How many of the node's words could be read. A header may be shorter than a node, and
+// memory end behind it.
+uint64_t read_node(HitContext& hit, TreeNode& node, uint64_t at) {
+  const int64_t count = read_some(hit, reinterpret_cast<Byte*>(&node), kTreeNodeBytes, at);
+  return count > 0 ? static_cast<uint64_t>(count) / sizeof(Word) : 0;
+}
+
+// Which word of a node is which.
+struct TreeLinks {
+  uint64_t left, right, parent;
+
+  [[nodiscard]] bool differ() const { return left != right && left != parent && right != parent; }
+};
+
+constexpr uint64_t kWholeNode = kTreeNodeBytes / sizeof(Word);
+
+// The leftmost node of the tree under `at`, whose parent is `above`; 0: it does not fit.
+uint64_t leftmost(HitContext& hit, const TreeLinks& links, uint64_t at, uint64_t above) {
+  TreeNode node;
+  for (uint32_t step = 1; step < kTreeSteps; ++step) {
+    if (read_node(hit, node, at) != kWholeNode || node.words[links.parent] != above) return 0;
+    if (node.words[links.left] == 0) return at;
+    above = at;
+    at = node.words[links.left];
+  }
+  return 0;
+}
+
+// The nearest node above `at` on whose left it is, or the header; 0: it does not fit.
+uint64_t nearest_above(HitContext& hit, const TreeLinks& links, uint64_t at, uint64_t above) {
+  TreeNode node;
+  for (uint32_t step = 1; step < kTreeSteps; ++step) {
+    const uint64_t count = read_node(hit, node, above);
+    if (count > links.left && node.words[links.left] == at) return above;
+    if (count != kWholeNode) return 0;
+    // The root of its own root is the header.
+    if (node.words[links.parent] == at) return above;
+    if (node.words[links.right] != at) return 0;
+    at = above;
+    above = node.words[links.parent];
+  }
+  return 0;
+}
+
 }  // namespace
 
 NOHALT_RUNTIME_ENTRY int64_t nohalt_read_user(HitContext* hit, void* to, uint64_t size,
@@ -189,6 +237,22 @@ NOHALT_RUNTIME_ENTRY int64_t nohalt_read_stack(HitContext* hit, void* to, uint64
   }
   zero(bytes + got, max - got);
   return static_cast<int64_t>(got);
+}
+
+NOHALT_RUNTIME_ENTRY int64_t nohalt_tree_next(HitContext* hit, void* to, uint64_t size,
+                                              uint64_t from, uint64_t packed) {
+  auto* bytes = static_cast<Byte*>(to);
+  zero(bytes, size);
+  const TreeLinks links{packed & 3, packed >> 2 & 3, packed >> 4 & 3};
+  TreeNode node;
+  if (size != sizeof(Word) || packed >> 6 != 0 || !links.differ()) return kEfault;
+  if (read_node(*hit, node, from) != kWholeNode) return kEfault;
+  const uint64_t right = node.words[links.right];
+  const uint64_t next = right != 0 ? leftmost(*hit, links, right, from)
+                                   : nearest_above(*hit, links, from, node.words[links.parent]);
+  if (next == 0) return kEfault;
+  *reinterpret_cast<Word*>(bytes) = next;
+  return 0;
 }
 
 }  // namespace nohalt::runtime

@@ -228,12 +228,14 @@ void Generator::set_from() {
 void Generator::read() {
   constexpr Helper kReads[] = {Helper::kReadFrame, Helper::kReadFrame, Helper::kReadStatic,
                                Helper::kReadUser,  Helper::kReadBytes, Helper::kReadString,
-                               Helper::kReadStack};
+                               Helper::kReadStack, Helper::kTreeNext};
   constexpr std::uint64_t kUsual[] = {1, 2, 4, 8, 8, 16, 24};
   const Helper helper = pick(kReads);
   std::uint64_t size = below(4) == 0 ? 1 + below(48) : pick(kUsual);
+  if (helper == Helper::kTreeNext) size = 8;
   std::uint64_t at = 0;
-  const bool to_record = known_.has_record && below(3) != 0;
+  const bool is_small = helper == Helper::kTreeNext && program_.record_size < size;
+  const bool to_record = known_.has_record && !is_small && below(3) != 0;
   if (to_record) {
     if (size > program_.record_size) size = program_.record_size;
     at = below(program_.record_size - size + 1);
@@ -246,7 +248,7 @@ void Generator::read() {
     as_.alu(AluOp::kAdd, Register::kR1,
             static_cast<std::int32_t>(at) - static_cast<std::int32_t>(runtime::kMaxProgramStack));
   }
-  if (helper == Helper::kReadBytes) {
+  if (program::find_helper(static_cast<std::int32_t>(helper))->takes_length) {
     if (known_.numbers[7] && below(2) == 0)
       as_.mov(Register::kR4, Register::kR7);
     else

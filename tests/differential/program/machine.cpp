@@ -58,6 +58,11 @@ std::int64_t entry_stack(Context*, void* to, std::uint64_t max, std::uint64_t fr
   return read(Helper::kReadStack, to, max, from, 0);
 }
 
+std::int64_t entry_tree(Context*, void* to, std::uint64_t size, std::uint64_t from,
+                        std::uint64_t links) {
+  return read(Helper::kTreeNext, to, size, from, links);
+}
+
 // Calls with known values in the registers a function must keep, and looks at
 // them afterwards. All other registers are arbitrary.
 extern "C" std::uint64_t nohalt_call_watched(const void* code, void* context, std::uint64_t* kept,
@@ -136,6 +141,7 @@ inline_translate::Surroundings Machine::surroundings() const {
   set(RuntimeEntry::kReadBytes, address_of(&entry_bytes));
   set(RuntimeEntry::kReadString, address_of(&entry_string));
   set(RuntimeEntry::kReadStack, address_of(&entry_stack));
+  set(RuntimeEntry::kTreeNext, address_of(&entry_tree));
   return result;
 }
 

@@ -99,7 +99,8 @@ std::int64_t Model::read(Helper helper, char region, std::int64_t to_offset,
     first_on_stack_ = to_offset;
   }
   if (region == 's') to_offset -= first_on_stack_;
-  if (helper != Helper::kReadBytes) length = 0;
+  const auto* signature = program::find_helper(static_cast<std::int32_t>(helper));
+  if (!signature->takes_length) length = 0;
   calls_.push_back({helper, region, to_offset, to.size(), from, length});
   std::ranges::fill(to, std::byte{0});
   if (random_() % 4 == 0) return -14;
@@ -107,7 +108,6 @@ std::int64_t Model::read(Helper helper, char region, std::int64_t to_offset,
   if (helper == Helper::kReadBytes) got = std::min<std::uint64_t>(got, length);
   if (helper == Helper::kReadString || helper == Helper::kReadStack) got = random_() % (got + 1);
   for (std::uint64_t at = 0; at < got; ++at) to[at] = std::byte(random_() & 0xff);
-  const auto* signature = program::find_helper(static_cast<std::int32_t>(helper));
   return signature->counts_bytes ? static_cast<std::int64_t>(got) : 0;
 }
 

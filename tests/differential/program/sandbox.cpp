@@ -221,7 +221,8 @@ inline_translate::Surroundings Sandbox::surroundings() const {
   set(RuntimeEntry::kAbandon, &entry_release);
   for (const RuntimeEntry read :
        {RuntimeEntry::kReadFrame, RuntimeEntry::kReadStatic, RuntimeEntry::kReadUser,
-        RuntimeEntry::kReadBytes, RuntimeEntry::kReadString, RuntimeEntry::kReadStack})
+        RuntimeEntry::kReadBytes, RuntimeEntry::kReadString, RuntimeEntry::kReadStack,
+        RuntimeEntry::kTreeNext})
     set(read, &entry_read);
   return result;
 }

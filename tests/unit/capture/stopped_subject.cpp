@@ -11,6 +11,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
 #include "src/base/file.h"
@@ -38,6 +39,7 @@ class SubjectMemory final : public program::Environment {
     std::fill(to.begin(), to.end(), std::byte{0});
     if (helper == program::Helper::kReadString) return read_string(to, from);
     if (helper == program::Helper::kReadStack) return read_stack(to, from);
+    if (helper == program::Helper::kTreeNext) return tree_next(to, from, length);
     const bool bounded = helper == program::Helper::kReadBytes;
     const std::size_t size = bounded ? std::min<std::uint64_t>(to.size(), length) : to.size();
     if (size == 0) return 0;
@@ -56,6 +58,36 @@ class SubjectMemory final : public program::Environment {
     std::size_t got = 0;
     while (got < to.size() && copy(to.subspan(got, 1), from + got)) ++got;
     return static_cast<std::int64_t>(got);
+  }
+  // As a textbook has it: the tree's own header is above its root.
+  std::int64_t tree_next(std::span<std::byte> to, std::uint64_t at, std::uint64_t links) const {
+    const auto link = [&](std::uint64_t node, unsigned which) -> std::optional<std::uint64_t> {
+      std::uint64_t found = 0;
+      const std::uint64_t word = links >> (2 * which) & 3;
+      if (!copy(std::as_writable_bytes(std::span(&found, 1)), node + 8 * word)) return {};
+      return found;
+    };
+    enum { kLeft, kRight, kParent };
+    auto next = link(at, kRight);
+    if (next && *next != 0) {
+      while (next) {
+        at = *next;
+        next = link(at, kLeft);
+        if (next && *next == 0) break;
+      }
+    } else {
+      for (next = link(at, kParent); next; next = link(at, kParent)) {
+        const auto left = link(*next, kLeft);
+        const bool is_header = left != at && link(*next, kParent) == at;
+        if (left != at && !is_header && link(*next, kRight) != at) return -14;
+        const bool is_there = left == at || is_header;
+        at = *next;
+        if (is_there) break;
+      }
+    }
+    if (!next) return -14;
+    std::memcpy(to.data(), &at, sizeof at);
+    return 0;
   }
   std::int64_t read_string(std::span<std::byte> to, std::uint64_t from) const {
     for (std::size_t i = 0; i < to.size(); ++i) {

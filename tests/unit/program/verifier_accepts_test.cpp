@@ -97,6 +97,24 @@ TEST(Verifier, AcceptsWhatEveryReadHelperWrote) {
     }));
 }
 
+TEST(Verifier, AcceptsWhatTreeNextWroteAndCountsItsReads) {
+  const auto program = assemble([](Assembler& as) {
+    as.mov(r1, r10);
+    as.alu(AluOp::kAdd, r1, -8);
+    as.mov(r2, 8);
+    as.mov(r3, 0x1000);
+    as.mov(r4, static_cast<std::int32_t>(tree_links(16, 24, 8)));
+    as.call(Helper::kTreeNext);
+    as.load(Size::k8, r2, r10, -8);
+    as.exit(Outcome::kNoMatch);
+  });
+  expect_accepted(program);
+  const auto verified = verify(program);
+  ASSERT_TRUE(verified);
+  EXPECT_EQ(verified->cost.user_reads, runtime::kTreeSteps);
+  EXPECT_EQ(verified->cost.bytes_read, runtime::kTreeSteps * runtime::kTreeNodeBytes);
+}
+
 TEST(Verifier, AcceptsATokenThatWasMovedBeforeItIsLookedAt) {
   expect_accepted(assemble([](Assembler& as) {
     const auto denied = as.new_label();

@@ -233,6 +233,14 @@ void add_helpers(std::vector<Rejected>& cases) {
     as.mov(r3, 0);
     as.call(Helper::kReadFrame);
   });
+  read("next node of a tree to more than a word", Rule::kHelperSize, 6, [](Assembler& as) {
+    as.mov(r1, r10);
+    as.alu(AluOp::kAdd, r1, -16);
+    as.mov(r2, 16);
+    as.mov(r3, 0);
+    as.mov(r4, 0);
+    as.call(Helper::kTreeNext);
+  });
   read("read of an unknown size", Rule::kHelperSize, 5, [](Assembler& as) {
     as.load(Size::k8, r2, r1, 0);
     as.mov(r1, r10);

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "probes/program/program.h"
 #include "tests/unit/runtime/in_process_run.h"
 
 namespace nohalt::testing {
@@ -13,6 +14,7 @@ using namespace asmjit::x86;  // register and memory operand names only
 using runtime::RuntimeEntry;
 using runtime::SavedRegisters;
 
+constexpr auto kTreeLinks = static_cast<int>(program::tree_links(0, 8, 16));
 constexpr int kRdi = offsetof(SavedRegisters, rdi);
 constexpr int kRsi = offsetof(SavedRegisters, rsi);
 constexpr int kRdx = offsetof(SavedRegisters, rdx);
@@ -69,7 +71,7 @@ class Body {
     a.mov(rsi, r12);
     a.mov(edx, size);
     a.mov(rcx, qword_ptr(rbx, kRdi));
-    a.mov(r8d, size);
+    a.mov(r8d, entry == RuntimeEntry::kTreeNext ? kTreeLinks : size);
     call(entry);
   }
   inline_engine::CodeBytes finish() {
@@ -156,6 +158,7 @@ inline_engine::CodeBytes use_all_stack(const InProcessRun& run, RuntimeAddress a
        {RuntimeEntry::kReadUser, RuntimeEntry::kReadFrame, RuntimeEntry::kReadStatic,
         RuntimeEntry::kReadBytes, RuntimeEntry::kReadString, RuntimeEntry::kReadStack})
     body.read(entry, 24);
+  body.read(RuntimeEntry::kTreeNext, 8);
   body.a.add(rsp, kUsed / 16 * 16);
   body.commit();
   return body.finish();

@@ -33,9 +33,11 @@ RuntimeEntry entry_of(Helper helper) {
     case Helper::kReadString:
       return RuntimeEntry::kReadString;
     case Helper::kReadStack:
+      return RuntimeEntry::kReadStack;
+    case Helper::kTreeNext:
       break;
   }
-  return RuntimeEntry::kReadStack;
+  return RuntimeEntry::kTreeNext;
 }
 
 }  // namespace

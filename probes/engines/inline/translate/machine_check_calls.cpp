@@ -31,7 +31,7 @@ Broken MachineChecker::push_or_pop(const MachineInstruction& i) {
 Broken MachineChecker::call(const MachineInstruction& i) {
   const MachineValue target = operand_value(i.operands[0]);
   if (i.operands[0].is_memory() || target.kind != Kind::kConstant) return "call-target";
-  const auto last_program_entry = static_cast<std::size_t>(RuntimeEntry::kReadStack);
+  const auto last_program_entry = static_cast<std::size_t>(RuntimeEntry::kTreeNext);
   std::size_t which = 0;
   while (which <= last_program_entry &&
          surroundings_.entries[which].value != static_cast<std::uint64_t>(target.offset))
@@ -52,7 +52,7 @@ Broken MachineChecker::call(const MachineInstruction& i) {
   } else if (entry == RuntimeEntry::kCommit || entry == RuntimeEntry::kAbandon) {
     broken = call_release();
   } else {
-    broken = call_read();
+    broken = call_read(entry);
   }
   if (broken) return broken;
   if (entry != RuntimeEntry::kAdmit && entry != RuntimeEntry::kCommit) facts_.calls_runtime = true;
@@ -92,11 +92,12 @@ Broken MachineChecker::call_release() {
   return std::nullopt;
 }
 
-Broken MachineChecker::call_read() {
+Broken MachineChecker::call_read(RuntimeEntry entry) {
   const MachineValue size = state_[Reg::kRdx];
   const bool known = size.kind == Kind::kConstant && size.offset > 0 &&
                      size.offset <= std::int64_t{runtime::kMaxRecordBody};
   if (!known) return "read-size";
+  if (entry == RuntimeEntry::kTreeNext && size.offset != 8) return "read-size";
   return may_write(state_[Reg::kRsi], size.offset);
 }
 

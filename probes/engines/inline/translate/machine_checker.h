@@ -43,7 +43,7 @@ class MachineChecker {
   Broken call_gate(RuntimeEntry entry);
   Broken call_admit();
   Broken call_release();
-  Broken call_read();
+  Broken call_read(RuntimeEntry entry);
   Broken give_back(const MachineInstruction& i) const;
   Broken store(const MachineInstruction& i);
   Broken may_write(const MachineValue& to, std::int64_t size) const;

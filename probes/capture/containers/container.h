@@ -1,0 +1,128 @@
+// What a container's bytes look like, in the few ways that containers are made:
+// enough to walk one without knowing which library's it is.
+//
+// Offsets are in bytes; those named `..._at` count from the container's first byte,
+// those in a node from the node's.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "probes/capture/layout.h"
+#include "probes/symbols/types.h"
+
+namespace nohalt::capture::containers {
+
+using symbols::Type;
+
+// Items side by side, from the one that a pointer leads to.
+struct Row {
+  std::uint64_t begin_at = 0;
+  // How many: one of these three.
+  std::optional<std::uint64_t> end_at;  // a pointer past the last
+  std::optional<std::uint64_t> count_at;
+  std::uint64_t fixed_count = 0;
+  std::optional<std::uint64_t> limit_at;  // a pointer past the room; may be checked
+};
+
+// Bools in words, from the one that a pointer leads to.
+struct BitRow {
+  std::uint64_t begin_at = 0;
+  // How many: a pointer to the last word in use and the bits in it, or a number.
+  std::optional<std::uint64_t> end_at;
+  std::uint64_t end_bits_at = 0;  // a u32
+  std::optional<std::uint64_t> count_at;
+};
+
+// Nodes that each lead to the next.
+struct Chain {
+  std::uint64_t first_at = 0;  // the pointer to the first node
+  std::optional<std::uint64_t> count_at;
+  // The last node leads to this place in the container; absent: to nothing.
+  std::optional<std::uint64_t> stop_at;
+  std::uint64_t next = 0;
+  std::uint64_t item = 0;
+};
+
+// An ordered tree whose nodes know their parents. The root's parent is a header in
+// the container, whose left is the root (libc++), or which is its own root's parent
+// and child (libstdc++).
+struct Tree {
+  std::uint64_t first_at = 0;  // the pointer to the leftmost node
+  std::uint64_t count_at = 0;
+  std::uint64_t stop_at = 0;  // the header
+  // Pointers in a node, in its first 32 bytes.
+  std::uint64_t left = 0;
+  std::uint64_t right = 0;
+  std::uint64_t parent = 0;
+  std::uint64_t item = 0;
+};
+
+// Blocks of so many items each, from the one that a pointer's pointer leads to.
+struct Blocks {
+  std::uint64_t per_block = 1;
+  std::uint64_t map_at = 0;  // pointer to the pointers to blocks
+  // The first item's number in the first block, and how many there are ...
+  std::uint64_t start_at = 0;
+  std::uint64_t count_at = 0;
+  // ... or, where `is_ranged`, pointers: the first item and its block, and past the last
+  // item, its block, and the last block's pointer.
+  bool is_ranged = false;
+  std::uint64_t first_at = 0;
+  std::uint64_t first_block_at = 0;
+  std::uint64_t past_at = 0;
+  std::uint64_t past_block_at = 0;
+  std::uint64_t past_map_at = 0;
+};
+
+// One item in the container's own bytes, there where a byte is not 0.
+struct Inside {
+  std::uint64_t at = 0;
+  std::uint64_t engaged_at = 0;
+};
+
+// One item of several types in the container's own bytes.
+struct Choice {
+  std::uint64_t at = 0;
+  std::uint64_t index_at = 0;
+  std::uint64_t index_size = 1;
+  std::vector<const Type*> alternatives;
+};
+
+// A pointer to one item, perhaps with a control block that counts its owners. The
+// owners have a share in watching: while there are any they count as one watcher.
+struct Owner {
+  std::uint64_t pointer_at = 0;
+  bool has_more = false;  // the first of several, nobody knows how many
+  struct Control {
+    std::uint64_t pointer_at = 0;
+    std::uint64_t uses = 0;      // in the control block
+    std::uint64_t watchers = 0;  // in the control block
+    std::uint64_t size = 4;      // of either
+    std::uint64_t less = 0;      // what is stored is so much less than what is meant
+  };
+  std::optional<Control> control;
+};
+
+using Way = std::variant<Row, BitRow, Chain, Tree, Blocks, Inside, Choice, Owner>;
+
+struct Container {
+  Items::Kind kind = Items::Kind::kSequence;
+  const Type* item = nullptr;  // null: several (Choice), or one that nobody knows (void)
+  Way way;
+};
+
+// A text that is known by its length.
+struct Text {
+  std::uint64_t pointer_at = 0;
+  std::uint64_t length_at = 0;
+  // libc++'s string: a short one is in the object itself, from `short_at`, and the
+  // byte `tag_at` is twice its length; a long one has that byte's lowest bit set.
+  bool may_be_short = false;
+  std::uint64_t short_at = 0;
+  std::uint64_t tag_at = 0;
+};
+
+}  // namespace nohalt::capture::containers
