@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -41,13 +40,6 @@ constexpr std::array kDurationNearMisses{
     NearMiss{"S", "s"},     NearMiss{"M", "m"},       NearMiss{"H", "h"},
     NearMiss{"MS", "ms"}};
 
-constexpr std::array kSizeUnits{Unit{"B", 1}, Unit{"KiB", 1024}, Unit{"MiB", 1024 * 1024}};
-constexpr std::array kSizeNearMisses{
-    NearMiss{"b", "B"},     NearMiss{"bytes", "B"}, NearMiss{"K", "KiB"},  NearMiss{"k", "KiB"},
-    NearMiss{"KB", "KiB"},  NearMiss{"kB", "KiB"},  NearMiss{"kb", "KiB"}, NearMiss{"kib", "KiB"},
-    NearMiss{"kiB", "KiB"}, NearMiss{"M", "MiB"},   NearMiss{"MB", "MiB"}, NearMiss{"mb", "MiB"},
-    NearMiss{"mib", "MiB"}};
-
 constexpr std::array kRateUnits{Unit{"/s", 1}};
 constexpr std::array kRateNearMisses{NearMiss{"/sec", "/s"}, NearMiss{"/second", "/s"},
                                      NearMiss{"s", "/s"},    NearMiss{"hz", "/s"},
@@ -63,8 +55,6 @@ struct Form {
 
 constexpr Form kDuration{"duration", "A duration is a number and one of ms, s, m, h, such as 10m.",
                          kDurationUnits, kDurationNearMisses};
-constexpr Form kSize{"size", "A size is a number and one of B, KiB, MiB, such as 16KiB.",
-                     kSizeUnits, kSizeNearMisses};
 constexpr Form kRate{"rate", "A rate is a number and /s, such as 10/s.", kRateUnits,
                      kRateNearMisses};
 constexpr Form kPercent{
@@ -134,10 +124,6 @@ Result<std::uint64_t> parse_with_unit(std::string_view text, const Form& form,
 Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
   NOHALT_TRY(const std::uint64_t value, parse_with_unit(text, kDuration, kMillisecondsInTenYears));
   return std::chrono::milliseconds{static_cast<std::int64_t>(value)};
-}
-
-Result<std::uint64_t> parse_size(std::string_view text) {
-  return parse_with_unit(text, kSize, std::numeric_limits<std::uint64_t>::max());
 }
 
 Result<std::uint64_t> parse_rate(std::string_view text) {

@@ -18,9 +18,6 @@ namespace nohalt::spec {
 // `250ms`, `30s`, `10m`, `1h`. More than zero, at most ten years.
 [[nodiscard]] Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 
-// `512B`, `16KiB`, `1MiB`, in bytes. More than zero.
-[[nodiscard]] Result<std::uint64_t> parse_size(std::string_view text);
-
 // `10/s`, a count each second. More than zero, at most 100000000/s.
 [[nodiscard]] Result<std::uint64_t> parse_rate(std::string_view text);
 
