@@ -8,11 +8,14 @@ Three accounts of the same armings, which should agree:
 - the kernel's: when any thread was stopped for a tracer, by the scheduler's
   events (bpftrace). It alone sees threads that sleep through their hold. All
   stops of a thread are one hold, for between them it does its tracer's work,
-  until it is interrupted again while it runs.
+  until it is interrupted again while it runs. What it saw it tells at the end:
+  telling of a stop while it lasts would take as long as the stop.
 """
 
 import contextlib
+import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -37,11 +40,11 @@ tracepoint:sched:sched_switch /(args->prev_state & %d) && pid == %d/ {
   @since[args->prev_pid] = nsecs;
 }
 tracepoint:sched:sched_waking /@since[args->pid]/ {
-  printf("%%d %%lld %%lld\\n", args->pid, @since[args->pid], nsecs);
+  @stopped[args->pid, @since[args->pid]] = nsecs;
   delete(@since[args->pid]);
 }
 tracepoint:syscalls:sys_enter_ptrace /args->request == %d && !@since[args->pid]/ {
-  printf("%%d %%lld\\n", args->pid, nsecs);
+  @interrupted[args->pid, nsecs] = (uint64)0;
 }
 BEGIN { printf("watching\\n"); }
 END { clear(@since); }
@@ -62,36 +65,40 @@ class Witness:
     """The kernel's account of the stops of one process's threads."""
 
     def __init__(self, pid, stack):
-        self._threads = set(harness.tasks_of(pid))
-        self._events, self._ready = [], threading.Event()
+        self._threads = set(map(int, harness.tasks_of(pid)))
         mount_tracefs()
-        self.process = stack.enter_context(running(
-            ["bpftrace", "-B", "line", "-e", WITNESS % (TRACED, pid, INTERRUPT)], stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True,
+        self._process = stack.enter_context(running(
+            ["bpftrace", "-f", "json", "-e", WITNESS % (TRACED, pid, INTERRUPT)],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             env={**os.environ, "BPFTRACE_MAP_KEYS_MAX": "65536"}))
-        threading.Thread(target=self._read, daemon=True).start()
-        if not self._ready.wait(20):
-            raise AssertionError("bpftrace does not watch the scheduler here")
+        for line in self._process.stdout:
+            if "watching" in line:
+                return
+        raise AssertionError("bpftrace does not watch the scheduler here")
 
-    def _read(self):
-        for line in self.process.stdout:
-            if line == "watching\n":
-                self._ready.set()
-                continue
-            words = line.split()
-            # A thread that came after the watch began is the tool's own helper.
-            if len(words) in (2, 3) and words[0] in self._threads:
-                self._events.append((words[0], *(int(word) / 1000 for word in words[1:])))
-
-    def take(self):
-        """How long each hold since the last call was, in microseconds."""
-        time.sleep(0.1)  # the events are on their way
-        events, self._events = self._events, []
-        return holds_of(events)
+    def tell(self):
+        """Ends it; gives (thread, when) of interrupts, (thread, begin, end) of stops, in ns of
+        the monotonic clock."""
+        self._process.send_signal(signal.SIGINT)
+        patience = threading.Timer(60, self._process.kill)
+        patience.start()
+        lines = self._process.stdout.read().splitlines()
+        patience.cancel()
+        if self._process.wait() != 0:
+            raise AssertionError("bpftrace did not tell what it saw")
+        events = []
+        for line in lines:
+            for name, entries in (json.loads(line)["data"] if '"map"' in line else {}).items():
+                for key, end in entries.items():
+                    thread, begin = map(int, key.split(","))
+                    # A thread that came after the watch began is the tool's own helper.
+                    if thread in self._threads:
+                        events.append((thread, begin) if name == "@interrupted" else (thread, begin, end))
+        return events
 
 
 def holds_of(events):
-    """Lengths of holds, of (thread, when it was interrupted) and (thread, begin
+    """(begin, end) of holds, of (thread, when it was interrupted) and (thread, begin
     and end of a stop)."""
     holds, latest = [], {}
     for thread, begin, *end in sorted(events, key=lambda event: event[1]):
@@ -102,7 +109,7 @@ def holds_of(events):
         else:
             latest[thread] = [begin, end[0]]
             holds.append(latest[thread])
-    return [end - begin for begin, end in holds]
+    return holds
 
 
 def mount_tracefs():
@@ -138,16 +145,16 @@ class Cell:
     def __init__(self):
         self.gaps, self.late, self.quiet_gaps, self.quiet_late = [], [], [], []
         self.told, self.by_kernel, self.held, self.failure = [], [], [], None
+        self.when = []  # (begin, end) of each arming, in ns of the monotonic clock
 
-    def arm(self, attach, target, witness):
+    def arm(self, attach, target):
         target.ask("reset")
-        begin = time.monotonic()
+        begin = time.monotonic_ns()
         told = attach(target.pid)
-        took = time.monotonic() - begin
+        self.when.append((begin, time.monotonic_ns()))
         gap, late = target.longest()
-        holds = None if witness is None else witness.take()
         target.ask("reset")
-        time.sleep(took)
+        time.sleep((time.monotonic_ns() - begin) / 1e9)
         quiet_gap, quiet_late = target.longest()
         self.gaps.append(gap)
         self.late.append(late)
@@ -155,9 +162,13 @@ class Cell:
         self.quiet_late.append(quiet_late)
         if told is not None:
             self.told.append(told)
-        if holds is not None:
-            self.by_kernel.append(max(holds, default=0.0))
-            self.held.append(len(holds))
+
+    def hear(self, holds):
+        """Takes the kernel's account, of which each arming has its part."""
+        for begin, end in self.when:
+            lengths = [(to - since) / 1000 for since, to in holds if begin <= since <= end]
+            self.by_kernel.append(max(lengths, default=0.0))
+            self.held.append(len(lengths))
 
 
 def measure(cells, threads, load, tools):
@@ -176,10 +187,16 @@ def measure(cells, threads, load, tools):
                     continue
                 begin = time.monotonic()
                 try:
-                    cell.arm(TOOLS[tool], target, witness)
+                    cell.arm(TOOLS[tool], target)
                 except (AssertionError, OSError, subprocess.SubprocessError) as error:
                     cell.failure = str(error)
                 spent[tool] += time.monotonic() - begin
+        if witness is None:
+            return
+        with contextlib.suppress(AssertionError):
+            holds = holds_of(witness.tell())
+            for tool in tools:
+                cells[tool, threads, load].hear(holds)
 
 
 def run(with_nohalt):
