@@ -33,10 +33,12 @@ class DwarfDebugInfo final : public DebugInfo {
   const std::string& debug_file() const override { return file_.path; }
   bool is_position_independent() const override { return file_.program.is_position_independent(); }
 
-  std::vector<LinkRange> executable_segments() const override {
-    return segments(&Segment::executable);
+  std::vector<LinkRange> writable_segments() const override {
+    std::vector<LinkRange> ranges;
+    for (const Segment& segment : file_.program.segments())
+      if (segment.writable) ranges.push_back(segment.range);
+    return ranges;
   }
-  std::vector<LinkRange> writable_segments() const override { return segments(&Segment::writable); }
 
   Result<std::vector<std::uint8_t>> read_bytes(LinkAddress at, std::uint64_t size) const override {
     return file_.program.read(at, size);
@@ -81,13 +83,6 @@ class DwarfDebugInfo final : public DebugInfo {
   }
 
  private:
-  std::vector<LinkRange> segments(bool Segment::* kind) const {
-    std::vector<LinkRange> ranges;
-    for (const Segment& segment : file_.program.segments())
-      if (segment.*kind) ranges.push_back(segment.range);
-    return ranges;
-  }
-
   DebugFile file_;
   std::unique_ptr<Units> units_;
   std::unique_ptr<CallFrames> frames_;

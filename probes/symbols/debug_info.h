@@ -35,7 +35,8 @@ struct LineSite {
   std::string function;      // the function whose code this is, qualified
   std::string inlined_into;  // non-empty: this is an inlined copy inside that function
   LinkRange function_range;  // the contiguous piece of the out-of-line function that holds pc
-  LinkRange statement;       // the run of addresses that the line table gives to this row
+  std::vector<LinkRange> other_pieces;  // of that function: what the compiler put elsewhere
+  LinkRange statement;  // the run of addresses that the line table gives to this row
 };
 
 // What a LOCATION on the command line came to.
@@ -93,8 +94,7 @@ class DebugInfo {
   // The separate file that the DWARF came from; empty: the program itself.
   [[nodiscard]] virtual const std::string& debug_file() const;
   [[nodiscard]] virtual bool is_position_independent() const = 0;
-  // Loadable segments' address ranges: executable ones and writable ones.
-  [[nodiscard]] virtual std::vector<LinkRange> executable_segments() const = 0;
+  // Loadable segments that are writable.
   [[nodiscard]] virtual std::vector<LinkRange> writable_segments() const = 0;
   // Bytes of a loadable segment as the file holds them.
   [[nodiscard]] virtual Result<std::vector<std::uint8_t>> read_bytes(LinkAddress at,

@@ -219,6 +219,8 @@ LineSite Places::site_at(Unit& unit, const Function* function, LinkAddress pc) c
     return site;
   }
   site.function_range = function->piece(pc);
+  for (const LinkRange& range : function->self().ranges)
+    if (!site.function_range.contains(range.begin)) site.other_pieces.push_back(range);
   const std::size_t scope = function->enclosing_function(function->innermost(pc));
   site.function = units_.qualified_name(function->scopes[scope].die);
   if (scope != 0) site.inlined_into = units_.qualified_name(function->self().die);

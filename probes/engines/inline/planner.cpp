@@ -29,6 +29,30 @@ using inline_sites::WindowKind;
 // Bytes past a function's end that a punned jump may borrow.
 constexpr std::uint64_t kTail = 16;
 
+inline_sites::ReadData reader(const symbols::DebugInfo& info) {
+  return [&info](LinkAddress at, std::span<std::uint8_t> to) {
+    const auto bytes = info.read_bytes(at, to.size());
+    if (!bytes || bytes->size() != to.size()) return false;
+    std::copy(bytes->begin(), bytes->end(), to.begin());
+    return true;
+  };
+}
+
+// What leads from another part of the function into the one that `input` is for:
+// compilers put what runs seldom elsewhere (.text.unlikely), and it comes back.
+void add_branches_from(const symbols::DebugInfo& info, const LinkRange& part,
+                       inline_sites::FunctionInput& input) {
+  const auto text = info.read_bytes(part.begin, part.size());
+  inline_sites::FunctionInput other;
+  if (text) other.text = *text;
+  other.text_address = part.begin;
+  other.range = part;
+  const FunctionCode code = FunctionCode::decode(other);
+  if (!text || !code.complete() || code.has_indirect_jump()) input.may_be_entered_elsewhere = true;
+  for (const LinkAddress target : code.branches_out())
+    if (input.range.contains(target)) input.branch_targets.push_back(target);
+}
+
 Result<FunctionCode> decode_function(const symbols::DebugInfo& info,
                                      const symbols::LineSite& site) {
   const LinkRange range = site.function_range;
@@ -43,12 +67,8 @@ Result<FunctionCode> decode_function(const symbols::DebugInfo& info,
   input.range = range;
   input.known_starts = {site.pc};
   if (auto pads = info.landing_pads(range)) input.branch_targets = std::move(*pads);
-  input.read_data = [&info](LinkAddress at, std::span<std::uint8_t> to) {
-    const auto bytes = info.read_bytes(at, to.size());
-    if (!bytes || bytes->size() != to.size()) return false;
-    std::copy(bytes->begin(), bytes->end(), to.begin());
-    return true;
-  };
+  for (const LinkRange& part : site.other_pieces) add_branches_from(info, part, input);
+  input.read_data = reader(info);
   return FunctionCode::decode(input);
 }
 

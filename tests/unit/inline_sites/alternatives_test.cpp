@@ -50,6 +50,25 @@ TEST(Alternatives, EndWhereALoopEdgeEnters) {
   EXPECT_EQ(offsets(code, 7), (std::vector<std::uint64_t>{}));
 }
 
+TEST(Alternatives, EndWhereAnotherPartOfTheFunctionComesBack) {
+  TestCode code({0x89, 0xc3, 0x89, 0xd1, 0x89, 0xc3, 0xc3});
+  // jmp to the last mov, from 0x100 bytes further on
+  const TestCode cold({0xe9, 0xff, 0xfe, 0xff, 0xff}, {}, kEntry + 0x100);
+  EXPECT_EQ(cold.code.branches_out(), std::vector{kEntry + 4});
+  code.input.branch_targets = cold.code.branches_out();
+  code.decode_again();
+  EXPECT_EQ(offsets(code, 6), (std::vector<std::uint64_t>{2}));
+}
+
+TEST(Alternatives, AreNoneWhereAnotherPartMayComeBackAnywhere) {
+  EXPECT_TRUE(TestCode({0x90, 0xff, 0xe0}).code.has_indirect_jump());  // jmp *%rax
+  EXPECT_FALSE(TestCode({0xff, 0x25, 0, 0, 0, 0}).code.has_indirect_jump());
+  TestCode code({0x89, 0xc3, 0x89, 0xd1, 0x89, 0xc3, 0xc3});
+  code.input.may_be_entered_elsewhere = true;
+  code.decode_again();
+  EXPECT_TRUE(offsets(code, 6).empty());
+}
+
 TEST(Alternatives, AreNoneWhereBranchesMayBeMissed) {
   EXPECT_TRUE(offsets(TestCode({0x89, 0xc3, 0x89, 0xc3, 0xff, 0xe0}), 4).empty());
   EXPECT_TRUE(offsets(TestCode({0x89, 0xc3, 0x89, 0xc3, 0x06}), 4).empty());

@@ -42,7 +42,10 @@ void census_of(const std::string& path, std::uint64_t base_address, bool evict, 
   };
   context.allow_eviction = evict;
   for (const LinkRange& range : file->functions()) {
-    FunctionInput input{file->text(), file->text_address(), range, {}, {}, {}};
+    FunctionInput input;
+    input.text = file->text();
+    input.text_address = file->text_address();
+    input.range = range;
     input.read_data = [&](LinkAddress a, std::span<std::uint8_t> to) { return file->read(a, to); };
     const FunctionCode code = FunctionCode::decode(input);
     if (!code.complete()) ++seen.incomplete;

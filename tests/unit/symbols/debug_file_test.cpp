@@ -71,10 +71,12 @@ TEST(DebugFile, what_is_no_program_is_refused_by_name) {
 
 TEST(DebugFile, bytes_are_read_from_segments_only) {
   const auto info = opened("s.c", kSource, {});
-  const LinkRange code = info->executable_segments().front();
+  const LinkRange code = sites_of(*info, "main").front().function_range;
   EXPECT_TRUE(info->read_bytes(code.begin, 16).has_value());
-  EXPECT_FALSE(info->read_bytes(code.end, 1).has_value());
-  EXPECT_FALSE(info->read_bytes({code.end.value - 4}, 8).has_value());
+  constexpr LinkAddress kNowhere{1ULL << 40};
+  EXPECT_FALSE(info->read_bytes(kNowhere, 1).has_value());
+  const LinkAddress data_end = info->writable_segments().back().end;
+  EXPECT_FALSE(info->read_bytes({data_end.value - 4}, 8).has_value());
   EXPECT_TRUE(info->is_position_independent());
 }
 

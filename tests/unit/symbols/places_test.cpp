@@ -164,5 +164,20 @@ TEST(Places, describe_names_the_innermost_inlined_function) {
   EXPECT_FALSE(info->describe({1}).has_value());
 }
 
+TEST(Places, pieces_of_the_function_that_lie_elsewhere_are_named) {
+  const auto info = opened("cold.c",
+                           "__attribute__((cold, noinline)) int rare(int a) { return a + 1; }\n"
+                           "__attribute__((noinline)) int work(int a) {\n"
+                           "  if (__builtin_expect(a > 9, 0)) a = rare(a * 3) + rare(a);\n"
+                           "  return a * 7;\n"
+                           "}\n"
+                           "int main(int argc, char** argv) { (void)argv; return work(argc); }\n",
+                           {.flags = "-O2 -gdwarf-5 -freorder-blocks-and-partition"});
+  const LineSite site = sites_of(*info, "work").front();
+  ASSERT_EQ(site.other_pieces.size(), 1U);
+  EXPECT_FALSE(site.function_range.overlaps(site.other_pieces.front()));
+  EXPECT_TRUE(sites_of(*info, "rare").front().other_pieces.empty());
+}
+
 }  // namespace
 }  // namespace nohalt::symbols

@@ -1,6 +1,7 @@
 // An alternative must be run exactly when the first instruction is: every
 // instruction between only falls through (a call may not come back), and no
-// branch leads in between, which takes the whole function to know. It must also
+// branch leads in between, which takes the whole function to know, with the parts
+// that the compiler put elsewhere. It must also
 // see the same memory, so nothing between may store.
 
 #include "probes/engines/inline/sites/alternatives.h"
@@ -12,7 +13,7 @@ namespace nohalt::inline_sites {
 std::vector<Alternative> alternative_sites(const FunctionCode& code, LinkAddress first,
                                            std::span<const LinkRange> statement) {
   std::vector<Alternative> found;
-  if (!code.complete() || code.has_unknown_indirect_jump()) return found;
+  if (!code.all_branches_known()) return found;
   const auto in_statement = [&](LinkAddress pc) {
     return std::any_of(statement.begin(), statement.end(),
                        [&](const LinkRange& range) { return range.contains(pc); });

@@ -21,6 +21,11 @@ bool is_padding(const Instruction& instruction) {
          (instruction.length == 1 && instruction.bytes[0] == kInt3);
 }
 
+// Through a word at a fixed place it is a tail call, as through the linker's table.
+bool is_indirect_jump_within(const Instruction& instruction) {
+  return instruction.flow == Flow::kIndirectJump && !instruction.rip_relative;
+}
+
 }  // namespace
 
 FunctionCode FunctionCode::decode(const FunctionInput& input) {
@@ -44,7 +49,23 @@ FunctionCode FunctionCode::decode(const FunctionInput& input) {
   code.mark_certain(known);
   code.collect_direct_targets(input.branch_targets);
   code.prove_jump_tables(input.read_data);
+  code.may_be_entered_elsewhere_ = input.may_be_entered_elsewhere;
   return code;
+}
+
+std::vector<LinkAddress> FunctionCode::branches_out() const {
+  std::vector<LinkAddress> found;
+  for (const PlacedInstruction& placed : instructions_)
+    if (placed.instruction.is_direct_branch() && !range_.contains(placed.target()))
+      found.push_back(placed.target());
+  return found;
+}
+
+bool FunctionCode::has_indirect_jump() const {
+  return std::ranges::any_of(instructions_, [](const PlacedInstruction& placed) {
+    return is_indirect_jump_within(placed.instruction) ||
+           placed.instruction.has(Trait::kTransaction);
+  });
 }
 
 void FunctionCode::decode_linearly(std::span<const LinkAddress> known_starts) {
@@ -125,8 +146,7 @@ void FunctionCode::prove_jump_tables(const ReadData& read_data) {
       const Instruction& jump = instructions_[i].instruction;
       // Aborts of a transaction lead to a place that is not looked for.
       if (jump.has(Trait::kTransaction)) unknown_indirect_jump_ = true;
-      // Through a word at a fixed place: a tail call, as through the linker's table.
-      if (jump.flow != Flow::kIndirectJump || jump.rip_relative) continue;
+      if (!is_indirect_jump_within(jump)) continue;
       const auto table = find_jump_table(instructions_, i, targets_);
       const auto targets = table ? read_jump_table(*table, read_data) : std::nullopt;
       if (!targets) {

@@ -25,12 +25,15 @@ namespace nohalt::inline_sites {
 using ReadData = std::function<bool(LinkAddress, std::span<std::uint8_t>)>;
 
 struct FunctionInput {
-  std::span<const std::uint8_t> text;       // section bytes; only read while decoding
-  LinkAddress text_address;                 // of text's first byte
-  LinkRange range;                          // of the function (one contiguous part)
-  std::vector<LinkAddress> known_starts;    // instruction starts that the compiler names
-  std::vector<LinkAddress> branch_targets;  // landing pads, branches from other functions
-  ReadData read_data;                       // may be empty: no jump table is then proven
+  std::span<const std::uint8_t> text;     // section bytes; only read while decoding
+  LinkAddress text_address;               // of text's first byte
+  LinkRange range;                        // of the function (one contiguous part)
+  std::vector<LinkAddress> known_starts;  // instruction starts that the compiler names
+  // Landing pads, and branches from the function's other parts; whether there may be
+  // more of these.
+  std::vector<LinkAddress> branch_targets;
+  bool may_be_entered_elsewhere = false;
+  ReadData read_data;  // may be empty: no jump table is then proven
 };
 
 struct PlacedInstruction {
@@ -62,6 +65,14 @@ class FunctionCode {
   // run off the end.
   [[nodiscard]] bool complete() const { return complete_; }
   [[nodiscard]] bool has_unknown_indirect_jump() const { return unknown_indirect_jump_; }
+  // That nothing branches to an address can be told: by what is known, all is.
+  [[nodiscard]] bool all_branches_known() const {
+    return complete_ && !unknown_indirect_jump_ && !may_be_entered_elsewhere_;
+  }
+  // Targets of direct branches that leave this part, in no order.
+  [[nodiscard]] std::vector<LinkAddress> branches_out() const;
+  // One that is not a tail call; where it leads may be outside this part.
+  [[nodiscard]] bool has_indirect_jump() const;
 
   // All known branch targets inside the function, sorted; its entry is one.
   [[nodiscard]] std::span<const LinkAddress> branch_targets() const { return targets_; }
@@ -83,6 +94,7 @@ class FunctionCode {
   std::vector<LinkAddress> targets_;
   bool complete_ = false;
   bool unknown_indirect_jump_ = false;
+  bool may_be_entered_elsewhere_ = false;
 };
 
 }  // namespace nohalt::inline_sites
