@@ -68,14 +68,6 @@ void read_executable(const std::string& folder, ProcessFacts& facts) {
     facts.elf_class = ident[EI_CLASS];
 }
 
-bool same_namespace(const std::string& folder) {
-  struct stat theirs{};
-  struct stat ours{};
-  return ::stat((folder + "/ns/mnt").c_str(), &theirs) == 0 &&
-         ::stat("/proc/self/ns/mnt", &ours) == 0 && theirs.st_ino == ours.st_ino &&
-         theirs.st_dev == ours.st_dev;
-}
-
 void read_status(std::string_view status, ProcessFacts& facts) {
   facts.tracer = to_int(status_field(status, "TracerPid"));
   parse_ids(status_field(status, "Uid"), facts.uids);
@@ -102,7 +94,6 @@ Result<ProcessFacts> read_facts(pid_t pid) {
   facts.heap_start = {parse_stat_field(*stat, kHeapStartField)};
   read_status(*status, facts);
   read_executable(folder, facts);
-  facts.same_mount_namespace = same_namespace(folder);
   NOHALT_TRY(const auto tids, list_threads(pid));
   for (const pid_t tid : tids) {
     const auto thread = read_file(folder + "/task/" + std::to_string(tid) + "/status");

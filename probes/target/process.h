@@ -39,7 +39,6 @@ struct ProcessFacts {
   std::uint64_t exe_inode = 0;
   int elf_class = 0;        // 1: 32 bit, 2: 64 bit, 0: unknown
   pid_t namespace_pid = 0;  // as the process's own pid namespace numbers it
-  bool same_mount_namespace = false;
   bool shadow_stack = false;  // of any thread
   bool kernel_thread = false;
   RuntimeAddress heap_start;  // 0 where not permitted

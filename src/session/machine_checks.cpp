@@ -224,7 +224,7 @@ std::vector<Check> check_processor() {
                         "The processor or the kernel has no XSAVE.", "nohalt needs it."));
   checks.push_back({"shadow-stack", CheckResult::kOk,
                     has_processor_flag("user_shstk")
-                        ? "Programs may use shadow stacks here; calls in those are not displaced."
+                        ? "Programs may use shadow stacks here; those that do are refused."
                         : "No program uses a shadow stack here.",
                     ""});
   return checks;

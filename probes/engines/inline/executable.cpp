@@ -83,13 +83,10 @@ std::vector<RuntimeRange> readable_parts(const target::Maps& maps, const Runtime
 
 Result<inline_sites::TargetTraits> read_traits(pid_t pid, const symbols::DebugInfo& info,
                                                LoadBias bias) {
-  NOHALT_TRY(const std::string status, read_file("/proc/" + std::to_string(pid) + "/status"));
   inline_sites::TargetTraits traits;
   const std::uint64_t caught = caught_signals(pid);
   traits.handles_memory_faults = (caught & (signal_bit(SIGSEGV) | signal_bit(SIGBUS))) != 0;
   traits.handles_arithmetic_faults = (caught & signal_bit(SIGFPE)) != 0;
-  traits.shadow_stack =
-      target::status_field(status, "x86_Thread_features").find("shstk") != std::string_view::npos;
   for (const char* mark : {"runtime.goexit", "__morestack"}) {
     if (info.resolve(mark).has_value()) traits.managed_stack = true;
   }

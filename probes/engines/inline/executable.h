@@ -37,7 +37,7 @@ struct MappedExecutable {
 [[nodiscard]] std::vector<RuntimeRange> readable_parts(const target::Maps& maps,
                                                        const RuntimeRange& range);
 
-// From /proc/PID/status: handlers for faults, shadow stacks; from the symbols:
+// From /proc/PID/status: handlers for faults; from the symbols:
 // Go and split-stack code; from both: restartable sequences.
 [[nodiscard]] Result<inline_sites::TargetTraits> read_traits(pid_t pid,
                                                              const symbols::DebugInfo& info,

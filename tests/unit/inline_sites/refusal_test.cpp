@@ -103,17 +103,6 @@ TEST(SiteRefusal, ShadowStackPointer) {
   EXPECT_REFUSED(refusal_at(TestCode({0xf3, 0x48, 0x0f, 0xae, 0xe8, kRet})), kShadowStackPointer);
 }
 
-TEST(SiteRefusal, ShadowStackCall) {
-  const TestCode direct({0xe8, 0, 0, 0, 0, kRet});
-  const TestCode indirect({0x41, 0xff, 0x94, 0x24, 8, 0, 0, 0, kRet});
-  TargetTraits target;
-  EXPECT_ALLOWED(refusal_at(direct, 0, target));
-  target.shadow_stack = true;
-  EXPECT_REFUSED(refusal_at(direct, 0, target), kShadowStackCall);
-  EXPECT_REFUSED(refusal_at(indirect, 0, target), kShadowStackCall);
-  EXPECT_ALLOWED(refusal_at(direct, 5, target));  // a return is not touched by it
-}
-
 TEST(SiteRefusal, MemoryFaultHandler) {
   TargetTraits target;
   target.handles_memory_faults = true;

@@ -52,6 +52,19 @@ TEST(Evaluate, ReadsCapturedMemoryZeroExtended) {
   EXPECT_EQ(run({constant(0x1000), {.kind = OpKind::kDereference, .size = 2}}), 0x2211);
 }
 
+TEST(Evaluate, FollowsBranches) {
+  const auto chosen = [](std::uint64_t condition) {
+    return run({constant(condition),
+                {.kind = OpKind::kBranch, .value = 2},
+                constant(20),
+                {.kind = OpKind::kSkip, .value = 1},
+                constant(10)});
+  };
+  EXPECT_EQ(chosen(1), 10);
+  EXPECT_EQ(chosen(0), 20);
+  EXPECT_EQ(run({constant(1), {.kind = OpKind::kSkip, .value = 1}}).error(), Lacking::kMalformed);
+}
+
 TEST(Evaluate, SaysThatMemoryWasNotCaptured) {
   EXPECT_EQ(run({constant(0x1001), {.kind = OpKind::kDereference, .size = 8}}).error(),
             Lacking::kMemory);

@@ -46,8 +46,6 @@ std::optional<SiteRefusal> why_not_displaceable(const Instruction& instruction,
                                                 const TargetTraits& target) {
   if (const auto refusal = by_trait(instruction)) return refusal;
   if (call_reads_below_stack(instruction)) return SiteRefusal::kStackOperand;
-  const bool calls = instruction.flow == Flow::kCall || instruction.flow == Flow::kIndirectCall;
-  if (calls && target.shadow_stack) return SiteRefusal::kShadowStackCall;
   if (instruction.memory != MemoryUse::kNone && target.handles_memory_faults) {
     return SiteRefusal::kMemoryFaultHandler;
   }

@@ -14,7 +14,6 @@ namespace nohalt::inline_sites {
 // What a target does that narrows where it may be patched. The defaults are an
 // ordinary program.
 struct TargetTraits {
-  bool shadow_stack = false;               // any thread has a user shadow stack
   bool handles_memory_faults = false;      // SIGSEGV or SIGBUS has a handler
   bool handles_arithmetic_faults = false;  // SIGFPE has a handler
   bool managed_stack = false;              // Go or split-stack code

@@ -42,9 +42,6 @@ constexpr std::array kTexts = {
                 kElsewhere},
     RefusalText{kShadowStackPointer, "shadow-stack-pointer",
                 "The instruction reads or moves the shadow stack pointer.", kElsewhere},
-    RefusalText{kShadowStackCall, "shadow-stack-call",
-                "A call cannot be emulated while the processor keeps a shadow stack.",
-                "Choose a line that does not begin with a call, or use --engine kernel."},
     RefusalText{kMemoryFaultHandler, "fault-handler",
                 "The instruction uses memory and the program handles SIGSEGV or SIGBUS itself, so "
                 "its handler may look for this address.",

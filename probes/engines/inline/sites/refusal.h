@@ -24,7 +24,6 @@ enum class SiteRefusal {
   kOddBranch,
   kStackOperand,
   kShadowStackPointer,
-  kShadowStackCall,
   kMemoryFaultHandler,
   kArithmeticFaultHandler,
   kRestartableSequence,
