@@ -119,12 +119,14 @@ bool relies_on_one_shot_handler(std::span<const CodeSite> sites) {
 }
 
 // The last looks, now that the process cannot become another unseen, and the work.
+// `reporters`: the sites rely on what handlers for faults do.
 Result<InstalledRun> install_granted(RemoteThread& thread, const policy::Grant& grant,
                                      const symbols::DebugInfo& info, const RunToArm& run,
-                                     const InstallPlan& plan) {
+                                     const InstallPlan& plan,
+                                     const std::optional<FaultReporters>& reporters) {
   NOHALT_CHECK(check_grant(grant, thread.process(), info, run));
   NOHALT_CHECK(check_tsc_allowed(thread));
-  if (relies_on_one_shot_handler(plan.sites)) NOHALT_CHECK(check_fault_handlers(thread));
+  if (reporters) NOHALT_CHECK(check_fault_handlers(thread, *reporters));
   NOHALT_TRY(InstalledRun installed, install(thread, plan));
   installed.before = plan.view.maps;
   return installed;
@@ -151,9 +153,14 @@ Result<InstalledRun> arm_once(const policy::Grant& grant, const target::Process&
   NOHALT_CHECK(check_grant(grant, process, info, run));
   NOHALT_CHECK(check_programs(view, run));
 
+  std::optional<FaultReporters> reporters;
+  if (relies_on_one_shot_handler(sites))
+    reporters = known_fault_reporters(info, view.executable.bias);
+
   const target::BeforeOthers quickly;
   NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock));
-  auto installed = install_granted(thread, grant, info, run, {view, places, sites, layout});
+  auto installed =
+      install_granted(thread, grant, info, run, {view, places, sites, layout}, reporters);
   const Status finished = thread.finish();
   holds.add(thread.holds());
   if (!installed) return installed;

@@ -3,6 +3,7 @@
 
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdint>
@@ -26,7 +27,18 @@ constexpr std::uint64_t kIgnore = 1;                 // SIG_IGN
 
 }  // namespace
 
-Status check_fault_handlers(target::RemoteThread& thread) {
+FaultReporters known_fault_reporters(const symbols::DebugInfo& info, LoadBias bias) {
+  FaultReporters found;
+  const auto place = info.resolve("stack_overflow::imp::signal_handler");
+  if (!place) return found;
+  for (const symbols::LineSite& site : place->sites) {
+    const bool is_own = site.inlined_into.empty() && site.function.starts_with("std::sys::");
+    if (is_own) found.push_back(bias.to_runtime(site.function_range.begin));
+  }
+  return found;
+}
+
+Status check_fault_handlers(target::RemoteThread& thread, const FaultReporters& reporters) {
   for (const int signal : {SIGSEGV, SIGBUS, SIGFPE}) {
     NOHALT_TRY(const RuntimeAddress answer, thread.put_text(""));
     NOHALT_TRY([[maybe_unused]] const std::uint64_t done,
@@ -34,7 +46,9 @@ Status check_fault_handlers(target::RemoteThread& thread) {
                            {static_cast<std::uint64_t>(signal), 0, answer.value, 8, 0, 0}));
     NOHALT_TRY(const auto action, thread.memory().read_value<KernelAction>(answer));
     const bool handled = action.handler != kDefault && action.handler != kIgnore;
-    if (handled && (action.flags & kResetHandler) == 0) {
+    const bool is_known =
+        std::ranges::find(reporters, RuntimeAddress{action.handler}) != reporters.end();
+    if (handled && !is_known && (action.flags & kResetHandler) == 0) {
       return fail(
           ErrorCode::kRefused, "fault-handler",
           "The target handles memory or arithmetic faults itself and goes on after them, so "
