@@ -270,6 +270,13 @@ Result<ExprPtr> Binder::select(ExprPtr object, const Syntax& syntax) {
     if (step->type == nullptr) {
       return fail_at(source_, syntax.mark, "unsupported-type", "this member's type is not known");
     }
+    const bool may_be_another = strip_typedefs(object->type)->discriminated != nullptr;
+    if (may_be_another && !options_.allow_raw) {
+      return fail_at(source_, syntax.mark, "variant-member",
+                     "whether '" + type_name(record) + "' is '" + step->name +
+                         "' is only known at the hit",
+                     "Show the whole value: it says which variant it is, with its fields.");
+    }
     auto outer = make(ExprKind::kMember, syntax.span, step->type);
     outer->member = step;
     outer->operands.push_back(std::move(object));

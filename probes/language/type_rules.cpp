@@ -2,6 +2,7 @@
 #include "probes/language/type_rules.h"
 
 #include <algorithm>
+#include <optional>
 #include <sstream>
 #include <vector>
 
@@ -154,9 +155,46 @@ const Member* direct_member(const Type* record, std::string_view name) {
   return nullptr;
 }
 
+// The first pointer to bytes in a member, or in its members.
+std::optional<std::uint64_t> byte_pointer_in(const Type* type, int depth) {
+  const Type* real = strip_typedefs(type);
+  if (real->kind == TypeKind::kPointer && real->target != nullptr) {
+    const Type* target = strip_typedefs(real->target);
+    const bool is_byte = target->kind == TypeKind::kInteger && target->byte_size == 1;
+    return is_byte ? std::optional<std::uint64_t>(0) : std::nullopt;
+  }
+  if (real->kind != TypeKind::kStruct || depth == 0) return std::nullopt;
+  for (const Member& member : real->members) {
+    if (member.type == nullptr || member.is_static) continue;
+    if (const auto at = byte_pointer_in(member.type, depth - 1)) return member.byte_offset + *at;
+  }
+  return std::nullopt;
+}
+
+// Rust's String, which is a vector of bytes, and its fat pointers to text.
+bool find_rust_text(const Type* real, StdStringLayout& layout) {
+  const std::string_view name = real->name;
+  const bool is_string = name == "alloc::string::String";
+  const bool is_pointer = name == "&str" || name == "&mut str" || name == "*const str" ||
+                          name == "*mut str" || name.starts_with("alloc::boxed::Box<str,");
+  if (!is_string && !is_pointer) return false;
+  const Member* vector = is_string ? direct_member(real, "vec") : nullptr;
+  if (is_string && vector == nullptr) return false;
+  const Type* holder = is_string ? vector->type : real;
+  const std::uint64_t begin = is_string ? vector->byte_offset : 0;
+  const Member* data = direct_member(holder, is_string ? "buf" : "data_ptr");
+  const Member* length = direct_member(holder, is_string ? "len" : "length");
+  const auto pointer = data == nullptr ? std::nullopt : byte_pointer_in(data->type, 6);
+  if (!pointer || length == nullptr || strip_typedefs(length->type)->byte_size != 8) return false;
+  layout = {begin + data->byte_offset + *pointer, begin + length->byte_offset};
+  return layout.pointer_offset + 8 <= real->byte_size &&
+         layout.length_offset + 8 <= real->byte_size;
+}
+
 bool find_std_string(const Type* type, StdStringLayout& layout) {
   const Type* real = strip_typedefs(type);
   if (real->kind != TypeKind::kStruct) return false;
+  if (find_rust_text(real, layout)) return true;
   const std::string_view name = real->name;
   if (!name.starts_with("std::__cxx11::basic_string<char") && name != "std::__cxx11::string" &&
       !name.starts_with("std::basic_string<char") && name != "std::string") {
@@ -179,6 +217,10 @@ bool find_std_string(const Type* type, StdStringLayout& layout) {
 bool is_std_string(const Type* type) {
   StdStringLayout ignored;
   return find_std_string(type, ignored);
+}
+bool is_rust_text(const Type* type) {
+  StdStringLayout ignored;
+  return find_rust_text(strip_typedefs(type), ignored);
 }
 StdStringLayout std_string_layout(const Type* type) {
   StdStringLayout layout;

@@ -59,15 +59,17 @@ class TypeStore {
 [[nodiscard]] bool is_byte_char(const Type* type);
 // The type behind a pointer, reference or array, typedefs kept; null otherwise.
 [[nodiscard]] const Type* pointee(const Type* type);
-// libstdc++'s std::string (the one with a length), by its name and its members.
+// libstdc++'s std::string (the one with a length), and Rust's String and &str, by name
+// and members.
 [[nodiscard]] bool is_std_string(const Type* type);
+[[nodiscard]] bool is_rust_text(const Type* type);
 // Where its pointer and its length are, from its first byte.
 struct StdStringLayout {
   std::uint64_t pointer_offset = 0;
   std::uint64_t length_offset = 0;
 };
 [[nodiscard]] StdStringLayout std_string_layout(const Type* type);
-// Something that text can be compared with: char*, char[], std::string.
+// Something that text can be compared with: char*, char[], std::string, &str.
 [[nodiscard]] bool is_textual(const Type* type);
 // How messages call it.
 [[nodiscard]] std::string type_name(const Type* type);

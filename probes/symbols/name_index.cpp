@@ -17,8 +17,9 @@ std::vector<std::string_view> components(std::string_view name) {
       while (i < name.size() && std::string_view("<>-=()[]").contains(name[i])) ++i;
       if (i >= name.size()) break;
     }
+    const bool is_arrow = name[i] == '>' && i > 0 && name[i - 1] == '-';  // fn(u8) -> u8
     if (name[i] == '<' || name[i] == '(') ++depth;
-    if ((name[i] == '>' || name[i] == ')') && depth > 0) --depth;
+    if (((name[i] == '>' && !is_arrow) || name[i] == ')') && depth > 0) --depth;
     if (depth == 0 && name.substr(i).starts_with("::")) {
       parts.push_back(name.substr(begin, i - begin));
       begin = i + 2;

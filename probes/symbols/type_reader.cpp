@@ -138,6 +138,7 @@ void TypeReader::fill(Entry& entry) {
     case TypeKind::kPointer:
     case TypeKind::kReference:
       if (type.byte_size == 0) type.byte_size = kPointerSize;
+      entry.is_named_pointer = !entry.own_name.empty();
       entry.prefix = pointer_mark(dwarf_tag(&entry.die));
       return;
     case TypeKind::kMemberPointer: {
@@ -171,6 +172,8 @@ void TypeReader::fill_base(Entry& entry) {
   const BaseKind base = base_kind(unsigned_attribute(entry.die, DW_AT_encoding).value_or(0));
   entry.type.kind = base.kind;
   entry.type.is_signed = base.is_signed;
+  // Rust's type of nothing: a tuple without members, written as a number without bytes.
+  if (entry.own_name == "()" && entry.type.byte_size == 0) entry.type.kind = TypeKind::kStruct;
 }
 
 void TypeReader::fill_enum(Entry& entry) {
@@ -201,7 +204,10 @@ void TypeReader::fill_compound(Entry& entry) {
     entry.prefix = type.kind == TypeKind::kUnion ? "union " : "struct ";
   if (entry.own_name.empty()) entry.own_name = "{...}";
   for_each_child(entry.die, [&](Dwarf_Die child) {
-    fill_member(entry, child);
+    if (dwarf_tag(&child) == DW_TAG_variant_part)
+      fill_alternatives(entry, child);
+    else
+      fill_member(entry, child);
     fill_template_types(entry, child);
     return true;
   });
@@ -223,6 +229,11 @@ void TypeReader::fill_template_types(Entry& entry, Dwarf_Die die) {
 void TypeReader::fill_member(Entry& entry, Dwarf_Die die) {
   const int tag = dwarf_tag(&die);
   if (tag != DW_TAG_member && tag != DW_TAG_inheritance && tag != DW_TAG_variable) return;
+  entry.type.members.push_back(member_of(die));
+}
+
+Member TypeReader::member_of(Dwarf_Die die) {
+  const int tag = dwarf_tag(&die);
   Member member;
   if (const char* name = die_name(die)) member.name = name;
   const Entry* target = entry_at(die, DW_AT_type);
@@ -231,7 +242,7 @@ void TypeReader::fill_member(Entry& entry, Dwarf_Die die) {
   member.is_static = tag == DW_TAG_variable || flag(die, DW_AT_external) ||
                      own_attribute(die, DW_AT_declaration).has_value();
   place_member(die, member);
-  entry.type.members.push_back(std::move(member));
+  return member;
 }
 
 void TypeReader::fill_array(Entry& entry) {
@@ -245,11 +256,14 @@ void TypeReader::fill_array(Entry& entry) {
   if (counts.empty()) counts.emplace_back();
   // int a[2][3] is an array of two arrays of three: the inner ones have no DIE.
   const Type* element = entry.type.target;
+  const Unit* unit = units_.of(entry.die);
+  entry.is_rust = unit != nullptr && unit->is_rust;
   for (std::size_t i = counts.size(); i-- > 1;) {
     Entry& inner = entries_.emplace_back();
     inner.type.kind = TypeKind::kArray;
     inner.type.target = element;
     inner.type.element_count = counts[i];
+    inner.is_rust = entry.is_rust;
     by_type_.emplace(&inner.type, &inner);
     fresh_.push_back(&inner);
     element = &inner.type;
@@ -318,11 +332,13 @@ std::string TypeReader::spell(const Type* type, const std::string& inner, int de
     case TypeKind::kPointer:
     case TypeKind::kReference:
     case TypeKind::kMemberPointer: {
+      if (entry.is_named_pointer) break;
       const std::string marked = entry.prefix + inner;
       return spell(type->target, is_postfix(type->target) ? "(" + marked + ")" : marked, depth + 1);
     }
     case TypeKind::kArray: {
       const std::string count = type->element_count ? std::to_string(*type->element_count) : "";
+      if (entry.is_rust) return "[" + spell(type->target, "", depth + 1) + "; " + count + "]";
       return spell(type->target, inner + "[" + count + "]", depth + 1);
     }
     case TypeKind::kFunction: {
@@ -341,7 +357,8 @@ std::string TypeReader::spell(const Type* type, const std::string& inner, int de
     default:
       break;
   }
-  const std::string name = (type->kind == TypeKind::kTypedef ? "" : entry.prefix) + entry.own_name;
+  const bool is_plain = type->kind == TypeKind::kTypedef || entry.is_named_pointer;
+  const std::string name = (is_plain ? "" : entry.prefix) + entry.own_name;
   return inner.empty() ? name : name + " " + inner;
 }
 

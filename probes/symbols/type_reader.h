@@ -42,6 +42,8 @@ class TypeReader {
     std::string prefix;    // "struct ", or the mark of a pointer, or the qualifier
     std::vector<const Type*> parameter_types;  // of a function type
     bool has_more_parameters = false;
+    bool is_named_pointer = false;  // Rust names its pointers: "&u32"
+    bool is_rust = false;           // of an array type: how it is spelled
     State state = State::kNew;
   };
 
@@ -53,8 +55,10 @@ class TypeReader {
   void fill(Entry& entry);
   void fill_base(Entry& entry);
   void fill_compound(Entry& entry);
+  void fill_alternatives(Entry& entry, Dwarf_Die part);
   void fill_member(Entry& entry, Dwarf_Die die);
   void fill_template_types(Entry& entry, Dwarf_Die die);
+  [[nodiscard]] Member member_of(Dwarf_Die die);
   void fill_enum(Entry& entry);
   void fill_array(Entry& entry);
   void fill_function(Entry& entry);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,8 +22,8 @@ enum class TypeKind {
   kPointer,
   kReference,  // lvalue or rvalue reference
   kArray,
-  kStruct,  // struct or class
-  kUnion,
+  kStruct,   // struct or class
+  kUnion,    // also what has one member or another: see Discriminated
   kTypedef,  // also const/volatile/atomic/restrict wrappers: see qualifiers
   kFunction,
   kMemberPointer,
@@ -44,6 +45,20 @@ struct Member {
   bool is_static = false;
 };
 
+// When one member of a union is there, as the union's discriminant tells.
+struct Alternative {
+  std::vector<std::uint64_t> values;  // of the discriminant, cut to its size
+  bool is_default = false;            // for every value that no other member has
+};
+
+// A union that says which of its members is there: what a Rust enum with data is.
+struct Discriminated {
+  // Absent: there is only one member, or (`is_known` is false) nobody knows which.
+  std::optional<Member> discriminant;
+  bool is_known = true;
+  std::vector<Alternative> alternatives;  // one for each member
+};
+
 struct Enumerator {
   std::string name;
   std::int64_t value = 0;
@@ -51,7 +66,7 @@ struct Enumerator {
 
 struct Type {
   TypeKind kind = TypeKind::kUnknown;
-  std::string name;  // qualified, as C or C++ would spell it; arrays "int [4]", pointers "int *"
+  std::string name;  // qualified, as its language spells it: "int *", "int [4]", "&u32", "[u32; 4]"
   std::uint64_t byte_size = 0;  // 0: unknown or incomplete
   bool is_signed = false;       // integers, chars, enums
   bool is_declaration = false;  // incomplete: no definition found
@@ -62,9 +77,14 @@ struct Type {
   std::vector<Enumerator> enumerators;
   std::optional<std::uint64_t> element_count;  // arrays: absent = unknown (flexible, VLA)
   std::string declared_in;                     // source file of the declaration, may be empty
+  std::shared_ptr<const Discriminated> discriminated;  // of a union, where it has one
 };
 
 // Follows typedefs and qualifiers to the type that says what the bytes mean.
 [[nodiscard]] const Type* strip_typedefs(const Type* type);
+
+// The member of a discriminated union that is there where its discriminant has this
+// value (any, where it has none). Null: the value is of no member, or nobody knows.
+[[nodiscard]] const Member* active_member(const Type& type, std::uint64_t discriminant);
 
 }  // namespace nohalt::symbols

@@ -53,6 +53,7 @@ void Units::add(Dwarf_Die die, Dwarf_Die split) {
   unit->skeleton = die;
   unit->die = split.addr != nullptr ? split : die;
   unit->is_c = is_c_like(unit->die);
+  unit->is_rust = dwarf_srclang(&unit->die) == DW_LANG_Rust;
   if (std::optional<Dwarf_Attribute> producer = own_attribute(unit->die, DW_AT_producer)) {
     const char* text = dwarf_formstring(&*producer);
     if (text != nullptr) unit->producer = text;

@@ -26,6 +26,7 @@ struct Unit {
   std::string producer;
   std::unique_ptr<LineTable> lines;
   std::unique_ptr<UnitCode> code;
+  bool is_rust = false;
 };
 
 class Units {
