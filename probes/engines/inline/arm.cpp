@@ -158,7 +158,7 @@ Result<InstalledRun> arm_once(const policy::Grant& grant, const target::Process&
     reporters = known_fault_reporters(info, view.executable.bias);
 
   const target::BeforeOthers quickly;
-  NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock));
+  NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock, &holds));
   auto installed =
       install_granted(thread, grant, info, run, {view, places, sites, layout}, reporters);
   const Status finished = thread.finish();
@@ -207,8 +207,10 @@ Result<std::unique_ptr<ArmedRun>> arm(const policy::Grant& grant, const target::
       return std::make_unique<InlineRun>(process, std::move(*installed), std::move(clock), run,
                                          grant.limits());
     const bool lost = target::session_was_lost(installed.error());
-    if (lost || left_something(process, options.run_id))
-      NOHALT_CHECK(recover_with(process, options.run_id));
+    if (lost || left_something(process, options.run_id)) {
+      NOHALT_TRY(const RecoverReport report, recover_with(process, options.run_id));
+      holds.add(report.holds);
+    }
     if (!lost || attempt == kSessionAttempts) return std::unexpected(installed.error());
   }
 }
