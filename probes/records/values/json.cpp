@@ -67,6 +67,7 @@ std::string plain(const std::string& bytes) {
 }
 
 std::string integer_json(const Value& value) {
+  if (value.kind == Value::Kind::kInteger && !value.text.empty()) return "\"" + value.text + "\"";
   const auto number = static_cast<std::int64_t>(value.bits);
   const bool exact = value.is_signed ? number >= -kLargestExact && number <= kLargestExact
                                      : value.bits <= static_cast<std::uint64_t>(kLargestExact);
@@ -156,6 +157,7 @@ std::string content(const Value& value, Inner form, bool& escaped) {
       return "\"" + hex + "\"";
     }
     case Value::Kind::kStruct:
+    case Value::Kind::kAlternative:
       return struct_json(value, form);
     case Value::Kind::kArray: {
       std::string json = "[";
@@ -200,6 +202,8 @@ const char* kind_name(const Value& value) {
       return "text";
     case Value::Kind::kStruct:
       return "struct";
+    case Value::Kind::kAlternative:
+      return "alternative";
     case Value::Kind::kArray:
       return "array";
     case Value::Kind::kBytes:

@@ -188,8 +188,10 @@ Value NodeReader::read_at(const Node& node, const Type* type, std::uint64_t at, 
   }
   if (const auto why = wholly_lost(node, at, real->byte_size)) return absent(type, *why);
   switch (real->kind) {
-    case TypeKind::kStruct:
     case TypeKind::kUnion:
+      if (real->discriminated != nullptr) return read_alternative(node, type, at, nesting);
+      [[fallthrough]];
+    case TypeKind::kStruct:
       return read_record(node, type, at, nesting);
     case TypeKind::kArray:
       return read_array(node, type, at, nesting);
@@ -215,6 +217,8 @@ Value NodeReader::read_scalar(const Node& node, const Type* type, std::uint64_t 
     return value;
   }
   const bool number = language::is_integral(real) || real->kind == TypeKind::kUnspecified;
+  if (real->kind == TypeKind::kInteger && size == 16 && bit_size == 0)
+    return wide_integer(type, raw);
   if (!number || size > 8 || bit_size > 64) {
     Value value = shell(type, Value::Kind::kBytes);
     value.text = as_text(raw.subspan(0, std::min<std::size_t>(raw.size(), 64)));

@@ -35,6 +35,8 @@ class NodeReader {
                                    int nesting);
   [[nodiscard]] Value read_record(const Node& node, const symbols::Type* type, std::uint64_t at,
                                   int nesting);
+  [[nodiscard]] Value read_alternative(const Node& node, const symbols::Type* type,
+                                       std::uint64_t at, int nesting);
   [[nodiscard]] Value read_array(const Node& node, const symbols::Type* type, std::uint64_t at,
                                  int nesting);
   // Where these bytes of the node were not copied.
@@ -51,6 +53,8 @@ class NodeReader {
 };
 
 [[nodiscard]] Value absent(const symbols::Type* type, const Why& why);
+// Of 16 bytes.
+[[nodiscard]] Value wide_integer(const symbols::Type* type, std::span<const std::byte> bytes);
 // Little-endian, at most 8 bytes.
 [[nodiscard]] std::uint64_t little_endian(std::span<const std::byte> bytes);
 [[nodiscard]] long double float_from(std::span<const std::byte> bytes);

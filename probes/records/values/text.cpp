@@ -36,6 +36,7 @@ std::string float_text(const Value& value) {
 }
 
 std::string integer_text(const Value& value) {
+  if (value.kind == Value::Kind::kInteger && !value.text.empty()) return value.text;
   return value.is_signed ? fmt::format("{}", static_cast<std::int64_t>(value.bits))
                          : fmt::format("{}", value.bits);
 }
@@ -49,9 +50,43 @@ std::string quoted(const Value& text) {
   return shown + "\"" + (text.state == ValueState::kTruncated ? "..." : "");
 }
 
+// Of a Unicode scalar; empty for what is none.
+std::string utf8_of(std::uint64_t code) {
+  const auto tail = [code](unsigned shift) {
+    return static_cast<char>(0x80 | ((code >> shift) & 0x3f));
+  };
+  const bool surrogate = code >= 0xd800 && code < 0xe000;
+  if (code < 0x80 || surrogate || code > 0x10ffff) return {};
+  if (code < 0x800) return {static_cast<char>(0xc0 | code >> 6), tail(0)};
+  if (code < 0x10000) return {static_cast<char>(0xe0 | code >> 12), tail(6), tail(0)};
+  return {static_cast<char>(0xf0 | code >> 18), tail(12), tail(6), tail(0)};
+}
+
+// Rust's tuples and the fields of its tuple structs are numbered.
+bool is_tuple(const Value& value) {
+  for (std::size_t i = 0; i < value.members.size(); ++i)
+    if (value.members[i].first != "__" + std::to_string(i)) return false;
+  return !value.members.empty();
+}
+
+std::string members_text(const Value& value) {
+  const bool tuple = is_tuple(value) || value.type == "()";
+  std::string text = tuple ? "(" : "{";
+  for (const auto& [name, member] : value.members) {
+    if (text.size() > 1) text += ", ";
+    if (!name.empty() && !tuple) text += escape_untrusted(name).text + " = ";
+    text += to_text(member);
+  }
+  return text + (tuple ? ")" : "}");
+}
+
 std::string character(const Value& value) {
   std::string text = integer_text(value);
   const bool printable = value.bits >= 0x20 && value.bits < 0x7f;
+  if (value.byte_size == 4 && value.bits >= 0x80) {
+    const std::string letter = utf8_of(value.bits);
+    if (!letter.empty()) text += " '" + escape_untrusted(letter).text + "'";
+  }
   if (printable) text += fmt::format(" '{}'", static_cast<char>(value.bits));
   return text;
 }
@@ -102,14 +137,13 @@ std::string to_text(const Value& value) {
         text += fmt::format(" {:02x}", static_cast<std::uint8_t>(byte));
       return text + ">";
     }
-    case Value::Kind::kStruct: {
-      std::string text = "{";
-      for (const auto& [name, member] : value.members) {
-        if (text.size() > 1) text += ", ";
-        if (!name.empty()) text += escape_untrusted(name).text + " = ";
-        text += to_text(member);
-      }
-      return text + "}";
+    case Value::Kind::kStruct:
+      return members_text(value);
+    case Value::Kind::kAlternative: {
+      const auto& [name, fields] = value.members[0];
+      const std::string text = escape_untrusted(name).text;
+      if (fields.kind == Value::Kind::kStruct && fields.members.empty()) return text;
+      return text + (is_tuple(fields) ? "" : " ") + to_text(fields);
     }
     case Value::Kind::kArray: {
       std::string text = "[";

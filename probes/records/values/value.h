@@ -21,11 +21,12 @@ struct Value {
     kFloat,
     kChar,
     kEnum,
-    kPointer,  // bits; target holds what it leads to, where that was followed
-    kText,     // characters of a std::string or a char []
-    kStruct,   // members
-    kArray,    // items
-    kBytes,    // of a type that is not understood; text holds them
+    kPointer,      // bits; target holds what it leads to, where that was followed
+    kText,         // characters of a std::string or a char []
+    kStruct,       // members
+    kAlternative,  // of a Rust enum: the one member is named as the variant
+    kArray,        // items
+    kBytes,        // of a type that is not understood; text holds them
   };
   Kind kind = Kind::kNone;
   std::string type;
@@ -35,7 +36,7 @@ struct Value {
   std::uint32_t byte_size = 0;
   bool is_signed = false;
   long double floating = 0;
-  std::string text;  // raw: escape before showing; kEnum: the name
+  std::string text;  // raw: escape before showing; kEnum: the name; kInteger: digits of 16 bytes
   std::vector<std::pair<std::string, Value>> members;
   std::vector<Value> items;
   std::vector<Value> target;  // none or one

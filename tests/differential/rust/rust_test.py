@@ -1,0 +1,150 @@
+"""Snapshots of a Rust program beside GDB, which knows Rust's enums, on the same process:
+every argument and local at sampled lines, not optimised and optimised, and the stack
+function by function. See compare.py for what is counted."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "e2e"))
+
+import harness  # noqa: E402
+from compare import DIFFERENT, EQUAL, NOT_COVERED, Comparison  # noqa: E402
+
+SOURCE = "tests/targets/rust/values.rs"
+FUNCTIONS = ("scalars", "enums", "pointers", "containers")
+STEP = {"0": 14, "2": 7}  # every so many lines of a function; optimised code has fewer of them
+LEVELS = ("0", "2")
+
+
+def lines_of(function):
+    """The numbers of the lines from a function's first to its last."""
+    with open(os.path.join(harness.TOP, SOURCE)) as source:
+        text = source.read().splitlines()
+    first = next(i for i, line in enumerate(text, 1) if line.startswith(f"fn {function}("))
+    last = next(i for i, line in enumerate(text[first:], first + 1) if line == "}")
+    return range(first + 1, last)
+
+
+def sampled(level):
+    lines = [harness.line_of(SOURCE, f"// {what} are set")
+             for what in ("scalars", "enums", "pointers", "containers")]
+    for function in FUNCTIONS:
+        lines += list(lines_of(function))[::STEP[level]]
+    lines.append(harness.line_of(SOURCE, "// inlined into its caller"))
+    lines.append(harness.line_of(SOURCE, "// a method of its own"))
+    return sorted(set(lines))
+
+
+def plain(function):
+    """Without generic arguments, which are spelled in more than one way."""
+    kept, depth = "", 0
+    for before, c in zip(" " + function, function):
+        depth += c == "<"
+        kept += c if depth == 0 else ""
+        depth -= c == ">" and before != "-" and depth > 0
+    return re.sub(r"\s+", "", kept)
+
+
+def snapshots(target, lines):
+    """line -> record, of those lines that have code in one place that can be probed."""
+    found, refused = {}, {}
+    for line in lines:
+        place = f"values.rs:{line}"
+        outcome = harness.run("snap", "-p", target.pid, place, "--format", "json", "--stack",
+                              "--for", "10s", "--cpu", "100%", seconds=60)
+        records = outcome.records("snapshot") if outcome.status == harness.DONE else []
+        if records:
+            found[line] = records[0]
+        else:
+            reason = outcome.err.splitlines()[0] if outcome.err else "no hit"
+            refused[line] = reason.split(": ", 1)[-1][:70]
+    return found, refused
+
+
+def gdb_view(target, lines):
+    with tempfile.NamedTemporaryFile("r", suffix=".json") as out:
+        settings = f"FILE = 'values.rs'; LINES = {lines!r}; OUT = {out.name!r}"
+        process = harness.popen(
+            ["gdb", "-nx", "-q", "-batch", "-p", str(target.pid), "-ex", f"python {settings}",
+             "-x", os.path.join(HERE, "gdb_rust.py")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        said, _ = process.communicate(timeout=240)
+        answers = [json.loads(line) for line in out.read().splitlines()]
+    if len(answers) != len(lines):
+        raise AssertionError(f"GDB answered {len(answers)} of {len(lines)}: {said[-1500:]}")
+    return {answer["line"]: answer for answer in answers}
+
+
+class Frames:
+    def __init__(self):
+        self.equal = self.whole = self.stacks = 0
+        self.differences = []
+
+    def compare(self, line, record, theirs):
+        ours = [[frame.get("function", ""), os.path.basename(frame.get("file", "")),
+                 frame.get("line", 0)] for frame in record["frames"]]
+        self.stacks += 1
+        for number, (mine, other) in enumerate(zip(ours, theirs)):
+            if plain(mine[0]) != plain(other[0]) or mine[1:] != other[1:]:
+                self.differences.append(f"line {line} #{number}: {mine}  GDB: {other}")
+                return
+            self.equal += 1
+        self.whole += len(ours) == len(theirs)
+
+
+class Rust(harness.TestCase):
+    def test_every_local_and_the_stack_are_those_of_gdb(self):
+        table, differences, uncovered, refusals = [], [], {}, {}
+        for level in LEVELS:
+            for which in range(3):
+                with harness.Target(f"rust_O{level}", which) as target:
+                    records, refused = snapshots(target, sampled(level))
+                    oracle = gdb_view(target, sorted(records))
+                    values, frames = self.compare(records, oracle)
+                    self.assert_right_end(target)
+                table.append((f"-C opt-level={level}", which, len(records), values.counts[EQUAL],
+                              values.counts[NOT_COVERED], values.counts[DIFFERENT],
+                              f"{frames.whole}/{frames.stacks}", frames.equal))
+                print(*table[-1], flush=True)
+                differences += [f"O{level} {which} {each}"
+                                for each in values.differences + frames.differences]
+                for why, count in values.uncovered.items():
+                    uncovered[why] = uncovered.get(why, 0) + count
+                for reason in refused.values():
+                    refusals[reason] = refusals.get(reason, 0) + 1
+        self.report(table, uncovered, refusals)
+        self.assertEqual(differences, [])
+        for row in table:
+            self.assertGreater(row[3], 200, "too few values were compared")
+
+    def compare(self, records, oracle):
+        values, frames = Comparison(), Frames()
+        for line, record in records.items():
+            theirs = oracle[line]
+            self.assertNotIn("error", theirs, f"line {line}")
+            for name, node in record["values"].items():
+                if "@" in name:
+                    continue  # hidden by another of its name
+                other = theirs["values"].get(name, {"kind": "odd"})
+                values.value(f"line {line} {name}", node, other)
+            frames.compare(line, record, theirs["frames"])
+        return values, frames
+
+    @staticmethod
+    def report(table, uncovered, refusals):
+        print("\nbuild           which  lines   equal  not covered  DIFFERENT  whole stacks  frames equal")
+        for row in table:
+            print("{:15} {:5}  {:5}  {:6}  {:11}  {:9}  {:>12}  {:12}".format(*row))
+        for why, count in sorted(uncovered.items(), key=lambda item: -item[1])[:20]:
+            print(f"  not covered {count:5}: {why}")
+        for why, count in sorted(refusals.items(), key=lambda item: -item[1])[:10]:
+            print(f"  no snapshot {count:5}: {why}")
+
+
+if __name__ == "__main__":
+    harness.main()
