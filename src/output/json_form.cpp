@@ -21,6 +21,7 @@ Json value_json(const Value& value) {
   object.text("role", value.role);
   object.text("type", value.type);
   object.text("kind", value.kind);
+  if (value.size) object.number("size", *value.size);
   if (!value.json.empty()) {
     Json parsed = Json::parse(value.json, nullptr, false);
     object.set("value", parsed.is_discarded() ? Json(value.json) : std::move(parsed));

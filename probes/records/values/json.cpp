@@ -101,7 +101,9 @@ std::string nested(const Value& value, Inner form) {
     json += "\"type\":" + plain(value.type) + ",";
     if (value.is_there()) json += std::string("\"kind\":\"") + kind_name(value) + "\",";
   }
+  if (value.count) json += "\"size\":" + std::to_string(*value.count) + ",";
   if (!inner.empty()) json += "\"value\":" + inner + ",";
+  if (!value.symbol.empty()) json += "\"symbol\":" + plain(value.symbol) + ",";
   if (form == Inner::kNode && exact)
     json.pop_back();
   else
@@ -133,6 +135,46 @@ std::string struct_json(const Value& value, Inner form) {
   return json + "}";
 }
 
+std::string list_json(const std::vector<Value>& items, Inner form) {
+  std::string json = "[";
+  for (const Value& item : items) json += (json.size() > 1 ? "," : "") + nested(item, form);
+  return json + "]";
+}
+
+// Pairs, and no object: keys need not be texts, and may come twice.
+std::string map_json(const Value& value, Inner form) {
+  std::string json = "[";
+  for (const Value& item : value.items) {
+    if (json.size() > 1) json += ",";
+    if (is_pair(item))
+      json += "{\"key\":" + nested(item.members[0].second, form) +
+              ",\"value\":" + nested(item.members[1].second, form) + "}";
+    else
+      json += nested(item, form);
+  }
+  return json + "]";
+}
+
+std::string variant_json(const Value& value, Inner form) {
+  if (value.items.empty()) return "{}";
+  return fmt::format("{{\"index\":{},\"item\":{}}}", value.bits, nested(value.items[0], form));
+}
+
+std::string owner_json(const Value& value, Inner form) {
+  std::string json = fmt::format("{{\"address\":\"{:#x}\"", value.bits);
+  if (value.uses) json += ",\"uses\":" + std::to_string(*value.uses);
+  if (value.watchers) json += ",\"watchers\":" + std::to_string(*value.watchers);
+  if (!value.target.empty()) json += ",\"target\":" + nested(value.target[0], form);
+  return json + "}";
+}
+
+std::string time_json(const Value& value) {
+  std::string json = "{";
+  if (!value.calendar.empty()) json += "\"time\":" + plain(value.calendar) + ",";
+  json += "\"count\":" + nested(value.items[0], Inner::kBare) + ",\"unit\":" + plain(value.text);
+  return json + "}";
+}
+
 std::string content(const Value& value, Inner form, bool& escaped) {
   switch (value.kind) {
     case Value::Kind::kNone:
@@ -159,12 +201,22 @@ std::string content(const Value& value, Inner form, bool& escaped) {
     case Value::Kind::kStruct:
     case Value::Kind::kAlternative:
       return struct_json(value, form);
-    case Value::Kind::kArray: {
-      std::string json = "[";
-      for (const Value& item : value.items)
-        json += (json.size() > 1 ? "," : "") + nested(item, form);
-      return json + "]";
-    }
+    case Value::Kind::kArray:
+    case Value::Kind::kSet:
+    case Value::Kind::kOptional:
+    case Value::Kind::kTuple:
+      return list_json(value.items, form);
+    case Value::Kind::kMap:
+      return map_json(value, form);
+    case Value::Kind::kVariant:
+      return variant_json(value, form);
+    case Value::Kind::kSmartPointer:
+      return owner_json(value, form);
+    case Value::Kind::kDuration:
+    case Value::Kind::kTimePoint:
+      return time_json(value);
+    case Value::Kind::kFunction:
+      return fmt::format("{{\"address\":\"{:#x}\"}}", value.bits);
   }
   return "";
 }
@@ -208,6 +260,24 @@ const char* kind_name(const Value& value) {
       return "array";
     case Value::Kind::kBytes:
       return "bytes";
+    case Value::Kind::kSet:
+      return "set";
+    case Value::Kind::kMap:
+      return "map";
+    case Value::Kind::kOptional:
+      return "optional";
+    case Value::Kind::kVariant:
+      return "variant";
+    case Value::Kind::kTuple:
+      return "tuple";
+    case Value::Kind::kSmartPointer:
+      return "smart_pointer";
+    case Value::Kind::kDuration:
+      return "duration";
+    case Value::Kind::kTimePoint:
+      return "time_point";
+    case Value::Kind::kFunction:
+      return "function";
   }
   return "";
 }
@@ -216,6 +286,7 @@ std::string to_json(const Value& value) {
   bool escaped = false;
   const std::string inner = content(value, Inner::kBare, escaped);
   std::string json = "{\"type\":" + plain(value.type);
+  if (value.count) json += ",\"size\":" + std::to_string(*value.count);
   if (!inner.empty()) json += ",\"value\":" + inner;
   json += std::string(",\"state\":\"") + state_name(value.state) + "\"";
   if (value.state != ValueState::kExact && !value.why.empty())

@@ -14,12 +14,7 @@ using symbols::strip_typedefs;
 using symbols::Type;
 using symbols::TypeKind;
 
-namespace {
-
-constexpr int kMaxNesting = 32;
-constexpr std::uint32_t kMaxValues = 20'000;
-
-const Why kDamaged = {ValueState::kUnavailable, "the record is damaged"};
+Why damaged() { return {ValueState::kUnavailable, "the record is damaged"}; }
 
 Value shell(const Type* type, Value::Kind kind) {
   Value value;
@@ -41,8 +36,6 @@ std::string as_text(std::span<const std::byte> bytes) {
                  [](std::byte b) { return static_cast<char>(b); });
   return text;
 }
-
-}  // namespace
 
 Value absent(const Type* type, const Why& why) {
   Value value;
@@ -78,21 +71,24 @@ std::string enum_name(const Type* type, std::uint64_t bits) {
       return candidate.name;
     }
   }
+  const auto is_flag = [](const symbols::Enumerator& one) {
+    return one.value >= 0 && std::popcount(static_cast<std::uint64_t>(one.value)) <= 1;
+  };
+  if (!std::ranges::all_of(real->enumerators, is_flag)) return {};
   std::string name;
   std::uint64_t left = bits;
   for (const symbols::Enumerator& candidate : real->enumerators) {
     const auto flag = static_cast<std::uint64_t>(candidate.value);
-    if (!std::has_single_bit(flag) || (left & flag) == 0) continue;
-    name += (name.empty() ? "" : "|") + candidate.name;
+    if ((left & flag) == 0) continue;
+    name += (name.empty() ? "" : " | ") + candidate.name;
     left &= ~flag;
   }
   if (name.empty() || left == 0) return name;
-  // A rest that no flag explains: say it, unless that is most of the value.
   std::string digits;
   for (std::uint64_t rest = left; rest != 0; rest >>= 4) {
     digits.insert(digits.begin(), "0123456789abcdef"[rest & 15]);
   }
-  return name + "|0x" + digits;
+  return name + " | 0x" + digits;
 }
 
 std::span<const std::byte> NodeReader::bytes(std::uint32_t offset, std::uint64_t size) const {
@@ -109,24 +105,27 @@ std::optional<Why> NodeReader::missing(const Node& node) const {
   if (node.kind == Node::Kind::kAbsent) return node.absent;
   if (node.kind == Node::Kind::kConstant || node.status == capture::kNowhere) return std::nullopt;
   const auto status = bytes(node.status, 1);
-  if (status.empty()) return kDamaged;
+  if (status.empty()) return damaged();
   const auto code = static_cast<std::uint8_t>(status[0]);
   if (code == capture::kStatusCaptured) return std::nullopt;
   const std::size_t index = static_cast<std::size_t>(code) - capture::kStatusFirstWhy;
-  if (code < capture::kStatusFirstWhy || index >= node.whys.size()) return kDamaged;
+  if (code < capture::kStatusFirstWhy || index >= node.whys.size()) return damaged();
   return node.whys[index];
 }
 
-Value NodeReader::read(const Node& node) {
+Value NodeReader::read(const Node& node) { return read_inner(node, 0); }
+
+Value NodeReader::read_inner(const Node& node, int nesting) {
   if (const auto why = missing(node)) return absent(node.type, *why);
   if (node.kind == Node::Kind::kText) return read_text(node);
-  if (node_bytes(node).empty()) return absent(node.type, kDamaged);
+  if (node.kind == Node::Kind::kItems) return read_items(node, nesting);
+  if (node_bytes(node).empty()) return absent(node.type, damaged());
   if (node.bit_size != 0) return read_scalar(node, node.type, 0, node.bit_offset, node.bit_size);
-  return read_at(node, node.type, 0, 0);
+  return read_at(node, node.type, 0, nesting);
 }
 
 std::span<const std::byte> NodeReader::scalar_bytes(const Node& node, Why& why) const {
-  why = kDamaged;
+  why = damaged();
   if (const auto gone = missing(node)) {
     why = *gone;
     return {};
@@ -139,20 +138,6 @@ std::span<const std::byte> NodeReader::scalar_bytes(const Node& node, Why& why) 
     return {};
   }
   return wanted > all.size() ? std::span<const std::byte>() : all.subspan(0, wanted);
-}
-
-Value NodeReader::read_text(const Node& node) const {
-  if (const auto why = missing(node)) return absent(node.type, *why);
-  const auto length_bytes = bytes(node.length, 4);
-  const auto room = bytes(node.data, node.size);
-  if (length_bytes.empty() || room.empty()) return absent(node.type, kDamaged);
-  const std::uint64_t length = little_endian(length_bytes);
-  const std::uint64_t most = node.text_may_go_on ? node.size : std::uint64_t{node.size} + 1;
-  if (length > most) return absent(node.type, kDamaged);
-  Value value = shell(node.type, Value::Kind::kText);
-  value.text = as_text(room.subspan(0, std::min<std::uint64_t>(length, node.size)));
-  if (length == most) truncate(value, "longer than " + std::to_string(node.size) + " bytes");
-  return value;
 }
 
 std::optional<Why> NodeReader::lost(const Node& node, std::uint64_t at, std::uint64_t size) const {
@@ -174,9 +159,19 @@ std::optional<Why> NodeReader::wholly_lost(const Node& node, std::uint64_t at,
   return size > 0 && at >= node_bytes(node).size() ? lost(node, at, size) : std::nullopt;
 }
 
-const Node* NodeReader::follow(const Node& node, std::uint64_t at) const {
+const Node* NodeReader::follow(const Node& node, std::uint64_t at) {
   for (const capture::Follow& candidate : node.follows) {
-    if (candidate.at == at) return candidate.node.get();
+    const Node* leads = candidate.node.get();
+    if (candidate.at == at && leads->kind != Node::Kind::kItems) return leads;
+  }
+  return nullptr;
+}
+
+const Node* NodeReader::inside(const Node& node, const Type* type, std::uint64_t at) {
+  for (const capture::Follow& candidate : node.follows) {
+    const Node* there = candidate.node.get();
+    const bool fits = there->type != nullptr && strip_typedefs(there->type) == strip_typedefs(type);
+    if (candidate.at == at && fits && there->kind != Node::Kind::kBytes) return there;
   }
   return nullptr;
 }
@@ -239,7 +234,7 @@ Value NodeReader::read_scalar(const Node& node, const Type* type, std::uint64_t 
     value.bits = language::fit_integer(value.bits, real);
   }
   if (real->kind == TypeKind::kBool) value.kind = Value::Kind::kBool;
-  if (real->kind == TypeKind::kChar) value.kind = Value::Kind::kChar;
+  if (is_character(real)) value.kind = Value::Kind::kChar;
   if (real->kind == TypeKind::kEnum) {
     value.kind = Value::Kind::kEnum;
     value.text = enum_name(real, value.bits);
@@ -252,32 +247,30 @@ Value NodeReader::read_pointer(const Node& node, const Type* type, std::uint64_t
   if (const auto why = lost(node, at, 8)) return absent(type, *why);
   Value value = shell(type, Value::Kind::kPointer);
   value.bits = little_endian(node_bytes(node).subspan(at, 8));
+  const Type* to = strip_typedefs(type)->target;
+  value.is_to_code = to != nullptr && strip_typedefs(to)->kind == TypeKind::kFunction;
   const Node* leads = follow(node, at);
-  const bool to_text = leads != nullptr && language::is_byte_char(leads->type);
+  const bool to_text = leads != nullptr && leads->kind == Node::Kind::kText;
   // A null pointer leads nowhere; as a text it is one that cannot be read.
   if (leads == nullptr || (value.bits == 0 && !to_text)) return value;
   if (to_text) {
     value.target.push_back(read_text(*leads));
     value.state = value.target[0].state;
     value.why = value.target[0].why;
-  } else if (const auto why = missing(*leads)) {
-    value.target.push_back(absent(leads->type, *why));
   } else {
-    value.target.push_back(read_at(*leads, leads->type, 0, nesting + 1));
+    value.target.push_back(read_inner(*leads, nesting + 1));
   }
   return value;
 }
 
 Value NodeReader::read_record(const Node& node, const Type* type, std::uint64_t at, int nesting) {
   const Type* real = strip_typedefs(type);
-  if (language::is_std_string(real)) {
-    const auto layout = language::std_string_layout(real);
-    if (const Node* text = follow(node, at + layout.pointer_offset)) {
-      Value value = read_text(*text);
-      value.type = language::type_name(type);
-      return value;
-    }
+  if (const Node* there = inside(node, type, at)) {
+    Value value = read_inner(*there, nesting + 1);
+    value.type = language::type_name(type);
+    return value;
   }
+  if (auto known = read_library(node, type, at, nesting)) return std::move(*known);
   Value value = shell(type, Value::Kind::kStruct);
   if (real->is_declaration) {
     return absent(type, {ValueState::kUnavailable, "its members are not known in this program"});
@@ -307,18 +300,9 @@ Value NodeReader::read_array(const Node& node, const Type* type, std::uint64_t a
     return absent(type, {ValueState::kUnavailable, "its length is not known"});
   }
   const std::uint64_t count = *real->element_count;
-  if (language::is_byte_char(item) && item->is_signed) {
-    const auto all = node_bytes(node);
-    const std::uint64_t there =
-        at < all.size() ? std::min<std::uint64_t>(count, all.size() - at) : 0;
-    if (const auto why = lost(node, at, there)) return absent(type, *why);
-    Value value = shell(type, Value::Kind::kText);
-    value.text = as_text(all.subspan(at, there));
-    const auto end = value.text.find('\0');
-    if (end != value.text.npos) value.text.resize(end);
-    if (end == value.text.npos && there < count) truncate(value, "longer than is captured");
-    return value;
-  }
+  const bool is_wide = item->byte_size > 1 && is_character(item);
+  if (is_wide || (language::is_byte_char(item) && item->is_signed))
+    return read_char_array(node, type, at, static_cast<std::uint32_t>(item->byte_size));
   Value value = shell(type, Value::Kind::kArray);
   const std::uint64_t shown = std::min<std::uint64_t>(count, max_items_);
   for (std::uint64_t i = 0; i < shown && made_ < kMaxValues; ++i) {

@@ -1,4 +1,6 @@
-// One captured node into a value.
+// One captured node into a value: node_reader.cpp reads what a language has,
+// items_reader.cpp containers, library_reader.cpp other types of the standard
+// library, text_reader.cpp texts.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +14,10 @@ namespace nohalt::values {
 
 using capture::Node;
 using capture::Why;
+
+// So that no type makes a tree without end.
+inline constexpr int kMaxNesting = 32;
+inline constexpr std::uint32_t kMaxValues = 20'000;
 
 class NodeReader {
  public:
@@ -39,26 +45,67 @@ class NodeReader {
                                        std::uint64_t at, int nesting);
   [[nodiscard]] Value read_array(const Node& node, const symbols::Type* type, std::uint64_t at,
                                  int nesting);
+  [[nodiscard]] Value read_char_array(const Node& node, const symbols::Type* type, std::uint64_t at,
+                                      std::uint32_t unit) const;
+  [[nodiscard]] Value read_items(const Node& node, int nesting);
+  void read_slots(Value& value, const Node& node, int nesting);
+  void read_bits(Value& value, const Node& node) const;
+  void read_variant(Value& value, const Node& node, int nesting);
+  void read_owner(Value& value, const Node& node, int nesting);
+  void judge_end(Value& value, const Node& node) const;
+  // Types that are a container's kind of thing but lie in the bytes around them. None:
+  // it is none of these.
+  [[nodiscard]] std::optional<Value> read_library(const Node& node, const symbols::Type* type,
+                                                  std::uint64_t at, int nesting);
+  [[nodiscard]] std::optional<Value> read_tuple(const Node& node, const symbols::Type* type,
+                                                std::uint64_t at, int nesting);
+  [[nodiscard]] std::optional<Value> read_duration(const Node& node, const symbols::Type* type,
+                                                   std::uint64_t at, int nesting);
+  [[nodiscard]] std::optional<Value> read_function(const Node& node, const symbols::Type* type,
+                                                   std::uint64_t at) const;
+  // A node of any kind that another leads to.
+  [[nodiscard]] Value read_inner(const Node& node, int nesting);
+  [[nodiscard]] std::optional<std::uint64_t> number_at(std::uint32_t offset,
+                                                       std::uint64_t size) const;
   // Where these bytes of the node were not copied.
   [[nodiscard]] std::optional<Why> lost(const Node& node, std::uint64_t at,
                                         std::uint64_t size) const;
   [[nodiscard]] std::optional<Why> wholly_lost(const Node& node, std::uint64_t at,
                                                std::uint64_t size) const;
-  [[nodiscard]] const Node* follow(const Node& node, std::uint64_t at) const;
+  // What the pointer at that byte leads to.
+  [[nodiscard]] static const Node* follow(const Node& node, std::uint64_t at);
+  // The text or the container of that type that begins there.
+  [[nodiscard]] static const Node* inside(const Node& node, const symbols::Type* type,
+                                          std::uint64_t at);
   [[nodiscard]] std::span<const std::byte> node_bytes(const Node& node) const;
 
   std::span<const std::byte> body_;
   std::uint32_t max_items_;
-  std::uint32_t made_ = 0;  // values so far, so that no type makes a tree without end
+  std::uint32_t made_ = 0;  // values so far
 };
 
+// A value of the type that is there and exact, for its content to be put in.
+[[nodiscard]] Value shell(const symbols::Type* type, Value::Kind kind);
 [[nodiscard]] Value absent(const symbols::Type* type, const Why& why);
 // Of 16 bytes.
 [[nodiscard]] Value wide_integer(const symbols::Type* type, std::span<const std::byte> bytes);
+[[nodiscard]] Why damaged();
+void truncate(Value& value, std::string why);
+[[nodiscard]] std::string as_text(std::span<const std::byte> bytes);
+// The size of the characters that the type is made of: its own, its items', or those of
+// a string; 1 where it is not known to be another.
+[[nodiscard]] std::uint32_t character_size(const symbols::Type* type);
+// Typedefs stripped.
+[[nodiscard]] bool is_character(const symbols::Type* real);
+// Puts the characters into the value: wide ones as UTF-8, a surrogate without its other
+// half as the bytes that UTF-8 would have for it. Bytes that cannot be characters stay
+// bytes.
+void set_characters(Value& value, std::span<const std::byte> bytes, std::uint32_t unit);
 // Little-endian, at most 8 bytes.
 [[nodiscard]] std::uint64_t little_endian(std::span<const std::byte> bytes);
 [[nodiscard]] long double float_from(std::span<const std::byte> bytes);
-// The enumerators that make up the value: "A", "A|B", "A|0x8"; empty: none.
+// The enumerators that make up the value, as GDB tells them: "A", "A | B", "A | 0x8";
+// empty: none. Only an enum of single bits is a set of flags.
 [[nodiscard]] std::string enum_name(const symbols::Type* type, std::uint64_t bits);
 
 }  // namespace nohalt::values

@@ -83,7 +83,7 @@ std::string members_text(const Value& value) {
 std::string character(const Value& value) {
   std::string text = integer_text(value);
   const bool printable = value.bits >= 0x20 && value.bits < 0x7f;
-  if (value.byte_size == 4 && value.bits >= 0x80) {
+  if (value.byte_size > 1 && value.bits >= 0x80) {
     const std::string letter = utf8_of(value.bits);
     if (!letter.empty()) text += " '" + escape_untrusted(letter).text + "'";
   }
@@ -107,8 +107,42 @@ std::string why_not(const Value& value) {
 
 std::string pointer(const Value& value) {
   std::string text = fmt::format("{:#x}", value.bits);
+  if (!value.symbol.empty()) text += " <" + escape_untrusted(value.symbol).text + ">";
   if (!value.target.empty() && value.bits != 0) text += " " + to_text(value.target[0]);
   return text;
+}
+
+std::string smart_pointer(const Value& value) {
+  const std::string counts =
+      value.uses && value.bits != 0
+          ? fmt::format("(use {}, weak {}) ", *value.uses, value.watchers.value_or(0))
+          : "";
+  if (value.bits == 0) return "(null)";
+  if (value.uses && *value.uses == 0) return counts + "(expired)";
+  return counts + (value.target.empty() ? fmt::format("{:#x}", value.bits)
+                                        : "-> " + to_text(value.target[0]));
+}
+
+// Items between two brackets, and, where a container's are not all there, why.
+std::string items(const Value& value, char open, char close) {
+  std::string text(1, open);
+  for (const Value& item : value.items) {
+    if (text.size() > 1) text += ", ";
+    if (value.kind == Value::Kind::kMap && is_pair(item))
+      text += "[" + to_text(item.members[0].second) + "] = " + to_text(item.members[1].second);
+    else
+      text += to_text(item);
+  }
+  const bool cut = value.state == ValueState::kTruncated;
+  if (cut) text += value.items.empty() ? "..." : ", ...";
+  text += close;
+  if (cut && value.count) text += " <" + escape_untrusted(value.why).text + ">";
+  return text;
+}
+
+std::string moment(const Value& value) {
+  if (!value.calendar.empty()) return value.calendar;
+  return to_text(value.items[0]) + (value.items[0].is_there() ? " " + value.text : "");
 }
 
 }  // namespace
@@ -145,11 +179,25 @@ std::string to_text(const Value& value) {
       if (fields.kind == Value::Kind::kStruct && fields.members.empty()) return text;
       return text + (is_tuple(fields) ? "" : " ") + to_text(fields);
     }
-    case Value::Kind::kArray: {
-      std::string text = "[";
-      for (const Value& item : value.items) text += (text.size() > 1 ? ", " : "") + to_text(item);
-      return text + (value.state == ValueState::kTruncated ? ", ...]" : "]");
-    }
+    case Value::Kind::kArray:
+      return items(value, '[', ']');
+    case Value::Kind::kSet:
+    case Value::Kind::kMap:
+      return items(value, '{', '}');
+    case Value::Kind::kTuple:
+      return items(value, '(', ')');
+    case Value::Kind::kOptional:
+      if (value.state != ValueState::kExact) return items(value, '[', ']');
+      return value.items.empty() ? "(empty)" : to_text(value.items[0]);
+    case Value::Kind::kVariant:
+      return value.items.empty() ? "(valueless)" : to_text(value.items[0]);
+    case Value::Kind::kSmartPointer:
+      return smart_pointer(value);
+    case Value::Kind::kDuration:
+    case Value::Kind::kTimePoint:
+      return moment(value);
+    case Value::Kind::kFunction:
+      return value.bits == 0 ? "(empty)" : fmt::format("{:#x}", value.bits);
   }
   return {};
 }

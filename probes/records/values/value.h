@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,11 +23,21 @@ struct Value {
     kChar,
     kEnum,
     kPointer,      // bits; target holds what it leads to, where that was followed
-    kText,         // characters of a std::string or a char []
+    kText,         // characters of a string or a char []; of wide ones as UTF-8
     kStruct,       // members
-    kAlternative,  // of a Rust enum: the one member is named as the variant
-    kArray,        // items
+    kArray,        // items, and of a container's count
     kBytes,        // of a type that is not understood; text holds them
+    kAlternative,  // of a Rust enum: the one member is named as the variant
+    // Of the standard library:
+    kSet,           // items, count
+    kMap,           // items: each a key and its value, in a kStruct
+    kOptional,      // no item, or one
+    kVariant,       // the item with the number in bits; none: it has no value
+    kTuple,         // items
+    kSmartPointer,  // bits, target; uses and watchers where its owners are counted
+    kDuration,      // one item, the count of `text`s, such as "ms"
+    kTimePoint,     // the same since its clock's epoch; calendar, where that is known
+    kFunction,      // bits: the code that is called by it; 0: none
   };
   Kind kind = Kind::kNone;
   std::string type;
@@ -37,12 +48,23 @@ struct Value {
   bool is_signed = false;
   long double floating = 0;
   std::string text;  // raw: escape before showing; kEnum: the name; kInteger: digits of 16 bytes
+  std::string symbol = {};  // of a pointer to code: the function that begins there
+  bool is_to_code = false;
   std::vector<std::pair<std::string, Value>> members;
   std::vector<Value> items;
-  std::vector<Value> target;  // none or one
+  std::vector<Value> target;                   // none or one
+  std::optional<std::uint64_t> count = {};     // how many items there are, captured or not
+  std::optional<std::uint64_t> uses = {};      // owners that share what is pointed to
+  std::optional<std::uint64_t> watchers = {};  // those that do not keep it
+  std::string calendar = {};                   // kTimePoint: RFC 3339
 
   [[nodiscard]] bool is_there() const { return kind != Kind::kNone; }
 };
+
+// Whether it is an item of a map that has its key and its value.
+[[nodiscard]] inline bool is_pair(const Value& item) {
+  return item.kind == Value::Kind::kStruct && item.members.size() == 2;
+}
 
 struct NamedValue {
   std::string name;
@@ -62,14 +84,14 @@ struct NamedValue {
 [[nodiscard]] std::string content_json(const Value& value, bool& escaped);
 
 // The same as a tree in which whatever lies inside a value says what it is:
-// {"type": ..., "kind": ..., "value": ..., "state": ..., "why": ..., "encoding": ...},
+// {"type": ..., "kind": ..., "size": ..., "value": ..., "state": ..., "why": ..., "encoding": ...},
 // the state only where it is not exact.
 [[nodiscard]] std::string tree_json(const Value& value, bool& escaped);
 // What a value is, apart from its type: "integer", "text", "struct", ...; empty
 // where it is not there.
 [[nodiscard]] const char* kind_name(const Value& value);
 
-// {"type": ..., "value": ..., "state": ..., "why": ..., "encoding": ...}
+// {"type": ..., "size": ..., "value": ..., "state": ..., "why": ..., "encoding": ...}
 [[nodiscard]] std::string to_json(const Value& value);
 
 }  // namespace nohalt::values

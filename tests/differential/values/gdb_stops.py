@@ -47,7 +47,7 @@ def leaves_of_kind(name, value, kind, depth):
     elif kind.code == gdb.TYPE_CODE_ARRAY:
         yield from of_array(name, value, kind, depth)
     elif kind.code == gdb.TYPE_CODE_ENUM:
-        shown = str(value).strip("()").replace(" | ", "|").replace("unknown: ", "")
+        shown = str(value).strip("()").replace("unknown: ", "")
         yield name, "enum", [int(value), shown.rsplit("::", 1)[-1]]
     elif kind.code == gdb.TYPE_CODE_BOOL:
         yield name, "bool", bool(value)
