@@ -53,16 +53,20 @@ class Tree {
   explicit Tree(const SnapshotStyle& style) : style_(style) {}
 
   // NAME = VALUE, newline included.
-  [[nodiscard]] std::string named(const std::string& name, const Json& node, int indent,
-                                  int depth = 0) const {
-    const std::string front = std::string(static_cast<std::size_t>(indent), ' ') + type_of(node) +
-                              (name.empty() ? "" : make_printable(name) + " = ");
+  [[nodiscard]] std::string named(const std::string& name, const Json& node, int indent) const {
+    return labelled(name.empty() ? "" : make_printable(name) + " = ", node, indent, 0);
+  }
+
+ private:
+  [[nodiscard]] std::string labelled(const std::string& label, const Json& node, int indent,
+                                     int depth) const {
+    const std::string front =
+        std::string(static_cast<std::size_t>(indent), ' ') + type_of(node) + label;
     const std::string line = front + flat(node, depth);
     if (line.size() <= kWidth || !is_branch(node)) return line + "\n";
     return front + broken(node, indent, depth) + "\n";
   }
 
- private:
   [[nodiscard]] std::string type_of(const Json& node) const {
     const std::string type = style_.types ? text_of(node, "type") : std::string{};
     return type.empty() ? "" : "(" + type + ") ";
@@ -70,7 +74,99 @@ class Tree {
 
   static bool is_branch(const Json& node) {
     const Json& value = part_of(node, "value");
-    return value.is_structured() && !value.empty();
+    return value.is_structured() && !value.empty() && !is_leaf(node);
+  }
+
+  static bool is_one_of(const Json& node, std::initializer_list<std::string_view> kinds) {
+    return std::ranges::find(kinds, std::string_view{text_of(node, "kind")}) != kinds.end();
+  }
+
+  // An object that is one value for a reader.
+  static bool is_leaf(const Json& node) {
+    return is_one_of(node, {"duration", "time_point", "function"});
+  }
+
+  // std::vector of std::__cxx11::vector<...>, and so for all of the library's; a name
+  // that the program gave it as it is.
+  static std::string short_type(const Json& node) {
+    std::string type = text_of(node, "type");
+    if (!type.starts_with("std::")) return type;
+    type.resize(std::min(type.find('<'), type.size()));
+    for (const std::string_view hidden : {"__cxx11::", "__1::", "__debug::"})
+      if (const auto at = type.find(hidden); at != type.npos) type.erase(at, hidden.size());
+    return type;
+  }
+
+  // What is said of a value before what it holds.
+  static std::string head_of(const Json& node) {
+    const Json& value = part_of(node, "value");
+    if (is_one_of(node, {"array", "set", "map"})) {
+      const std::string size = text_of(node, "size");
+      if (size.empty()) return "";
+      if (size == "0" && value.empty()) return short_type(node) + " (empty)";
+      return short_type(node) + " of " + size + (size == "1" ? " item " : " items ");
+    }
+    const std::string state = text_of(node, "state");
+    const bool exact = state.empty() || state == "exact";
+    if (is_one_of(node, {"optional"}))
+      return short_type(node) + (!value.empty() ? " = " : exact ? " (empty)" : "");
+    if (is_one_of(node, {"variant"}))
+      return short_type(node) +
+             (value.empty() ? " (valueless)" : " [index " + text_of(value, "index") + "] = ");
+    if (is_one_of(node, {"smart_pointer"})) return owner_of(node);
+    return is_one_of(node, {"function"}) ? function_of(node) : "";
+  }
+
+  static std::string owner_of(const Json& node) {
+    const Json& value = part_of(node, "value");
+    const std::string address = text_of(value, "address");
+    const std::string uses = text_of(value, "uses");
+    if (address == "0x0") return short_type(node) + " (null)";
+    std::string text = short_type(node);
+    if (!uses.empty()) text += " (use " + uses + ", weak " + text_of(value, "watchers") + ")";
+    if (uses == "0") return text + " (expired)";
+    return text + " -> " + (value.contains("target") ? "" : address);
+  }
+
+  static std::string function_of(const Json& node) {
+    const std::string address = text_of(part_of(node, "value"), "address");
+    return short_type(node) + (address == "0x0" ? " (empty)" : " -> " + address);
+  }
+
+  // What is inside of a value that holds one, or null.
+  static const Json& only_item(const Json& node) {
+    const Json& value = part_of(node, "value");
+    if (is_one_of(node, {"variant"})) return part_of(value, "item");
+    if (is_pointer(node) || is_one_of(node, {"smart_pointer"})) return part_of(value, "target");
+    return value.is_array() && !value.empty() && is_one_of(node, {"optional"}) ? value[0]
+                                                                               : part_of(node, "");
+  }
+
+  static std::string time_of(const Json& node) {
+    const Json& value = part_of(node, "value");
+    const Json& count = part_of(value, "count");
+    if (const std::string time = text_of(value, "time"); !time.empty()) return time;
+    const std::string number = count.is_object() ? state_of(count, false) : text_of(value, "count");
+    return number + " " + text_of(value, "unit");
+  }
+
+  // The brackets around a value's parts.
+  static std::pair<char, char> brackets_of(const Json& node) {
+    if (is_one_of(node, {"tuple"})) return {'(', ')'};
+    const bool is_list = part_of(node, "value").is_array() && !is_one_of(node, {"set", "map"});
+    return is_list ? std::pair{'[', ']'} : std::pair{'{', '}'};
+  }
+
+  // "name = " of a member, "[key] = " of a map's item.
+  [[nodiscard]] std::string label(const Json& node, const std::string& name, const Json& inner,
+                                  int depth) const {
+    if (!part_of(node, "value").is_array()) return make_printable(name) + " = ";
+    if (!is_entry(node, inner)) return "";
+    return "[" + flat(inner["key"], depth + 1) + "] = ";
+  }
+
+  static bool is_entry(const Json& node, const Json& inner) {
+    return is_one_of(node, {"map"}) && inner.is_object() && inner.contains("key");
   }
 
   // What stands where there is no value, or behind one that is not exact.
@@ -95,6 +191,8 @@ class Tree {
     const std::string& text = value.get_ref<const std::string&>();
     // A text that could not be had is shown by its address.
     const bool is_text = kind == "text" || (kind.empty() && text_of(node, "state").empty());
+    const std::string symbol = text_of(node, "symbol");
+    if (!symbol.empty()) return make_printable(text) + " <" + symbol + ">";
     return is_text ? in_quotes(text) : make_printable(text);
   }
 
@@ -108,36 +206,42 @@ class Tree {
     if (value.is_null()) return state_of(node, false);
     if (depth > kMaxDepth) return "...";
     if (!value.is_structured()) return scalar(node) + state_of(node, true);
-    if (is_pointer(node)) {
-      const Json& target = part_of(value, "target");
-      return text_of(value, "address") + " -> " + type_of(target) + flat(target, depth + 1) +
-             state_of(node, true);
-    }
-    std::string text = value.is_array() ? "[" : "{";
+    if (const Json& inner = only_item(node); !inner.is_null())
+      return front_of(node) + type_of(inner) + flat(inner, depth + 1) + state_of(node, true);
+    if (is_leaf(node))
+      return (is_one_of(node, {"function"}) ? head_of(node) : time_of(node)) + state_of(node, true);
+    if (value.empty() && !head_of(node).empty()) return head_of(node) + state_of(node, true);
+    const auto [open, close] = brackets_of(node);
+    std::string text = head_of(node) + open;
+    const std::size_t begin = text.size();
     for (const auto& [name, inner] : value.items()) {
       if (text.size() > kWidth) return text;  // too long for a line, however it ends
-      if (text.size() > 1) text += ", ";
-      text += type_of(inner);
-      if (value.is_object()) text += make_printable(name) + " = ";
-      text += flat(inner, depth + 1);
+      if (text.size() > begin) text += ", ";
+      const Json& item = is_entry(node, inner) ? part_of(inner, "value") : inner;
+      text += type_of(item) + label(node, name, inner, depth) + flat(item, depth + 1);
     }
-    return text + (value.is_array() ? "]" : "}") + state_of(node, true);
+    return text + close + state_of(node, true);
+  }
+
+  // What stands before the one value that it holds or leads to.
+  static std::string front_of(const Json& node) {
+    return is_pointer(node) ? text_of(part_of(node, "value"), "address") + " -> " : head_of(node);
   }
 
   [[nodiscard]] std::string broken(const Json& node, int indent, int depth) const {
     const Json& value = part_of(node, "value");
     if (depth > kMaxDepth) return "...";
     if (!is_branch(node)) return flat(node, depth);
-    if (is_pointer(node)) {
-      const Json& target = part_of(value, "target");
-      return text_of(value, "address") + " -> " + type_of(target) +
-             broken(target, indent, depth + 1) + state_of(node, true);
-    }
-    std::string text = value.is_array() ? "[\n" : "{\n";
+    if (const Json& inner = only_item(node); !inner.is_null())
+      return front_of(node) + type_of(inner) + broken(inner, indent, depth + 1) +
+             state_of(node, true);
+    const auto [open, close] = brackets_of(node);
+    std::string text = head_of(node) + open + "\n";
     for (const auto& [name, inner] : value.items())
-      text += named(value.is_array() ? "" : name, inner, indent + 2, depth + 1);
-    text += std::string(static_cast<std::size_t>(indent), ' ') + (value.is_array() ? "]" : "}");
-    return text + state_of(node, true);
+      text +=
+          labelled(label(node, name, inner, depth),
+                   is_entry(node, inner) ? part_of(inner, "value") : inner, indent + 2, depth + 1);
+    return text + std::string(static_cast<std::size_t>(indent), ' ') + close + state_of(node, true);
   }
 
   const SnapshotStyle& style_;
