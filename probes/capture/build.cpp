@@ -287,11 +287,7 @@ Status Builder::emit_parts(Leaf& leaf, Node& node, const Miss& miss) {
                                   to.plus(part.begin), miss));
   }
   if (window) {
-    std::erase_if(leaf.shape.leads, [&](const Lead& lead) {
-      return std::any_of(node.holes.begin(), node.holes.end(), [&](const Hole& hole) {
-        return hole.begin < lead.at + lead.size() && lead.at < hole.end;
-      });
-    });
+    std::erase_if(leaf.shape.leads, [&](const Lead& lead) { return is_over(node.holes, lead); });
     writer_.from_stack(node, {.bytes = window, .base = {}}, leaf.shape, leaf.depth);
   } else {
     writer_.write_status(node, kStatusCaptured);

@@ -2,6 +2,7 @@
 #include "probes/capture/shape.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "probes/capture/containers/recognise.h"
 #include "probes/language/binder_impl.h"
@@ -54,6 +55,7 @@ class Walk {
 
  private:
   void lead(Lead found) {
+    found.guards = guards_;
     if (found.at + found.size() <= rules_.bytes) shape_.leads.push_back(std::move(found));
   }
 
@@ -114,8 +116,35 @@ class Walk {
         continue;
       }
       if (member.bit_offset) continue;
-      visit(member.type, begin, inner, may_lead && real->kind != TypeKind::kUnion, nesting + 1);
+      const auto guard = guard_of(*real, member, at);
+      const bool is_guarded = guard && !guard->values.empty();
+      if (is_guarded) guards_.push_back(*guard);
+      visit(member.type, begin, inner, may_lead && (real->kind != TypeKind::kUnion || guard),
+            nesting + 1);
+      if (is_guarded) guards_.pop_back();
     }
+  }
+
+  // When the member of an enum with data is there: of no values means always. Absent:
+  // the member may be another's bytes, and nothing says so.
+  [[nodiscard]] std::optional<Guard> guard_of(const Type& real, const Member& member,
+                                              std::uint64_t at) const {
+    const symbols::Discriminated* enumeration = real.discriminated.get();
+    const auto index = static_cast<std::size_t>(&member - real.members.data());
+    if (enumeration == nullptr || !enumeration->is_known ||
+        enumeration->alternatives.size() != real.members.size())
+      return std::nullopt;
+    if (!enumeration->discriminant) return Guard{};
+    Guard guard{at + enumeration->discriminant->byte_offset,
+                strip_typedefs(enumeration->discriminant->type)->byte_size,
+                enumeration->alternatives[index].values, true};
+    if (!std::has_single_bit(guard.size) || guard.size > 8 || guard.at + guard.size > rules_.bytes)
+      return std::nullopt;
+    if (!enumeration->alternatives[index].is_default) return guard;
+    guard.is_one_of = false;
+    for (const symbols::Alternative& other : enumeration->alternatives)
+      guard.values.insert(guard.values.end(), other.values.begin(), other.values.end());
+    return guard;
   }
 
   // Where all items are hidden the container is. Of an item in the container's own
@@ -146,6 +175,7 @@ class Walk {
 
   const ShapeRules& rules_;
   Shape& shape_;
+  std::vector<Guard> guards_;  // of the enums on the way here
 };
 
 // True where the place lies over a redacted sibling in a union on its path.
@@ -205,10 +235,8 @@ Shape shape_of(const Type* type, const std::string& path, const ShapeRules& rule
   tidy(shape.holes);
   std::erase_if(shape.leads, [&](const Lead& lead) {
     // The holes in a container are its items', which are spared as they are walked.
-    if (lead.kind == Lead::Kind::kItems) return false;
-    return std::any_of(shape.holes.begin(), shape.holes.end(), [&](const Hole& hole) {
-      return hole.begin < lead.at + lead.size() && lead.at < hole.end;
-    });
+    if (lead.kind == Lead::Kind::kItems && lead.guards.empty()) return false;
+    return is_over(shape.holes, lead);
   });
   return shape;
 }
@@ -240,6 +268,17 @@ std::vector<Hole> gaps_between(const std::vector<Hole>& holes, std::uint64_t siz
   }
   if (at < size) parts.push_back({at, size, {}});
   return parts;
+}
+
+bool is_over(const std::vector<Hole>& holes, const Lead& lead) {
+  return std::ranges::any_of(holes, [&](const Hole& hole) {
+    const auto covers = [&](std::uint64_t at, std::uint64_t size) {
+      return hole.begin < at + size && at < hole.end;
+    };
+    return covers(lead.at, lead.size()) ||
+           std::ranges::any_of(lead.guards,
+                               [&](const Guard& guard) { return covers(guard.at, guard.size); });
+  });
 }
 
 void tidy(std::vector<Hole>& holes) {

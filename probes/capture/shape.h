@@ -13,6 +13,14 @@
 
 namespace nohalt::capture {
 
+// What the discriminant of an enum with data must be for one of its variants to be there.
+struct Guard {
+  std::uint64_t at = 0;    // where the discriminant is, in the value's bytes
+  std::uint64_t size = 0;  // 1, 2, 4 or 8
+  std::vector<std::uint64_t> values = {};
+  bool is_one_of = true;  // else none of them
+};
+
 struct Lead {
   enum class Kind { kText, kCountedText, kRecord, kItems };
   Kind kind{};
@@ -21,6 +29,7 @@ struct Lead {
   std::string path;              // what redaction rules see
   containers::Text text = {};    // kCountedText
   std::shared_ptr<const containers::Container> container = nullptr;  // kItems
+  std::vector<Guard> guards = {};  // all must hold, or there is no such thing
 
   // The bytes that say where it leads.
   [[nodiscard]] std::uint64_t size() const;
@@ -60,6 +69,8 @@ struct ShapeRules {
 
 // The parts of [0, size) that are in no hole.
 [[nodiscard]] std::vector<Hole> gaps_between(const std::vector<Hole>& holes, std::uint64_t size);
+// True where a hole covers what is needed to follow the lead.
+[[nodiscard]] bool is_over(const std::vector<Hole>& holes, const Lead& lead);
 // Sorts and joins.
 void tidy(std::vector<Hole>& holes);
 

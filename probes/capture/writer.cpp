@@ -80,7 +80,9 @@ void Writer::leave_out(Node& node, const Lead& lead) {
 // the node then says.
 Node* Writer::target_of(Node& node, const Lead& lead) {
   if (lead.at + lead.size() > node.size) return nullptr;
-  const auto is_this = [&](const Follow& follow) { return follow.at == lead.at; };
+  const auto is_this = [&](const Follow& follow) {
+    return follow.at == lead.at && lead.guards.empty();
+  };
   const auto ready = std::find_if(node.follows.begin(), node.follows.end(), is_this);
   if (ready != node.follows.end()) {
     --texts_waiting_;
@@ -132,7 +134,7 @@ void Writer::follow_from_stack(Node& node, const Source& from, const Shape& shap
   for (const Lead& lead : shape.leads) {
     const Share share(*this, waiting--);
     Node* target = target_of(node, lead);
-    if (target != nullptr) follow(*target, lead, from.plus(lead.at), depth);
+    follow_if_there(node, target, lead, from, depth);
   }
 }
 
@@ -170,6 +172,39 @@ void Writer::from_memory(Node& node, const Source& from, const Shape& shape, std
 }
 
 // Leads near each other have their bytes read together. A container reads its own.
+void Writer::follow_if_there(const Node& node, Node* target, const Lead& lead, const Source& from,
+                             std::uint32_t depth) {
+  if (target == nullptr) return;
+  const auto absent = code_.label();
+  if (!lead.guards.empty()) write_status(*target, status_of(kWhyPointer));
+  skip_unless_there(node, lead, from, absent);
+  follow(*target, lead, from.plus(lead.at), depth);
+  code_.bind(absent);
+}
+
+// Of a value that is not on the stack the discriminant is read again, and the record gets
+// what it was then.
+void Writer::skip_unless_there(const Node& node, const Lead& lead, const Source& from,
+                               Code::Label label) {
+  for (const Guard& guard : lead.guards) {
+    const StackScope scope(code_);
+    std::optional<Dest> at = from.bytes ? std::optional(from.bytes->plus(guard.at)) : std::nullopt;
+    if (!at) {
+      at = code_.take_stack(8);
+      if (!at) return code_.jump(label);
+      load_address(from, guard.at);
+      generator_.read(from.helper, *at, guard.size, {label, nullptr});
+      code_.copy(body(node.data).plus(guard.at), *at, guard.size);
+    }
+    const auto fits = code_.label();
+    code_.load(size_of(guard.size), R::kR3, *at);
+    for (const std::uint64_t value : guard.values)
+      code_.jump_if(JumpOp::kEqual, R::kR3, value, guard.is_one_of ? fits : label);
+    if (guard.is_one_of) code_.jump(label);
+    code_.bind(fits);
+  }
+}
+
 void Writer::follow_clusters(Node& node, const Source& from, const Shape& shape,
                              std::uint32_t depth) {
   std::vector<Lead> leads = shape.leads;
@@ -209,7 +244,10 @@ void Writer::follow_clusters(Node& node, const Source& from, const Shape& shape,
       Source here = from.plus(leads[k].at);
       here.bytes = window->plus(leads[k].at - begin);
       code_.copy(body(node.data).plus(leads[k].at), *here.bytes, leads[k].size());
+      const auto absent = code_.label();
+      skip_unless_there(node, leads[k], from, absent);
       follow(*targets[k - i], leads[k], here, depth);
+      code_.bind(absent);
     }
     code_.bind(next);
     i = end;
@@ -217,7 +255,7 @@ void Writer::follow_clusters(Node& node, const Source& from, const Shape& shape,
   for (; i < leads.size(); ++i) {
     const Share share(*this, leads.size() - i);
     Node* target = target_of(node, leads[i]);
-    if (target != nullptr) follow(*target, leads[i], from.plus(leads[i].at), depth);
+    follow_if_there(node, target, leads[i], from, depth);
   }
 }
 

@@ -131,6 +131,11 @@ class Writer {
   [[nodiscard]] bool make_items(Node& node, const Lead& lead);
   [[nodiscard]] Node* target_of(Node& node, const Lead& lead);
   void leave_out(Node& node, const Lead& lead);
+  // To `label` where the value at `from`, of which the lead is, is another variant.
+  void skip_unless_there(const Node& node, const Lead& lead, const Source& from, Code::Label label);
+  // The same for what the lead of the value at `from` leads to: nothing, or it is followed.
+  void follow_if_there(const Node& node, Node* target, const Lead& lead, const Source& from,
+                       std::uint32_t depth);
   void follow(Node& node, const Lead& lead, const Source& from, std::uint32_t depth);
   void follow_text(Node& node, const Lead& lead, const Source& from, Code::Label done);
   void find_text(const Lead& lead, const Source& from, Dest pointer, Dest length);

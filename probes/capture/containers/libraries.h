@@ -1,4 +1,4 @@
-// The two libraries' own ways of making a container. Internal to recognise.cpp.
+// The libraries' own ways of making a container. Internal to recognise.cpp.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,11 @@ namespace nohalt::capture::containers {
 [[nodiscard]] std::optional<Text> libstdcxx_text(std::string_view name, const Type* type);
 [[nodiscard]] std::optional<Text> libcxx_text(std::string_view name, const Type* type);
 
-// What both have in common: the number of a span's items where its type says it, and the
+// Rust's: by the type's whole name.
+[[nodiscard]] std::optional<Container> rust_container(const Type* type);
+[[nodiscard]] std::optional<Text> rust_text(const Type* type);
+
+// What the two of C++ have in common: the number of a span's items where its type says it, and the
 // kind of an ordered or hashed container by its name.
 [[nodiscard]] std::optional<std::uint64_t> last_argument(std::string_view qualified);
 [[nodiscard]] std::optional<Items::Kind> tree_kind(std::string_view name);

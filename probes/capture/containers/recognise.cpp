@@ -58,6 +58,7 @@ std::shared_ptr<const Container> recognise(const Type* type) {
   std::optional<Container> found;
   if (name.library == Library::kGnu) found = libstdcxx_container(name.name, real);
   if (name.library == Library::kLlvm) found = libcxx_container(name.name, real);
+  if (name.library == Library::kNone) found = rust_container(real);
   return found ? std::make_shared<const Container>(std::move(*found)) : nullptr;
 }
 
@@ -67,7 +68,7 @@ std::optional<Text> recognise_text(const Type* type) {
   const LibraryName name = library_name(real->name);
   if (name.library == Library::kGnu) return libstdcxx_text(name.name, real);
   if (name.library == Library::kLlvm) return libcxx_text(name.name, real);
-  return std::nullopt;
+  return rust_text(real);
 }
 
 }  // namespace nohalt::capture::containers

@@ -159,21 +159,25 @@ std::optional<Why> NodeReader::wholly_lost(const Node& node, std::uint64_t at,
   return size > 0 && at >= node_bytes(node).size() ? lost(node, at, size) : std::nullopt;
 }
 
-const Node* NodeReader::follow(const Node& node, std::uint64_t at) {
+const Node* NodeReader::follow(const Node& node, std::uint64_t at, const Type* to) const {
+  const Node* found = nullptr;
   for (const capture::Follow& candidate : node.follows) {
     const Node* leads = candidate.node.get();
-    if (candidate.at == at && leads->kind != Node::Kind::kItems) return leads;
+    if (candidate.at != at || leads->kind == Node::Kind::kItems || leads->type != to) continue;
+    if (found == nullptr || missing(*found)) found = leads;
   }
-  return nullptr;
+  return found;
 }
 
-const Node* NodeReader::inside(const Node& node, const Type* type, std::uint64_t at) {
+const Node* NodeReader::inside(const Node& node, const Type* type, std::uint64_t at) const {
+  const Node* found = nullptr;
   for (const capture::Follow& candidate : node.follows) {
     const Node* there = candidate.node.get();
     const bool fits = there->type != nullptr && strip_typedefs(there->type) == strip_typedefs(type);
-    if (candidate.at == at && fits && there->kind != Node::Kind::kBytes) return there;
+    if (candidate.at != at || !fits || there->kind == Node::Kind::kBytes) continue;
+    if (found == nullptr || missing(*found)) found = there;
   }
-  return nullptr;
+  return found;
 }
 
 Value NodeReader::read_at(const Node& node, const Type* type, std::uint64_t at, int nesting) {
@@ -249,7 +253,7 @@ Value NodeReader::read_pointer(const Node& node, const Type* type, std::uint64_t
   value.bits = little_endian(node_bytes(node).subspan(at, 8));
   const Type* to = strip_typedefs(type)->target;
   value.is_to_code = to != nullptr && strip_typedefs(to)->kind == TypeKind::kFunction;
-  const Node* leads = follow(node, at);
+  const Node* leads = follow(node, at, to);
   const bool to_text = leads != nullptr && leads->kind == Node::Kind::kText;
   // A null pointer leads nowhere; as a text it is one that cannot be read.
   if (leads == nullptr || (value.bits == 0 && !to_text)) return value;

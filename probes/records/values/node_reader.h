@@ -72,11 +72,13 @@ class NodeReader {
                                         std::uint64_t size) const;
   [[nodiscard]] std::optional<Why> wholly_lost(const Node& node, std::uint64_t at,
                                                std::uint64_t size) const;
-  // What the pointer at that byte leads to.
-  [[nodiscard]] static const Node* follow(const Node& node, std::uint64_t at);
-  // The text or the container of that type that begins there.
-  [[nodiscard]] static const Node* inside(const Node& node, const symbols::Type* type,
-                                          std::uint64_t at);
+  // What the pointer at that byte leads to; the text or the container of that type that
+  // begins there. Variants of an enum may have the same in one place: the one that was
+  // there was followed, the others say that they were not.
+  [[nodiscard]] const Node* follow(const Node& node, std::uint64_t at,
+                                   const symbols::Type* to) const;
+  [[nodiscard]] const Node* inside(const Node& node, const symbols::Type* type,
+                                   std::uint64_t at) const;
   [[nodiscard]] std::span<const std::byte> node_bytes(const Node& node) const;
 
   std::span<const std::byte> body_;

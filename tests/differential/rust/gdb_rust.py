@@ -53,10 +53,8 @@ def shown(value, depth):
     hint = printer.display_hint()
     if hint == "string":
         text = printer.to_string()
-        if hasattr(text, "value"):
-            text = text.value()
-        if isinstance(text, gdb.Value):
-            return None
+        if isinstance(text, gdb.LazyString):
+            text = text_of(text.address, text.length).decode("utf-8")
         return {"kind": "text", "value": str(text)}
     if hint in ("array", "map"):
         items = []

@@ -18,10 +18,10 @@ pub mod shop {
     #[inline(never)]
     pub fn look(text: &str, items: &[u32], boxed: Option<Box<u32>>, letter: Option<char>,
                 shape: &Shape, only: Only, small: Option<i8>) -> usize {
-        let array = [1u32, 2, 3];
+        let array = [1u32, 2, items.len() as u32];
         let unit = ();
-        let wide = 1u128 << 100;
-        let total = text.len() + items.len() + array.len() + wide as usize;
+        let wide = (items.len() as u128) << 100;
+        let total = text.len() + items.len() + array[2] as usize + wide as usize;
         let more = boxed.is_some() as usize + letter.is_some() as usize + small.is_some() as usize;
         let kind = match shape { Shape::Circle(r) => *r as usize, _ => 0 };
         let Only::One { value } = only;
