@@ -48,4 +48,7 @@ struct BuiltCapture {
 // compute), expression-too-large, program-too-long, record-too-large.
 [[nodiscard]] Result<BuiltCapture> build_capture(const CaptureRequest& request);
 
+// What a variable's state is that has no place.
+[[nodiscard]] Why why_unavailable(const symbols::Unavailable& unavailable);
+
 }  // namespace nohalt::capture

@@ -70,13 +70,23 @@ UnwindImages::UnwindImages(const target::Maps& maps, ImageOptions options)
     }
     stretches_.push_back(stretch);
   }
+  for (const target::Mapping& mapping : maps.all()) {
+    if (!mapping.readable || mapping.writable || mapping.executable) continue;
+    if (Image* image = opened(mapping))
+      constants_.push_back({mapping.range, mapping.offset, image});
+  }
+}
+
+Image* UnwindImages::opened(const target::Mapping& mapping) const {
+  for (const auto& [first, image] : images_)
+    if (first.file == mapping.file && first.path == mapping.path) return image.get();
+  return nullptr;
 }
 
 Image* UnwindImages::open(const target::Mapping& mapping) {
   const bool is_vdso = mapping.path == kVdso;
   if (!is_vdso && mapping.anonymous()) return nullptr;
-  for (auto& [first, image] : images_)
-    if (first.file == mapping.file && first.path == mapping.path) return image.get();
+  if (Image* image = opened(mapping)) return image;
   if (images_.size() >= kMaxImages) return nullptr;
   UniqueFd file;
   if (!is_vdso) {
@@ -110,17 +120,20 @@ UniqueFd UnwindImages::open_file(const target::Mapping& mapping) const {
                       : open_if_inode(folder + "/root" + mapping.path, mapping.file.inode);
 }
 
-const UnwindImages::Stretch* UnwindImages::stretch_at(RuntimeAddress address) const {
-  const auto after = std::ranges::upper_bound(stretches_, address, {},
+const UnwindImages::Stretch* UnwindImages::stretch_at(const std::vector<Stretch>& stretches,
+                                                      RuntimeAddress address) {
+  const auto after = std::ranges::upper_bound(stretches, address, {},
                                               [](const Stretch& s) { return s.range.begin; });
-  if (after == stretches_.begin() || !std::prev(after)->range.contains(address)) return nullptr;
+  if (after == stretches.begin() || !std::prev(after)->range.contains(address)) return nullptr;
   return &*std::prev(after);
 }
 
-bool UnwindImages::is_code(RuntimeAddress address) const { return stretch_at(address) != nullptr; }
+bool UnwindImages::is_code(RuntimeAddress address) const {
+  return stretch_at(stretches_, address) != nullptr;
+}
 
 std::optional<CodePlace> UnwindImages::find(RuntimeAddress address) const {
-  const Stretch* stretch = stretch_at(address);
+  const Stretch* stretch = stretch_at(stretches_, address);
   if (stretch == nullptr || stretch->image == nullptr) return std::nullopt;
   const symbols::UnwindTable* table = stretch->image->table(options_);
   if (table == nullptr) return std::nullopt;
@@ -131,6 +144,17 @@ std::optional<CodePlace> UnwindImages::find(RuntimeAddress address) const {
 
 std::optional<ProbeCode> UnwindImages::probe_code(RuntimeAddress address) const {
   return options_.probe_code ? options_.probe_code(address) : std::nullopt;
+}
+
+std::vector<std::uint8_t> UnwindImages::constants(RuntimeAddress address,
+                                                  std::uint64_t size) const {
+  const Stretch* stretch = stretch_at(constants_, address);
+  if (stretch == nullptr) stretch = stretch_at(stretches_, address);
+  if (stretch == nullptr || stretch->image == nullptr) return {};
+  const symbols::UnwindTable* table = stretch->image->table(options_);
+  if (table == nullptr) return {};
+  return table->constants_at(stretch->offset + (address - stretch->range.begin),
+                             std::min(size, stretch->range.end - address));
 }
 
 const symbols::UnwindTable& UnwindImages::table(const CodePlace& place) const {

@@ -77,6 +77,10 @@ class UnwindImages {
   // It is mapped executable, from whatever file or none.
   [[nodiscard]] bool is_code(RuntimeAddress address) const;
   [[nodiscard]] std::optional<ProbeCode> probe_code(RuntimeAddress address) const;
+  // The bytes from this address on, at most `size`, as far as they are what the file
+  // holds and nobody may write there; empty: they are not.
+  [[nodiscard]] std::vector<std::uint8_t> constants(RuntimeAddress address,
+                                                    std::uint64_t size) const;
   [[nodiscard]] const symbols::UnwindTable& table(const CodePlace& place) const;
   [[nodiscard]] const symbols::DebugInfo* debug_info(const CodePlace& place) const;
 
@@ -87,13 +91,16 @@ class UnwindImages {
     Image* image = nullptr;  // null: no file, or none that can be read
   };
   [[nodiscard]] Image* open(const target::Mapping& mapping);
+  [[nodiscard]] Image* opened(const target::Mapping& mapping) const;  // null: it is not
   [[nodiscard]] UniqueFd open_file(const target::Mapping& mapping) const;
-  [[nodiscard]] const Stretch* stretch_at(RuntimeAddress address) const;
+  [[nodiscard]] static const Stretch* stretch_at(const std::vector<Stretch>& stretches,
+                                                 RuntimeAddress address);
 
   ImageOptions options_;
   std::vector<UniqueFd> files_;
   std::vector<std::pair<target::Mapping, std::unique_ptr<Image>>> images_;
-  std::vector<Stretch> stretches_;  // by address
+  std::vector<Stretch> stretches_;  // of code, by address
+  std::vector<Stretch> constants_;  // of what is neither code nor written to, by address
 };
 
 }  // namespace nohalt::stacks

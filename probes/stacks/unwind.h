@@ -57,6 +57,7 @@ struct Frame {
   RuntimeAddress lookup_pc;  // what it is doing: inside of the call, where it is in one
   std::optional<RuntimeAddress> cfa;
   Registers registers;  // its own, as it will find them when it goes on
+  Registers at_entry;   // those that it was called with; by find_entry_values() only
   std::string module;   // the file, as mapped; empty: not code of a known file
   std::string build_id;
   LinkAddress link_pc;  // lookup_pc, as the module's file names it

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "probes/symbols/call_frames.h"
+#include "probes/symbols/call_sites.h"
 #include "probes/symbols/debug_file.h"
 #include "probes/symbols/landing_pads.h"
 #include "probes/symbols/places.h"
@@ -26,6 +27,7 @@ class DwarfDebugInfo final : public DebugInfo {
     const auto names = [this]() -> const NameIndex& { return places_->names(); };
     types_ = std::make_unique<TypeReader>(*units_, names);
     variables_ = std::make_unique<Variables>(*units_, *frames_, *types_, names);
+    calls_ = std::make_unique<CallSites>(*units_, *variables_, names);
     return {};
   }
 
@@ -58,6 +60,9 @@ class DwarfDebugInfo final : public DebugInfo {
   Result<std::vector<std::vector<Variable>>> variables_by_function(LinkAddress pc) const override {
     return variables_->by_function(pc);
   }
+  std::optional<Call> call(LinkAddress return_pc, LinkAddress callee_pc) const override {
+    return calls_->call(return_pc, callee_pc);
+  }
   Result<std::optional<Variable>> find_global(std::string_view name,
                                               LinkAddress pc) const override {
     return variables_->global(name, pc);
@@ -89,6 +94,7 @@ class DwarfDebugInfo final : public DebugInfo {
   std::unique_ptr<Places> places_;
   std::unique_ptr<TypeReader> types_;
   std::unique_ptr<Variables> variables_;
+  std::unique_ptr<CallSites> calls_;
   mutable std::optional<std::optional<std::vector<LinkAddress>>> pads_;
 };
 
@@ -108,6 +114,8 @@ const std::string& DebugInfo::debug_file() const {
 }
 
 std::optional<LinkRange> DebugInfo::section(std::string_view) const { return std::nullopt; }
+
+std::optional<Call> DebugInfo::call(LinkAddress, LinkAddress) const { return std::nullopt; }
 
 std::vector<SourceFrame> DebugInfo::source_frames(LinkAddress) const { return {}; }
 

@@ -57,6 +57,22 @@ struct Variable {
   bool is_artificial = false;     // `this`
   // Where it is optimised out here: lines of the same function where it is available.
   std::vector<std::uint32_t> available_lines;
+  // Where `location` needs the registers that the function was called with: the same
+  // over those, for who knows them.
+  std::optional<Location> at_entry;
+};
+
+// What a caller's debug information says of a call.
+struct Call {
+  LinkAddress callee;       // where the called function begins
+  bool is_certain = false;  // the call names that function
+  std::vector<Op> target;   // where it does not: a program for the address that it calls
+  struct Parameter {
+    std::uint16_t number = 0;  // in this register
+    std::vector<Op> value;     // over the caller's registers
+    bool of_entry = false;     // or over those that the caller itself was called with
+  };
+  std::vector<Parameter> parameters;
 };
 
 // A function with machine code, for whole-program statistics and decoding.
@@ -116,6 +132,10 @@ class DebugInfo {
   // where they are of an inlined copy, those of the functions around it.
   [[nodiscard]] virtual Result<std::vector<std::vector<Variable>>> variables_by_function(
       LinkAddress pc) const = 0;
+  // The call that returns to `return_pc`, which entered the function at `callee_pc`.
+  // Absent: it is not known, or that function may have been entered in another way.
+  [[nodiscard]] virtual std::optional<Call> call(LinkAddress return_pc,
+                                                 LinkAddress callee_pc) const;
   // A global, static or thread-local by name as seen from pc's unit.
   [[nodiscard]] virtual Result<std::optional<Variable>> find_global(std::string_view name,
                                                                     LinkAddress pc) const = 0;

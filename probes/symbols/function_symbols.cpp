@@ -24,8 +24,10 @@ std::size_t leading_underscores(const std::string& name) {
   return std::min(name.find_first_not_of('_'), name.size());
 }
 
-// As C++ spells it; as it is, where it is no mangled name.
-std::string spelled(const std::string& name) {
+// As C++ spells it; as it is, where it is no mangled name. Versions of a name
+// ("memcpy@@GLIBC_2.14") are the linker's business.
+std::string spelled(const std::string& versioned) {
+  const std::string name = versioned.substr(0, versioned.find('@'));
   if (!name.starts_with("_Z") || name.size() > kLongestMangled) return name;
   int status = 0;
   const std::unique_ptr<char, FreeText> text(
@@ -79,17 +81,25 @@ void FunctionSymbols::sort() const {
   sorted_ = true;
 }
 
-std::string FunctionSymbols::at(LinkAddress pc) const {
+const FunctionSymbols::Symbol* FunctionSymbols::find(LinkAddress pc) const {
   sort();
   auto after = std::ranges::upper_bound(symbols_, pc, {},
                                         [](const Symbol& symbol) { return symbol.range.begin; });
   for (int step = 0; step < kMaxOverlaps && after != symbols_.begin(); ++step) {
     --after;
-    if (!after->range.contains(pc)) continue;
-    // Versions of a name ("memcpy@@GLIBC_2.14") are the linker's business.
-    return spelled(after->name.substr(0, after->name.find('@')));
+    if (after->range.contains(pc)) return &*after;
   }
-  return {};
+  return nullptr;
+}
+
+std::string FunctionSymbols::at(LinkAddress pc) const {
+  const Symbol* found = find(pc);
+  return found == nullptr ? std::string{} : spelled(found->name);
+}
+
+std::string FunctionSymbols::beginning_at(LinkAddress pc) const {
+  const Symbol* found = find(pc);
+  return found == nullptr || found->range.begin != pc ? std::string{} : spelled(found->name);
 }
 
 }  // namespace nohalt::symbols

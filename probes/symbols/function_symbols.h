@@ -19,6 +19,8 @@ class FunctionSymbols {
   // The name of the function whose extent holds pc; of several names the one
   // that is meant for others. Empty: no function of known extent is there.
   [[nodiscard]] std::string at(LinkAddress pc) const;
+  // The same of a function that begins at pc.
+  [[nodiscard]] std::string beginning_at(LinkAddress pc) const;
 
  private:
   struct Symbol {
@@ -27,6 +29,7 @@ class FunctionSymbols {
     bool global = false;
   };
   void add_table(Elf* elf, Elf_Scn* table);
+  [[nodiscard]] const Symbol* find(LinkAddress pc) const;  // null: none
   [[nodiscard]] static bool is_better(const Symbol& a, const Symbol& b);
   void sort() const;
 

@@ -132,8 +132,23 @@ class CfiTable final : public UnwindTable {
     return std::nullopt;
   }
 
+  std::vector<std::uint8_t> constants_at(std::uint64_t file_offset,
+                                         std::uint64_t size) const override {
+    for (const Segment& segment : program_.segments()) {
+      if (segment.writable || file_offset < segment.file_offset) continue;
+      const std::uint64_t into = file_offset - segment.file_offset;
+      if (into >= segment.file_size) continue;
+      return program_.read_up_to(segment.range.begin + into,
+                                 std::min(size, segment.file_size - into));
+    }
+    return {};
+  }
+
   const std::string& build_id() const override { return program_.build_id(); }
   std::string function_at(LinkAddress pc) const override { return functions_.at(pc); }
+  std::string function_beginning_at(LinkAddress pc) const override {
+    return functions_.beginning_at(pc);
+  }
 
  private:
   ElfImage program_;

@@ -59,9 +59,15 @@ class UnwindTable {
   [[nodiscard]] virtual bool follows_call(LinkAddress pc) const = 0;
   // The address that the file's byte at this offset is loaded to, where it is code.
   [[nodiscard]] virtual std::optional<LinkAddress> code_at(std::uint64_t file_offset) const = 0;
+  // The file's bytes from this offset on, at most `size`, as far as they are loaded where
+  // nobody writes, the linker neither; empty: they are not.
+  [[nodiscard]] virtual std::vector<std::uint8_t> constants_at(std::uint64_t file_offset,
+                                                               std::uint64_t size) const = 0;
   [[nodiscard]] virtual const std::string& build_id() const = 0;  // lower-case hex; may be empty
   // The function that the file's symbol tables name at pc; empty: none.
   [[nodiscard]] virtual std::string function_at(LinkAddress pc) const = 0;
+  // The same of a function that begins at pc.
+  [[nodiscard]] virtual std::string function_beginning_at(LinkAddress pc) const = 0;
 };
 
 }  // namespace nohalt::symbols

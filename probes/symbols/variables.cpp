@@ -95,6 +95,21 @@ bool is_value_operation(const Dwarf_Op& op) {
 
 }  // namespace
 
+// What names a register or the frame is about now, not about the moment of the call.
+bool is_told_by_entry_values(std::span<const Dwarf_Op> ops) {
+  bool has_any = false;
+  for (const Dwarf_Op& op : ops) {
+    const bool is_register = op.atom >= DW_OP_reg0 && op.atom <= DW_OP_bregx;
+    if (is_register || op.atom == DW_OP_call_frame_cfa || op.atom == DW_OP_deref ||
+        op.atom == DW_OP_deref_size || op.atom == DW_OP_deref_type ||
+        op.atom == DW_OP_regval_type || op.atom == DW_OP_GNU_deref_type ||
+        op.atom == DW_OP_GNU_regval_type || op.atom == DW_OP_piece || op.atom == DW_OP_bit_piece)
+      return false;
+    has_any |= op.atom == DW_OP_entry_value || op.atom == DW_OP_GNU_entry_value;
+  }
+  return has_any;
+}
+
 Result<Variables::Place> Variables::place_at(LinkAddress pc) const {
   Unit* unit = units_.at(pc);
   const Function* function = unit == nullptr ? nullptr : units_.code(*unit).function_at(pc);
@@ -204,8 +219,11 @@ void Variables::add_variable(const Place& place, Dwarf_Die die, std::uint32_t de
   if (!variable) return;
   variable->scope_depth = depth;
   variable->location = location_of(place, die, *variable->type);
-  if (std::holds_alternative<Unavailable>(variable->location))
-    variable->available_lines = available_lines(place, die);
+  const auto* missing = std::get_if<Unavailable>(&variable->location);
+  if (missing != nullptr && missing->why == UnavailableWhy::kEntryValue)
+    if (const auto where = attribute(die, DW_AT_location))
+      variable->at_entry = evaluate(place, *where, true);
+  if (missing != nullptr) variable->available_lines = available_lines(place, die);
   found.push_back(std::move(*variable));
 }
 
@@ -220,7 +238,7 @@ Location Variables::location_of(const Place& place, Dwarf_Die die, const Type& t
   return location;
 }
 
-Location Variables::evaluate(const Place& place, Dwarf_Attribute attribute) const {
+Location Variables::evaluate(const Place& place, Dwarf_Attribute attribute, bool of_entry) const {
   const bool at_entry = place.function != nullptr && place.pc == place.function->entry();
   ExpressionContext context{.attribute = &attribute,
                             .frame_base = [&] { return frame_base(place); },
@@ -229,13 +247,14 @@ Location Variables::evaluate(const Place& place, Dwarf_Attribute attribute) cons
                                   if (!place.cfa) place.cfa = frames_.cfa_at(place.pc);
                                   return *place.cfa;
                                 },
-                            .at_function_entry = at_entry};
+                            .at_function_entry = at_entry || of_entry};
   Location location = Unavailable{};
   const bool readable = for_each_location(attribute, [&](const ListEntry& entry) {
     const bool is_entry_only =
         at_entry && entry.range.begin == entry.range.end && entry.range.begin == place.pc;
     if (!entry.range.contains(place.pc) && !is_entry_only) return true;
-    location = translate_expression(entry.ops, context);
+    if (!of_entry || is_told_by_entry_values(entry.ops))
+      location = translate_expression(entry.ops, context);
     return false;
   });
   if (readable) return location;
@@ -255,6 +274,18 @@ std::optional<std::vector<Op>> Variables::frame_base(const Place& place) const {
     return false;
   });
   return *place.frame_base;
+}
+
+std::optional<std::vector<Op>> Variables::program_at(LinkAddress pc, Dwarf_Attribute attribute,
+                                                     std::span<const Dwarf_Op> ops,
+                                                     bool of_entry) const {
+  const Result<Place> place = place_at(pc);
+  if (!place) return std::nullopt;
+  const ExpressionContext context{.attribute = &attribute,
+                                  .frame_base = [&] { return frame_base(*place); },
+                                  .cfa = [&] { return frames_.cfa_at(pc); },
+                                  .at_function_entry = of_entry};
+  return translate_address(ops, context);
 }
 
 std::vector<std::uint32_t> Variables::available_lines(const Place& place, Dwarf_Die die) const {

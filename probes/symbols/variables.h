@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
@@ -24,6 +25,11 @@ class Variables {
   [[nodiscard]] Result<std::vector<Variable>> at(LinkAddress pc) const;
   [[nodiscard]] Result<std::vector<std::vector<Variable>>> by_function(LinkAddress pc) const;
   [[nodiscard]] std::optional<Variable> global(std::string_view name, LinkAddress pc) const;
+  // An expression of a function at pc that yields a word. `of_entry`: as
+  // Variable::at_entry is.
+  [[nodiscard]] std::optional<std::vector<Op>> program_at(LinkAddress pc, Dwarf_Attribute attribute,
+                                                          std::span<const Dwarf_Op> ops,
+                                                          bool of_entry) const;
 
  private:
   // One function at one pc; the frame base and CFA are worked out at most once.
@@ -48,7 +54,9 @@ class Variables {
                     std::vector<Variable>& found) const;
   [[nodiscard]] std::optional<Variable> describe(Dwarf_Die die, VariableKind kind) const;
   [[nodiscard]] Location location_of(const Place& place, Dwarf_Die die, const Type& type) const;
-  [[nodiscard]] Location evaluate(const Place& place, Dwarf_Attribute attribute) const;
+  // `of_entry`: over the registers as they were when the function was called.
+  [[nodiscard]] Location evaluate(const Place& place, Dwarf_Attribute attribute,
+                                  bool of_entry = false) const;
   [[nodiscard]] std::optional<std::vector<Op>> frame_base(const Place& place) const;
   [[nodiscard]] std::vector<std::uint32_t> available_lines(const Place& place, Dwarf_Die die) const;
   [[nodiscard]] std::optional<Variable> global_from(const NamedDie& named) const;
@@ -58,5 +66,8 @@ class Variables {
   TypeReader& types_;
   std::function<const NameIndex&()> names_;
 };
+
+// True where an expression is told by entry values and constants alone.
+[[nodiscard]] bool is_told_by_entry_values(std::span<const Dwarf_Op> ops);
 
 }  // namespace nohalt::symbols

@@ -12,12 +12,18 @@ Variables (set with -ex "python ..."): ORDER is a dictionary:
   below      so many of them lie below rsp
   pid        attach to it, instead of starting the program
   threads    at one stop in ten look at so many other threads too
+  symbols    the folder of gdb_variables.py
+  values     read the variables too: not of C++, where GDB 13 fails on synthetic pointers
 """
 
 import json
+import sys
 import time
 
 import gdb
+
+sys.path.insert(0, ORDER["symbols"])  # noqa: F821
+import gdb_variables  # noqa: E402
 
 REGISTERS = ["rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11",
              "r12", "r13", "r14", "r15", "rip"]
@@ -61,12 +67,25 @@ def register(frame, name):
         return None
 
 
+def variables(frame):
+    if not ORDER["values"]:
+        return []
+    try:
+        block = frame.block()
+    except RuntimeError:
+        return []
+    return [[symbol.name, symbol.line, *gdb_variables.seen(symbol, frame)]
+            for symbol in gdb_variables.variables(block)]
+
+
 def describe(frame):
     sal, function = frame.find_sal(), frame.function()
     return {"kind": kind_of(frame), "pc": frame.pc(),
             "function": function.name if function else frame.name(), "line": sal.line,
             "file": sal.symtab.filename if sal.symtab else None, "debug": function is not None,
-            "kept": [register(frame, name) for name in KEPT]}
+            "kept": [register(frame, name) for name in KEPT],
+            "variables": [[name, line, size, state, [[at, data.hex()] for at, data in parts]]
+                          for name, line, size, state, _, parts in variables(frame)]}
 
 
 def hidden(frames, pc):

@@ -44,7 +44,9 @@ def entries(program, functions):
 
 
 def run_gdb(program, seconds, **order):
-    order = {"entry": entry(program), "size": STACK, "below": RED_ZONE, "seconds": seconds, **order}
+    order = {"entry": entry(program), "size": STACK, "below": RED_ZONE, "seconds": seconds,
+             "values": not os.path.basename(program).startswith("calls"),
+             "symbols": os.path.join(HERE, "..", "symbols"), **order}
     with tempfile.NamedTemporaryFile(suffix=".json") as output:
         order["output"] = output.name
         script = os.path.join(HERE, "gdb_stacks.py")
@@ -78,9 +80,12 @@ def unwind(tool, seen, folder):
         what, *fields = line.split("\t")
         if what == "ending":
             answers.append({"ending": fields[1], "why": fields[2], "frames": []})
+        elif what == "variable":
+            name, line_number, data, why = fields
+            answers[-1]["frames"][-1]["variables"].append([name, int(line_number), data, why])
         else:
             kind, pc, function, file, line_number, module, *kept = fields
             answers[-1]["frames"].append({"kind": kind, "pc": int(pc, 16), "function": function,
-                                          "file": file, "line": int(line_number), "module": module,
+                                          "file": file, "line": int(line_number), "module": module, "variables": [],
                                           "kept": [None if k == "-" else int(k, 16) for k in kept]})
     return answers

@@ -8,11 +8,17 @@
 //
 // Answers each sample with `ending NAME ENDING WHY` before its frames, innermost
 // first: `frame KIND PC FUNCTION FILE LINE MODULE KEPT...`, apart by tabs; `-` is
-// nothing. KEPT are the registers that calls preserve: rbx rbp rsp r12 to r15.
+// nothing. KEPT are the registers that calls preserve: rbx rbp rsp r12 to r15. After a
+// frame that called, its variables: `variable NAME LINE HEX WHY`, with `..` for bytes
+// that are not known, and why.
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <sstream>
 
+#include "probes/stacks/entry_values.h"
+#include "probes/stacks/hit_memory.h"
+#include "probes/stacks/locals/bytes.h"
 #include "probes/stacks/symbolise.h"
 #include "probes/stacks/unwind.h"
 #include "src/base/file.h"
@@ -50,6 +56,38 @@ void print(std::optional<std::uint64_t> value) {
     std::cout << "-";
 }
 
+void print(const symbols::Variable& variable, const Frame& frame, const HitMemory& memory) {
+  constexpr std::uint64_t kMost = 512;
+  const std::uint64_t size = std::min(kMost, symbols::strip_typedefs(variable.type)->byte_size);
+  const locals::Bytes bytes = locals::bytes_of(variable, size, frame, memory).bytes;
+  std::cout << "variable\t" << variable.name << "\t" << variable.declared_line << "\t";
+  for (std::uint64_t at = 0; at < size; ++at) {
+    const auto is_there = [at](const capture::Hole& hole) {
+      return at < hole.begin || hole.end <= at;
+    };
+    constexpr const char* kDigits = "0123456789abcdef";
+    const auto byte = std::to_integer<unsigned>(bytes.data[at]);
+    if (std::ranges::all_of(bytes.holes, is_there))
+      std::cout << kDigits[byte >> 4U] << kDigits[byte & 15U];
+    else
+      std::cout << "..";
+  }
+  std::cout << "\t" << (bytes.holes.empty() ? "-" : or_dash(bytes.holes.front().why.text)) << "\n";
+}
+
+// Which of the functions that run in each physical frame is next.
+void print_variables(const NamedFrame& named, std::size_t which, const Unwound& unwound,
+                     const UnwindImages& images, const HitMemory& memory) {
+  const Frame& frame = unwound.frames[named.frame];
+  const auto place = images.find(frame.lookup_pc);
+  const symbols::DebugInfo* info = place ? images.debug_info(*place) : nullptr;
+  if (info == nullptr || named.frame == 0) return;
+  const auto functions = info->variables_by_function(place->address);
+  if (!functions || which >= functions->size()) return;
+  for (const symbols::Variable& variable : (*functions)[which])
+    if (variable.type != nullptr) print(variable, frame, memory);
+}
+
 void answer(std::istringstream& words, const UnwindImages& images) {
   std::string name;
   std::string hex;
@@ -58,20 +96,27 @@ void answer(std::istringstream& words, const UnwindImages& images) {
   for (auto& each : captured.registers) words >> each.emplace();
   const std::vector<std::byte> bytes = from_hex(hex);
   captured.bytes = bytes;
-  const Result<Unwound> unwound = unwind(captured, images, {.max_frames = 1000});
+  Result<Unwound> unwound = unwind(captured, images, {.max_frames = 1000});
   if (!unwound) {
     std::cout << "ending\t" << name << "\terror\t" << unwound.error().message << "\n";
     return;
   }
   std::cout << "ending\t" << name << "\t" << stacks::name_of(unwound->ending) << "\t"
             << or_dash(unwound->why) << "\n";
+  const HitMemory memory(captured, images);
+  find_entry_values(unwound->frames, images, memory);
+  std::size_t which = 0;
+  std::size_t last = 0;
   for (const NamedFrame& frame : symbolise(unwound->frames, images)) {
     const Frame& physical = unwound->frames[frame.frame];
+    which = frame.frame == last ? which : 0;
+    last = frame.frame;
     std::cout << "frame\t" << name_of(frame.kind) << "\t" << std::hex << physical.pc.value
               << std::dec << "\t" << or_dash(frame.function) << "\t" << or_dash(frame.file) << "\t"
               << frame.line << "\t" << or_dash(physical.module);
     for (const std::size_t number : {3, 6, 7, 12, 13, 14, 15}) print(physical.registers[number]);
     std::cout << "\n";
+    print_variables(frame, which++, *unwound, images, memory);
   }
 }
 

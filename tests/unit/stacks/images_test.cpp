@@ -43,6 +43,21 @@ TEST(Images, LookAPageThatAProbeSwappedUpInTheFileAroundIt) {
   EXPECT_EQ(place->address.value + kBias, at("inner_pc").value);
 }
 
+TEST(Images, KnowWhatFilesHoldThatNobodyWritesTo) {
+  static const char kNever[] = "nobody writes here";
+  static char sometimes[] = "somebody does";
+  const auto maps = target::read_maps(::getpid());
+  ASSERT_TRUE(maps.has_value());
+  const UnwindImages images(*maps, {.process_folder = "/proc/self"});
+  const auto text_at = [&](const char* at, std::size_t size) {
+    const auto bytes = images.constants({reinterpret_cast<std::uintptr_t>(at)}, size);
+    return std::string(bytes.begin(), bytes.end());
+  };
+  EXPECT_EQ(text_at(kNever, sizeof kNever), std::string(kNever, sizeof kNever));
+  EXPECT_EQ(text_at(sometimes, sizeof sometimes), "");
+  EXPECT_EQ(text_at(nullptr, 8), "");
+}
+
 TEST(Images, KnowTheVdso) {
   const RuntimeAddress vdso{::getauxval(AT_SYSINFO_EHDR)};
   const auto maps = target::read_maps(::getpid());

@@ -1,0 +1,70 @@
+#include "probes/stacks/locals/hidden.h"
+
+#include "probes/capture/shape.h"
+#include "probes/stacks/registers.h"
+
+namespace nohalt::locals {
+
+namespace {
+
+using capture::Hole;
+
+class Collector {
+ public:
+  Collector(const stacks::Frame& frame, const stacks::HitMemory& memory)
+      : frame_(frame), memory_(memory) {}
+
+  // `holes` are parts of the value that is at `location`.
+  void add(const symbols::Location& location, const std::vector<Hole>& holes) {
+    if (const auto* pieces = std::get_if<symbols::InPieces>(&location)) return add(*pieces, holes);
+    const auto* in_memory = std::get_if<symbols::InMemory>(&location);
+    if (in_memory == nullptr) return;
+    const auto address =
+        stacks::evaluate(in_memory->address, frame_.registers, frame_.bias, memory_.reader());
+    if (!address) return;
+    for (const Hole& hole : holes)
+      ranges_.push_back({{*address + hole.begin}, {*address + hole.end}});
+  }
+
+  [[nodiscard]] std::vector<RuntimeRange> take() { return std::move(ranges_); }
+
+ private:
+  // A piece that is touched is hidden as a whole.
+  void add(const symbols::InPieces& pieces, const std::vector<Hole>& holes) {
+    std::uint64_t at = 0;
+    for (const symbols::Piece& piece : pieces.pieces) {
+      const std::uint64_t size = (piece.bit_size + 7) / 8;
+      for (const Hole& hole : holes)
+        if (hole.begin < at + size && at < hole.end && !piece.location.empty())
+          add(piece.location.front(), {{0, piece.bit_offset / 8 + size, {}}});
+      at += size;
+    }
+  }
+
+  const stacks::Frame& frame_;
+  const stacks::HitMemory& memory_;
+  std::vector<RuntimeRange> ranges_;
+};
+
+}  // namespace
+
+std::vector<RuntimeRange> hidden_ranges(std::span<const symbols::Variable> variables,
+                                        const stacks::Frame& frame,
+                                        const capture::IsRedacted& is_redacted,
+                                        const stacks::HitMemory& memory) {
+  Collector collector(frame, memory);
+  for (const symbols::Variable& variable : variables) {
+    if (variable.type == nullptr || !is_redacted) continue;
+    const std::uint64_t size = symbols::strip_typedefs(variable.type)->byte_size;
+    if (capture::is_redacted_step(variable.name, variable.type, is_redacted)) {
+      collector.add(variable.location, {{0, size, {}}});
+    } else {
+      collector.add(
+          variable.location,
+          capture::shape_of(variable.type, variable.name, {is_redacted, size, 0, false}).holes);
+    }
+  }
+  return collector.take();
+}
+
+}  // namespace nohalt::locals
