@@ -14,7 +14,7 @@ namespace nohalt::spec {
 
 namespace {
 
-constexpr std::string_view kKeys = "at, message, if, capture, limit, hits, for, cpu, depth";
+constexpr std::string_view kKeys = "at, message, if, capture, limit, hits, for, cpu, depth, stack";
 
 class Reader {
  public:
@@ -56,7 +56,11 @@ class Reader {
     if (probe.location.empty())
       return wrong(node.Mark(), "A probe needs `at`, the place in the source.",
                    "Write for example: at: orders.c:142");
-    if (probe.message.empty())
+    const bool is_log = probe.kind == ProbeKind::kLog;
+    if (!is_log && !probe.message.empty())
+      return wrong(node.Mark(), "A snapshot has no `message`.",
+                   "Leave it out, or give the file to nohalt log.");
+    if (is_log && probe.message.empty())
       return wrong(node.Mark(), "A probe needs `message`, the text to write at each hit.",
                    "Write for example: message: \"order {id}\"");
     return probe;
@@ -87,9 +91,19 @@ class Reader {
     if (name == "cpu") return assign(probe.limits.cpu_share, quantity(value, parse_percent));
     if (name == "hits") return assign(probe.limits.hits, quantity(value, parse_hits));
     if (name == "depth") return assign(probe.size.depth, quantity(value, parse_depth));
+    if (name == "stack") return assign(probe.stack_frames, read_stack(value));
     if (name == "capture") return read_captures(value, probe);
     return wrong(key.Mark(), "Unknown key \"" + escape_untrusted(name).text + "\".",
                  "The keys of a probe are " + std::string{kKeys} + ".");
+  }
+
+  Result<std::uint32_t> read_stack(const YAML::Node& value) const {
+    NOHALT_TRY(const std::string words, text(value));
+    if (words == "true") return kMostFrames;
+    NOHALT_TRY(const std::uint64_t frames, quantity(value, [](std::string_view number) {
+                 return parse_count(number, "a number of frames", kMostFrames);
+               }));
+    return static_cast<std::uint32_t>(frames);
   }
 
   Status read_captures(const YAML::Node& value, ProbeSpec& probe) const {

@@ -9,8 +9,9 @@
 //       message: "cancelled {id}"
 //       hits: 5
 //
-// Keys of a probe: at and message are required; if, capture (a list), limit,
-// hits, for, cpu and depth mean what the options of those names mean.
+// Keys of a probe: at is required, and message where the probes are logpoints (a
+// snapshot has none); if, capture (a list), limit, hits, for, cpu, depth and stack
+// (true, or a number of frames) mean what the options of those names mean.
 // Unknown keys are errors, so that a misspelt `limit` cannot be lost.
 // Threading: pure function.
 #pragma once

@@ -35,6 +35,8 @@ struct CaptureSize {
   friend bool operator==(const CaptureSize&, const CaptureSize&) = default;
 };
 
+inline constexpr std::uint32_t kMostFrames = 256;
+
 struct ProbeSpec {
   ProbeKind kind = ProbeKind::kLog;
   std::string location;               // file.c:142, dir/file.c:142, function, Class::method

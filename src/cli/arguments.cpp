@@ -74,6 +74,19 @@ Result<session::CommonOptions> read_common(const Words& words, const Environment
   return common;
 }
 
+// --stack alone stands for all frames that the captured stack leads to.
+Status read_stack(const Words& words, std::uint32_t& frames) {
+  if (!words.has("stack")) return {};
+  frames = spec::kMostFrames;
+  if (words.text("stack") == "true") return {};
+  std::uint64_t asked = 0;
+  NOHALT_CHECK(read_option(words, "stack", asked, [](std::string_view text) {
+    return spec::parse_count(text, "a number of frames", spec::kMostFrames);
+  }));
+  frames = static_cast<std::uint32_t>(asked);
+  return {};
+}
+
 // What the options say of every probe of the run.
 Result<spec::ProbeSpec> read_probe_options(const Words& words) {
   spec::ProbeSpec probe;
@@ -87,6 +100,7 @@ Result<spec::ProbeSpec> read_probe_options(const Words& words) {
   NOHALT_CHECK(read_option(words, "hits", probe.limits.hits, spec::parse_hits));
   NOHALT_CHECK(read_option(words, "for", probe.limits.lease, spec::parse_duration));
   NOHALT_CHECK(read_option(words, "cpu", probe.limits.cpu_share, spec::parse_percent));
+  NOHALT_CHECK(read_stack(words, probe.stack_frames));
   return probe;
 }
 
@@ -138,20 +152,6 @@ Result<session::LogCommand> read_log(const Words& words, const Environment& envi
   return command;
 }
 
-// --stack alone stands for all frames that the captured stack leads to.
-Status read_stack(const Words& words, std::uint32_t& frames) {
-  constexpr std::uint32_t kMost = 256;
-  if (!words.has("stack")) return {};
-  frames = kMost;
-  if (words.text("stack") == "true") return {};
-  std::uint64_t asked = 0;
-  NOHALT_CHECK(read_option(words, "stack", asked, [](std::string_view text) {
-    return spec::parse_count(text, "a number of frames", kMost);
-  }));
-  frames = static_cast<std::uint32_t>(asked);
-  return {};
-}
-
 Result<session::LogCommand> read_snap(const Words& words, const Environment& environment) {
   session::LogCommand command;
   NOHALT_TRY(command.common, read_common(words, environment));
@@ -164,13 +164,16 @@ Result<session::LogCommand> read_snap(const Words& words, const Environment& env
   command.ticket = words.text("ticket");
   command.types = words.has("types");
   NOHALT_TRY(spec::ProbeSpec probe, read_probe_options(words));
-  NOHALT_CHECK(read_stack(words, probe.stack_frames));
+  probe.kind = spec::ProbeKind::kSnapshot;
+  if (!probe.limits.hits) probe.limits.hits = 1;
+  if (words.has("file")) {
+    NOHALT_TRY(command.probes, probes_of_file(words, probe));
+    return command;
+  }
   if (words.arguments.empty() || words.arguments[0].empty())
     return usage("missing-location", "snap needs a LOCATION.",
                  "Write for example: nohalt snap -p PID orders.c:142");
-  probe.kind = spec::ProbeKind::kSnapshot;
   probe.location = words.arguments[0];
-  if (!probe.limits.hits) probe.limits.hits = 1;
   command.probes.push_back(std::move(probe));
   return command;
 }

@@ -47,14 +47,14 @@ constexpr Option kOptions[] = {
     {"capture", "--capture", Takes::kManyTexts, "log snap plan"},
     {"depth", "--depth", Takes::kOneText, "log snap plan"},
     {"engine", "--engine", Takes::kOneText, "log snap plan"},
-    {"file", "-f,--file", Takes::kOneText, "log plan"},
+    {"file", "-f,--file", Takes::kOneText, "log snap plan"},
     {"limit", "--limit", Takes::kOneText, "log snap"},
     {"hits", "--hits", Takes::kOneText, "log snap"},
     {"for", "--for", Takes::kOneText, "log snap"},
     {"cpu", "--cpu", Takes::kOneText, "log snap"},
     {"reason", "--reason", Takes::kOneText, "log snap"},
     {"ticket", "--ticket", Takes::kOneText, "log snap"},
-    {"stack", "--stack", Takes::kPerhapsText, "snap"},
+    {"stack", "--stack", Takes::kPerhapsText, "log snap"},
     {"types", "--types", Takes::kNothing, "snap show"},
 };
 

@@ -57,6 +57,8 @@ Example: only large orders, at most five messages a second, for one minute
   --cpu N%            of one CPU, that the probe may take          (1%)
   --capture EXPR      capture this as well; may be repeated
   --depth N           levels of members and pointers to follow     (3)
+  --stack[=N]         below each message the functions that led there, at most N
+                      of them, unwound from the registers and 16 KiB of the stack
   --reason TEXT       why, for the audit trail
   --ticket ID         which ticket, for the audit trail
   --engine auto|inline|kernel                                      (auto)
@@ -67,6 +69,7 @@ hyphen, write --. Not sure what is visible at a line? nohalt plan -p PID LINE
 )";
 
 constexpr std::string_view kSnap = R"(nohalt snap -p PID LOCATION [options]
+nohalt snap -p PID -f FILE [options]
 
 Captures every argument and local in scope when LOCATION runs, once, and shows
 them as trees, with the functions that LOCATION is inlined into. The process is
@@ -77,8 +80,8 @@ Example: how we got to the first order over 1000, kept for later
   nohalt show order.json
 
   -p PID              the process; nohalt ps lists them
-  --stack[=N]         the functions that called it, at most N of them, unwound
-                      from the registers and 16 KiB of the stack
+  --stack[=N]         the functions that called it, at most N of them, and their
+                      locals, from the registers and 16 KiB of the stack
   --depth N           levels of members and pointers to follow     (3)
   --capture EXPR      capture this as well; may be repeated
   --types             show the type of each value
@@ -90,6 +93,7 @@ Example: how we got to the first order over 1000, kept for later
   --reason TEXT       why, for the audit trail
   --ticket ID         which ticket, for the audit trail
   --engine auto|inline|kernel                                      (auto)
+  -f FILE             several probes from a YAML file, all or none
 
 -o FILE keeps JSON unless --format says text.
 )";

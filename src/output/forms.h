@@ -29,5 +29,7 @@ struct SnapshotStyle {
 // Nothing: it is neither.
 [[nodiscard]] std::optional<std::string> record_text(std::string_view json,
                                                      const SnapshotStyle& style);
+// The frames of such a record, a line each; empty where it has none.
+[[nodiscard]] std::string stack_text(std::string_view json, const SnapshotStyle& style);
 
 }  // namespace nohalt::output

@@ -26,6 +26,7 @@ Json value_json(const Value& value) {
     Json parsed = Json::parse(value.json, nullptr, false);
     object.set("value", parsed.is_discarded() ? Json(value.json) : std::move(parsed));
   }
+  object.text("symbol", value.symbol);
   object.text("state", value.state);
   object.text("why", value.why);
   Json finished = object.finish();

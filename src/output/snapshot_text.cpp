@@ -172,9 +172,10 @@ class Tree {
   // What stands where there is no value, or behind one that is not exact.
   static std::string state_of(const Json& node, bool is_there) {
     std::string state = text_of(node, "state");
-    if (state.empty() || state == "exact") return is_there ? "" : "<nothing>";
-    std::ranges::replace(state, '_', ' ');
     const std::string why = text_of(node, "why");
+    if (state.empty() || state == "exact")
+      return !is_there ? "<nothing>" : why.empty() ? "" : " <" + why + ">";
+    std::ranges::replace(state, '_', ' ');
     return (is_there ? " <" : "<") + state + (why.empty() ? "" : ": " + why) + ">";
   }
 
@@ -311,8 +312,14 @@ std::optional<std::string> record_text(std::string_view json, const SnapshotStyl
   const Json record = Json::parse(json, nullptr, false);
   const std::string kind = text_of(record, "kind");
   if (kind == "snapshot") return snapshot_text(record, style);
-  if (kind == "log") return head_text(record, style) + "  " + text_of(record, "message") + "\n";
+  if (kind == "log")
+    return head_text(record, style) + "  " + text_of(record, "message") + "\n" +
+           frames_text(record, Tree(style));
   return std::nullopt;
+}
+
+std::string stack_text(std::string_view json, const SnapshotStyle& style) {
+  return frames_text(Json::parse(json, nullptr, false), Tree(style));
 }
 
 }  // namespace nohalt::output

@@ -25,8 +25,12 @@ void Writer::hit(const Hit& hit) {
   const bool json = format_ == session::Format::kJson;
   const bool colour = sink_.is_terminal() && stdout_takes_colour();
   std::string line = json || shown.is_snapshot ? hit_json(origin_, shown) : hit_text(shown, colour);
-  // The text of a snapshot is made of its record, now as later from a file.
-  if (!json && shown.is_snapshot) line = *record_text(line, {colour, types_});
+  // Trees and stacks as text are made of the record, now as later from a file.
+  const SnapshotStyle style{colour, types_};
+  if (!json && shown.is_snapshot)
+    line = *record_text(line, style);
+  else if (!json && !shown.frames.empty())
+    line += stack_text(hit_json(origin_, shown), style);
   if (put(line)) digest_.add(line);
 }
 

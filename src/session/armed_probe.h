@@ -5,15 +5,14 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "probes/engines/inline/inline_engine.h"
 #include "probes/records/values/decode.h"
-#include "probes/stacks/images.h"
 #include "src/output/record.h"
 #include "src/session/prepare.h"
+#include "src/session/stack_values.h"
 
 namespace nohalt::session {
 
@@ -32,28 +31,27 @@ struct SiteIndex {
 
 class HitMaker {
  public:
-  // `images` as they were before arming; null where no probe captures a stack.
-  HitMaker(pid_t pid, std::string run, const std::vector<PreparedProbe>& probes,
-           std::unique_ptr<stacks::UnwindImages> images)
+  HitMaker(pid_t pid, std::string run, const std::vector<PreparedProbe>& probes, StackValues stacks)
       : pid_(pid),
         run_(std::move(run)),
         count_(probes.size()),
         sites_(index_sites(probes)),
-        images_(std::move(images)) {}
+        stacks_(std::move(stacks)) {}
 
   [[nodiscard]] output::Hit make(const engines::RawRecord& record);
 
  private:
+  void add_message(output::Hit& hit, const SiteIndex& at,
+                   const std::vector<values::NamedValue>& decoded) const;
   void add_snapshot(output::Hit& hit, const SiteIndex& at,
                     const std::vector<values::NamedValue>& decoded) const;
-  void add_stack(output::Hit& hit, const SiteIndex& at, const values::HitStack& stack) const;
   [[nodiscard]] const std::string& thread_name(std::uint32_t tid);
 
   pid_t pid_;
   std::string run_;
   std::size_t count_;
   std::vector<SiteIndex> sites_;
-  std::unique_ptr<stacks::UnwindImages> images_;
+  StackValues stacks_;
   std::map<std::uint32_t, std::string> names_;
 };
 

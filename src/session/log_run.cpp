@@ -122,7 +122,8 @@ Status LogRun::arm() {
                                   {.run_id = id_}));
   started_ = std::chrono::steady_clock::now();
   sites_ = index_sites(probes_);
-  maker_.emplace(command_.pid, id_, probes_, std::move(mapped));
+  maker_.emplace(command_.pid, id_, probes_,
+                 StackValues(std::move(mapped), redaction_of(at_->authority.redaction())));
   for (const std::string& note : decision_->notes) notice("limit-lowered", note);
   say_armed();
   warn_of_missed_sites();
@@ -130,9 +131,6 @@ Status LogRun::arm() {
 }
 
 Result<std::unique_ptr<stacks::UnwindImages>> LogRun::images() const {
-  const bool wanted = std::ranges::any_of(
-      probes_, [](const PreparedProbe& probe) { return probe.spec.stack_frames > 0; });
-  if (!wanted) return nullptr;
   NOHALT_TRY(const target::Maps maps, target::read_maps(command_.pid));
   return std::make_unique<stacks::UnwindImages>(
       maps, stacks::ImageOptions{.process_folder = "/proc/" + std::to_string(command_.pid),

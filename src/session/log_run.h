@@ -53,7 +53,7 @@ class LogRun {
   [[nodiscard]] output::Counters total() const;
   [[nodiscard]] policy::Event event(policy::EventKind kind) const;
   [[nodiscard]] Status record_end(const Ending& ending, const output::Receipt& receipt);
-  // What a stack is unwound with; null where no probe captures one.
+  // What stacks are unwound with, and pointers to code named.
   [[nodiscard]] Result<std::unique_ptr<stacks::UnwindImages>> images() const;
   void say_armed();
   void warn_of_missed_sites();

@@ -10,29 +10,11 @@ namespace nohalt::session {
 
 namespace {
 
-// A snapshot is taken once and of everything: it gets the largest record.
-constexpr std::uint32_t kSnapshotBytes = 32 * 1024;
-constexpr std::uint32_t kSnapshotPointers = 96;
+// A snapshot is taken once and of everything: it gets the largest record, and so does
+// what a stack comes with.
+constexpr std::uint32_t kLargestRecord = 32 * 1024;
+constexpr std::uint32_t kSnapshotPointers = 240;
 constexpr std::uint32_t kStackBytes = 16 * 1024;
-
-capture::CaptureLimits limits_of(const spec::ProbeSpec& spec) {
-  capture::CaptureLimits limits;
-  limits.depth = spec.size.depth;
-  limits.string_bytes = spec.size.string_bytes;
-  limits.items = spec.size.items;
-  if (spec.kind == spec::ProbeKind::kSnapshot) {
-    limits.record_bytes = kSnapshotBytes;
-    limits.pointers = kSnapshotPointers;
-  }
-  return limits;
-}
-
-capture::IsRedacted redaction_of(const PrepareOptions& options) {
-  if (options.redaction == nullptr) return {};
-  return [rules = options.redaction](std::string_view path, std::string_view) {
-    return rules->matches_name(path);
-  };
-}
 
 // Names are bound where the probe will really sit, since that is where the
 // values are read.
@@ -59,10 +41,10 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
   if (!spec.condition.empty()) {
     NOHALT_TRY(request.condition, language::bind_condition(spec.condition, *site.scope, binding));
   }
-  request.limits = limits_of(spec);
+  request.limits = capture_limits(spec);
   if (spec.stack_frames > 0) request.stack_bytes = kStackBytes;
   request.bias = view.executable.bias;
-  request.is_redacted = redaction_of(options);
+  if (options.redaction != nullptr) request.is_redacted = redaction_of(*options.redaction);
   NOHALT_TRY(site.capture,
              is_snapshot ? build_snapshot(request, site.frames) : capture::build_capture(request));
   const auto verified = program::verify(site.capture->program);
@@ -80,6 +62,21 @@ std::uint64_t largest_record(const PreparedProbe& probe) {
 }
 
 }  // namespace
+
+capture::CaptureLimits capture_limits(const spec::ProbeSpec& spec) {
+  capture::CaptureLimits limits;
+  limits.depth = spec.size.depth;
+  limits.string_bytes = spec.size.string_bytes;
+  limits.items = spec.size.items;
+  const bool is_snapshot = spec.kind == spec::ProbeKind::kSnapshot;
+  if (is_snapshot || spec.stack_frames > 0) limits.record_bytes = kLargestRecord;
+  if (is_snapshot) limits.pointers = kSnapshotPointers;
+  return limits;
+}
+
+capture::IsRedacted redaction_of(const policy::RedactionRules& rules) {
+  return [&rules](std::string_view path, std::string_view) { return rules.matches_name(path); };
+}
 
 bool PreparedProbe::armable() const {
   return std::any_of(sites.begin(), sites.end(),

@@ -57,6 +57,11 @@ struct PrepareOptions {
                                             std::vector<inline_sites::ProbeBytes>& taken,
                                             const PrepareOptions& options);
 
+// How much a probe captures of one hit.
+[[nodiscard]] capture::CaptureLimits capture_limits(const spec::ProbeSpec& spec);
+// The rules as capturing asks them; they must outlive the answer.
+[[nodiscard]] capture::IsRedacted redaction_of(const policy::RedactionRules& rules);
+
 // What each probe asks of policy. `prepared` may be empty still; where it is not,
 // the bytes that a rate brings are asked for with it.
 [[nodiscard]] std::vector<policy::AskedLimits> asked_limits(

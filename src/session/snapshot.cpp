@@ -63,15 +63,20 @@ void leave_out_uncapturable(const CaptureRequest& request, std::vector<ScopeFram
 
 }  // namespace
 
-Result<std::vector<ScopeFrame>> frames_in_scope(const symbols::DebugInfo& info,
-                                                const symbols::LineSite& site, LinkAddress pc) {
+Result<std::vector<ScopeFrame>> functions_at(const symbols::DebugInfo& info, LinkAddress pc) {
   NOHALT_TRY(auto variables, info.variables_by_function(pc));
   std::vector<symbols::SourceFrame> places = info.source_frames(pc);
   places.resize(variables.size());
-  places[0] = {site.function, site.file, site.line, places[0].is_inlined};
   std::vector<ScopeFrame> frames;
   for (std::size_t i = 0; i < variables.size(); ++i)
     frames.push_back({std::move(places[i]), named_values(std::move(variables[i]))});
+  return frames;
+}
+
+Result<std::vector<ScopeFrame>> frames_in_scope(const symbols::DebugInfo& info,
+                                                const symbols::LineSite& site, LinkAddress pc) {
+  NOHALT_TRY(auto frames, functions_at(info, pc));
+  frames[0].where = {site.function, site.file, site.line, frames[0].where.is_inlined};
   return frames;
 }
 

@@ -30,6 +30,9 @@ struct ScopeFrame {
   std::vector<ScopeValue> values;
 };
 
+// The functions that run at an address, innermost first.
+[[nodiscard]] Result<std::vector<ScopeFrame>> functions_at(const symbols::DebugInfo& info,
+                                                           LinkAddress pc);
 // `site` is the place that was asked for, `pc` where its values are read.
 [[nodiscard]] Result<std::vector<ScopeFrame>> frames_in_scope(const symbols::DebugInfo& info,
                                                               const symbols::LineSite& site,

@@ -16,6 +16,7 @@ NAMES = ["anna", "bruno", "chiara", "dario", "edith"]
 SCOPES = "tests/targets/scopes.c"
 SCOPES_LINE = harness.line_of(SCOPES, "two names, two functions")
 SCOPES_PLACE = f"scopes.c:{SCOPES_LINE}"
+CALLERS_PLACE = f"callers.c:{harness.line_of('tests/targets/callers.c', 'is not needed any more')}"
 
 
 def snap(target, place, *options, **more):
@@ -119,11 +120,105 @@ class Snap(harness.TestCase):
             self.assertEqual(record["stack_end"], "outermost")
             self.assert_right_end(target)
 
+    def test_callers_show_their_locals_as_far_as_the_captured_stack_tells_them(self):
+        with harness.Target("scopes") as target:
+            record = self.one(snap(target, SCOPES_PLACE, "--stack"))
+            main = record["frames"][2]["values"]
+            seed = plain(record["frames"][1]["values"]["seed"])
+            self.assertEqual((plain(main["wrong"]), plain(main["seed"])), (0, seed))
+            self.assertEqual({node["role"] for node in main.values()}, {"local"})
+            visitor = plain(main["visitor"])
+            self.assertEqual((visitor["id"], visitor["name"], visitor["place"]),
+                             (seed * 10, "anna", {"x": seed, "y": -seed}))
+            self.assertEqual((visitor["friend"]["name"], visitor["friend"]["password"]),
+                             ("anna", "<redacted>"))
+            self.assert_right_end(target)
+
+    def test_a_callers_secret_is_nowhere_in_what_is_kept(self):
+        kept = os.path.join(harness.environment()["XDG_STATE_HOME"], "secrets.json")
+        with harness.Target("scopes") as target:
+            outcome = harness.run("snap", "-p", target.pid, SCOPES_PLACE, "--stack", "--depth", "8",
+                                  "-o", kept)
+            self.assertEqual(outcome.status, DONE, outcome)
+            self.assert_right_end(target)
+        text = harness.read(kept)
+        main = json.loads(text.splitlines()[0])["frames"][2]["values"]
+        self.assertEqual(plain(main["visitor"])["password"], "<redacted>")
+        shown = harness.run("show", kept)
+        for form in (text, shown.out, outcome.out, outcome.err,
+                     harness.read(harness.environment()["NOHALT_AUDIT"])):
+            self.assertNotIn("hunter2", form)
+            self.assertNotIn(b"hunter2".hex(), form)
+
+    def test_what_only_the_caller_knows_is_shown_as_an_entry_value(self):
+        with harness.Target("callers") as target:
+            for options in ([], ["--stack"]):
+                record = self.one(snap(target, CALLERS_PLACE, *options))
+                order = record["values"]["order"]
+                if not options:
+                    self.assertEqual(order["state"], "optimized_out")
+                    continue
+                self.assertEqual((order["state"], order["why"]), ("exact", "entry value"))
+                self.assertEqual(plain(order) * 2, plain(record["values"]["result"]))
+                main = record["frames"][2]["values"]
+                self.assertEqual(plain(order), plain(main["round"]) + 3)
+            self.assert_right_end(target)
+
+    def test_a_pointer_to_a_function_names_it(self):
+        with harness.Target("callers") as target:
+            record = self.one(snap(target, CALLERS_PLACE, "--stack"))
+            run = record["frames"][2]["values"]["handler"]["value"]["run"]
+            self.assertEqual((run["kind"], run["symbol"]), ("pointer", "twice"))
+            text = harness.run("snap", "-p", target.pid, CALLERS_PLACE, "--stack").out
+            self.assertIn(f"run = {run['value']} <twice>", text)
+            self.assert_right_end(target)
+
+    def test_a_callers_secret_is_not_shown_under_another_name(self):
+        with harness.Target("callers") as target:
+            outcome = snap(target, CALLERS_PLACE, "--stack", "--depth", "8")
+            serve = self.one(outcome)["frames"][1]["values"]
+            self.assertEqual(serve["password"]["state"], "redacted")
+            self.assertIn('"state": "redacted"', json.dumps(serve["text"]))
+            self.assertNotIn("hunter2", outcome.out + outcome.err)
+            self.assert_right_end(target)
+
     def test_a_number_bounds_the_frames(self):
         with harness.Target("service", 1, 100) as target:
             record = self.one(snap(target, SERVICE_PLACE, "--stack=2"))
             self.assertEqual([frame["function"] for frame in record["frames"]], ["do_job", "work"])
             self.assertEqual(record["stack_end"], "frame-limit")
+            self.assert_right_end(target)
+
+    def test_several_snapshots_of_a_file_are_taken_once_each(self):
+        probes = os.path.join(harness.environment()["XDG_STATE_HOME"], "probes.yaml")
+        with open(probes, "w", encoding="utf-8") as file:
+            file.write(f"probes:\n  - at: {SCOPES_PLACE}\n    stack: 2\n  - at: outer\n")
+        with harness.Target("scopes") as target:
+            outcome = harness.run("snap", "-p", target.pid, "-f", probes, "--format", "json")
+            self.assertEqual(outcome.status, DONE, outcome)
+            records = outcome.records("snapshot")
+            self.assertEqual(sorted(record["function"] for record in records), ["inner", "outer"])
+            ends = {record["function"]: record.get("stack_end") for record in records}
+            self.assertEqual(ends, {"inner": "frame-limit", "outer": None})
+            self.assert_right_end(target)
+
+    def test_a_message_may_come_with_the_functions_that_led_there(self):
+        with harness.Target("scopes") as target:
+            for form in ("json", "text"):
+                outcome = harness.run("log", "-p", target.pid, SCOPES_PLACE, "n {amount}", "--stack",
+                                      "--hits", "1", "--format", form)
+                self.assertEqual(outcome.status, DONE, outcome)
+                if form == "json":
+                    record = outcome.records("log")[0]
+                    names = [frame["function"] for frame in record["frames"]]
+                    self.assertEqual((names[:3], record["stack_end"]),
+                                     (["inner", "outer", "main"], "outermost"))
+                    self.assertFalse(any("values" in frame for frame in record["frames"]))
+                else:
+                    lines = outcome.out.splitlines()
+                    self.assertIn("n ", lines[0])
+                    self.assertRegex(lines[1], rf"^    #0 +inner  scopes.c:{SCOPES_LINE}  \(inlined\)$")
+                    self.assertRegex(lines[3], r"^    #2 +main  scopes.c:\d+$")
             self.assert_right_end(target)
 
     def test_what_is_captured_by_name_must_exist_and_is_shown(self):

@@ -148,6 +148,20 @@ TEST(Arguments, AStackHasAllItsFramesUnlessANumberBoundsThem) {
   };
   EXPECT_EQ(frames({"snap", "-p", "1", "--stack", "f.c:1"}), 256U);
   EXPECT_EQ(frames({"snap", "-p", "1", "f.c:1", "--stack=5", "--hits", "3"}), 5U);
+  EXPECT_EQ(frames({"log", "-p", "1", "f.c:1", "m"}), 0U);
+  EXPECT_EQ(frames({"log", "-p", "1", "f.c:1", "m", "--stack=4"}), 4U);
+}
+
+TEST(Arguments, AFileHoldsSeveralSnapshotsEachTakenOnce) {
+  const std::string path = testing::TempDir() + "/snapshots.yaml";
+  std::ofstream(path) << "probes: [{at: f.c:1, stack: true}, {at: g, hits: 2, stack: 3}]\n";
+  const auto snap = parsed<LogCommand>({"snap", "-p", "42", "-f", path});
+  ASSERT_EQ(snap.probes.size(), 2U);
+  EXPECT_EQ(snap.probes[0].kind, spec::ProbeKind::kSnapshot);
+  EXPECT_EQ(snap.probes[0].limits.hits, 1U);
+  EXPECT_EQ(snap.probes[0].stack_frames, 256U);
+  EXPECT_EQ(snap.probes[1].limits.hits, 2U);
+  EXPECT_EQ(snap.probes[1].stack_frames, 3U);
 }
 
 TEST(Arguments, AFileKeepsTheRecordOfASnapshotUnlessTextIsAskedFor) {
@@ -198,7 +212,7 @@ TEST(Arguments, EveryMistakeIsNamedWithTheNextStep) {
            {{"show"}, "missing-file", "nohalt show before.json"},
            {{"stack", "-p", "1"}, "not-in-this-version", "plan, log"},
            {{"audit", "verify"}, "not-in-this-version", "audit"},
-           {{"log", "-p", "1", "f", "m", "--stack=4"}, "option-of-another-command", "--stack"},
+           {{"plan", "-p", "1", "f", "--stack=4"}, "option-of-another-command", "--stack"},
            {{"log", "-p", "1", "f", "m", "--limt", "5/s"}, "unknown-option", "mean --limit?"},
            {{"--limt=5/s", "log", "-p", "1", "f", "m"}, "unknown-option", "mean --limit?"},
            {{"log", "-p", "1", "f", "-> {x}"}, "unknown-option", "Write -- before"},

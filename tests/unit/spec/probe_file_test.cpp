@@ -19,7 +19,7 @@ TEST(ProbeFile, ReadsEveryKey) {
       "    message: \"order {id}\"\n"
       "    if: total > 1000\n"
       "    capture: [order->lines, total]\n"
-      "    limit: 5/s\n    hits: 3\n    for: 1m\n    cpu: 2%\n    depth: 4\n"
+      "    limit: 5/s\n    hits: 3\n    for: 1m\n    cpu: 2%\n    depth: 4\n    stack: 9\n"
       "  - {at: cancel, message: x}\n");
   ASSERT_TRUE(probes) << probes.error().message;
   ASSERT_EQ(probes->size(), 2U);
@@ -33,6 +33,7 @@ TEST(ProbeFile, ReadsEveryKey) {
   EXPECT_EQ(first.limits.lease, std::chrono::minutes{1});
   EXPECT_DOUBLE_EQ(first.limits.cpu_share.value(), 0.02);
   EXPECT_EQ(first.size.depth, 4U);
+  EXPECT_EQ(first.stack_frames, 9U);
   EXPECT_EQ(probes->back().limits, AskedLimits{});
 }
 
@@ -44,6 +45,17 @@ TEST(ProbeFile, WhatAProbeDoesNotSayComesFromTheCommandLine) {
   ASSERT_TRUE(probes);
   EXPECT_EQ(probes->at(0).limits.hits_per_second, 7U);
   EXPECT_EQ(probes->at(1).limits.hits_per_second, 9U);
+}
+
+TEST(ProbeFile, SnapshotsHaveNoMessage) {
+  ProbeSpec defaults;
+  defaults.kind = ProbeKind::kSnapshot;
+  const auto probes = parse_probe_file("probes: [{at: f, stack: true}]", "p.yaml", defaults);
+  ASSERT_TRUE(probes) << probes.error().message;
+  EXPECT_EQ(probes->at(0).stack_frames, kMostFrames);
+  const auto mistaken = parse_probe_file("probes: [{at: f, message: m}]", "p.yaml", defaults);
+  ASSERT_FALSE(mistaken);
+  EXPECT_NE(mistaken.error().message.find("no `message`"), std::string::npos);
 }
 
 TEST(ProbeFile, MistakesNameLineAndColumn) {
@@ -63,6 +75,7 @@ TEST(ProbeFile, MistakesNameLineAndColumn) {
            {"probes: [5]\n", "A probe is a map"},
            {"probes: [{at: [f], message: m}]\n", "Plain text"},
            {"probes: [{at: f, message: m, capture: x}]\n", "is a list"},
+           {"probes: [{at: f, message: m, stack: 257}]\n", "p.yaml:1:37"},
            {"probes: [{[a]: f}]\n", "key must be plain text"},
            {"probes: [\n", "p.yaml:"},
            {"a: *nowhere\n", "p.yaml:1:"},

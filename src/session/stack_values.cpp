@@ -1,0 +1,136 @@
+// Two walks over the frames: the first finds what policy hides in any of them,
+// the second reads values, so that no frame shows another one's secret.
+#include "src/session/stack_values.h"
+
+#include <algorithm>
+
+#include "probes/stacks/entry_values.h"
+#include "probes/stacks/locals/hidden.h"
+#include "probes/stacks/symbolise.h"
+#include "src/session/function_names.h"
+#include "src/session/shown_value.h"
+
+namespace nohalt::session {
+
+namespace {
+
+output::Frame shown_frame(const stacks::NamedFrame& named, const stacks::Frame& physical) {
+  output::Frame frame;
+  frame.function = named.function;
+  frame.file = named.file;
+  frame.line = named.line;
+  if (named.file.empty()) frame.module = physical.module;
+  frame.is_inlined = named.kind == stacks::FrameKind::kInlined;
+  frame.is_signal = named.kind == stacks::FrameKind::kSignal;
+  return frame;
+}
+
+}  // namespace
+
+const StackValues::Functions& StackValues::functions_of(const stacks::Frame& frame) {
+  static const Functions kNone;
+  const auto place = images_->find(frame.lookup_pc);
+  const symbols::DebugInfo* info = place ? images_->debug_info(*place) : nullptr;
+  if (info == nullptr) return kNone;
+  const auto [found, is_new] = known_.try_emplace({place->image, place->address});
+  if (is_new)
+    if (auto functions = functions_at(*info, place->address)) found->second = std::move(*functions);
+  return found->second;
+}
+
+stacks::HitMemory StackValues::memory_of(const stacks::CapturedStack& captured,
+                                         const std::vector<stacks::Frame>& frames) {
+  stacks::HitMemory memory(captured, *images_);
+  std::vector<RuntimeRange> hidden;
+  for (const stacks::Frame& frame : frames) {
+    for (const ScopeFrame& function : functions_of(frame)) {
+      for (const ScopeValue& value : function.values) {
+        const auto ranges =
+            locals::hidden_ranges(std::span(&value.variable, 1), frame, is_redacted_, memory);
+        hidden.insert(hidden.end(), ranges.begin(), ranges.end());
+      }
+    }
+  }
+  for (const RuntimeRange& range : hidden) memory.hide(range);
+  return memory;
+}
+
+void StackValues::add(output::Hit& hit, const spec::ProbeSpec& spec,
+                      const values::HitStack& stack) {
+  static_assert(capture::kBelowStack == stacks::kRedZone);
+  const stacks::CapturedStack captured{
+      stacks::registers_of(stack.registers), {stack.registers.rsp - stacks::kRedZone}, stack.bytes};
+  auto unwound = stacks::unwind(captured, *images_, {.max_frames = spec.stack_frames});
+  if (!unwound) {
+    hit.stack_end = unwound.error().reason;
+    hit.stack_end_why = unwound.error().message;
+    return;
+  }
+  if (hit.frames.empty()) {
+    output::Frame& first = hit.frames.emplace_back();
+    first.function = hit.function;
+    first.file = hit.file;
+    first.line = hit.line;
+  }
+  add_callers(hit, spec, captured, unwound->frames);
+  hit.stack_end = stacks::name_of(unwound->ending);
+  hit.stack_end_why = unwound->why;
+}
+
+// The functions of the site are known already, with their values; those that
+// called them come from the stack.
+void StackValues::add_callers(output::Hit& hit, const spec::ProbeSpec& spec,
+                              const stacks::CapturedStack& captured,
+                              std::vector<stacks::Frame>& frames) {
+  const bool with_values = spec.kind == spec::ProbeKind::kSnapshot;
+  const stacks::HitMemory memory =
+      with_values ? memory_of(captured, frames) : stacks::HitMemory(captured, *images_);
+  const locals::Rules rules{capture_limits(spec), is_redacted_};
+  if (with_values) {
+    stacks::find_entry_values(frames, *images_, memory);
+    fill_entry_values(hit, frames.front(), memory, rules);
+  }
+  std::size_t physical = 0;
+  std::size_t inlined = 0;  // which function of the physical frame
+  for (const stacks::NamedFrame& named : stacks::symbolise(frames, *images_)) {
+    inlined = named.frame == physical ? inlined : 0;
+    physical = named.frame;
+    const std::size_t which = inlined++;
+    if (physical == 0) {
+      if (which >= hit.frames.size()) hit.frames.push_back(shown_frame(named, frames[0]));
+      hit.frames[which].is_inlined = named.kind == stacks::FrameKind::kInlined;
+      continue;
+    }
+    const stacks::Frame& frame = frames[physical];
+    output::Frame& shown = hit.frames.emplace_back(shown_frame(named, frame));
+    const Functions& functions = functions_of(frame);
+    if (!with_values || which >= functions.size()) continue;
+    for (const ScopeValue& scope : functions[which].values) {
+      values::Value value = locals::value_of(scope.variable, frame, memory, rules);
+      name_functions(value, *images_);
+      shown.values.push_back(scope_value(scope, &value, shown.line));
+    }
+  }
+}
+
+// The hit's own values are in the record, or are said to be of the caller.
+void StackValues::fill_entry_values(output::Hit& hit, const stacks::Frame& frame,
+                                    const stacks::HitMemory& memory, const locals::Rules& rules) {
+  const Functions& functions = functions_of(frame);
+  for (std::size_t i = 0; i < functions.size() && i < hit.frames.size(); ++i) {
+    std::vector<output::Value>& shown = i == 0 ? hit.values : hit.frames[i].values;
+    for (const ScopeValue& scope : functions[i].values) {
+      if (!scope.variable.at_entry) continue;
+      const auto same = [&](const output::Value& value) {
+        return value.name == scope.name && value.role != "capture" && value.json.empty();
+      };
+      const auto found = std::ranges::find_if(shown, same);
+      if (found == shown.end()) continue;
+      values::Value value = locals::value_of(scope.variable, frame, memory, rules);
+      name_functions(value, *images_);
+      if (value.is_there()) *found = scope_value(scope, &value, hit.frames[i].line);
+    }
+  }
+}
+
+}  // namespace nohalt::session

@@ -1,0 +1,53 @@
+// The stack of a hit as frames for the output, each caller with its arguments and
+// locals as far as the captured registers and stack bytes tell them.
+//
+// The bytes pass through here and end here: what leaves is frames and values.
+// Threading: one thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "probes/capture/capture.h"
+#include "probes/records/values/decode.h"
+#include "probes/stacks/hit_memory.h"
+#include "probes/stacks/images.h"
+#include "probes/stacks/locals/value.h"
+#include "probes/stacks/unwind.h"
+#include "src/output/record.h"
+#include "src/session/prepare.h"
+#include "src/session/snapshot.h"
+
+namespace nohalt::session {
+
+class StackValues {
+ public:
+  StackValues(std::unique_ptr<stacks::UnwindImages> images, capture::IsRedacted is_redacted)
+      : images_(std::move(images)), is_redacted_(std::move(is_redacted)) {}
+
+  [[nodiscard]] const stacks::UnwindImages& images() const { return *images_; }
+
+  // The functions of the site are in `hit.frames` already, where they are several.
+  void add(output::Hit& hit, const spec::ProbeSpec& spec, const values::HitStack& stack);
+
+ private:
+  using Functions = std::vector<ScopeFrame>;  // that run at one pc, innermost first
+
+  // Empty: there is no debug information for it.
+  [[nodiscard]] const Functions& functions_of(const stacks::Frame& frame);
+  void add_callers(output::Hit& hit, const spec::ProbeSpec& spec,
+                   const stacks::CapturedStack& captured, std::vector<stacks::Frame>& frames);
+  // Values of the site's own functions that only the caller can tell.
+  void fill_entry_values(output::Hit& hit, const stacks::Frame& frame,
+                         const stacks::HitMemory& memory, const locals::Rules& rules);
+  // With what policy hides in any of the frames hidden.
+  [[nodiscard]] stacks::HitMemory memory_of(const stacks::CapturedStack& captured,
+                                            const std::vector<stacks::Frame>& frames);
+
+  std::unique_ptr<stacks::UnwindImages> images_;
+  capture::IsRedacted is_redacted_;
+  std::map<std::pair<const stacks::Image*, LinkAddress>, Functions> known_;
+};
+
+}  // namespace nohalt::session
