@@ -29,6 +29,8 @@ def integer(value, kind):
     """GDB makes no Python number of 16 bytes."""
     if kind.sizeof <= 8:
         return int(value)
+    if value.address is None:
+        raise gdb.error("16 bytes in registers")
     return int.from_bytes(text_of(value.address, kind.sizeof), "little",
                           signed=str(kind).startswith("i"))
 

@@ -42,7 +42,7 @@ class Rust : public testing::Test {
   void SetUp() override {
     info_ = opened("t.rs", kSource, {"/usr/bin/rustc", "--edition 2021 -g"});
     ASSERT_NE(info_, nullptr);
-    const auto variables = info_->variables_at(sites_of(*info_, "t.rs:22").front().pc);
+    const auto variables = info_->variables_at(sites_of(*info_, "t.rs:21").front().pc);
     ASSERT_TRUE(variables.has_value());
     variables_ = *variables;
   }
