@@ -77,6 +77,27 @@ class Tree {
     return value.is_structured() && !value.empty() && !is_leaf(node);
   }
 
+  // A Rust enum with data: the variant that is there, with its fields.
+  static bool is_alternative(const Json& node) {
+    const Json& value = part_of(node, "value");
+    return text_of(node, "kind") == "alternative" && value.is_object() && value.size() == 1;
+  }
+
+  static bool is_nothing(const Json& node) {
+    const Json& value = part_of(node, "value");
+    return value.is_structured() && value.empty();
+  }
+
+  // Rust numbers the fields of what has no names for them: __0, __1, ...
+  static bool is_numbered(const Json& node) {
+    const Json& value = part_of(node, "value");
+    std::size_t number = 0;
+    if (!value.is_object() || value.empty()) return false;
+    return std::ranges::all_of(value.items(), [&number](const auto& item) {
+      return item.key() == "__" + std::to_string(number++);
+    });
+  }
+
   static bool is_one_of(const Json& node, std::initializer_list<std::string_view> kinds) {
     return std::ranges::find(kinds, std::string_view{text_of(node, "kind")}) != kinds.end();
   }
@@ -114,6 +135,11 @@ class Tree {
       return short_type(node) +
              (value.empty() ? " (valueless)" : " [index " + text_of(value, "index") + "] = ");
     if (is_one_of(node, {"smart_pointer"})) return owner_of(node);
+    if (is_alternative(node)) {
+      const Json& fields = value.begin().value();
+      return make_printable(value.begin().key()) +
+             (is_nothing(fields) || is_numbered(fields) ? "" : " ");
+    }
     return is_one_of(node, {"function"}) ? function_of(node) : "";
   }
 
@@ -137,6 +163,7 @@ class Tree {
   static const Json& only_item(const Json& node) {
     const Json& value = part_of(node, "value");
     if (is_one_of(node, {"variant"})) return part_of(value, "item");
+    if (is_alternative(node)) return value.begin().value();
     if (is_pointer(node) || is_one_of(node, {"smart_pointer"})) return part_of(value, "target");
     return value.is_array() && !value.empty() && is_one_of(node, {"optional"}) ? value[0]
                                                                                : part_of(node, "");
@@ -152,7 +179,7 @@ class Tree {
 
   // The brackets around a value's parts.
   static std::pair<char, char> brackets_of(const Json& node) {
-    if (is_one_of(node, {"tuple"})) return {'(', ')'};
+    if (is_one_of(node, {"tuple"}) || is_numbered(node)) return {'(', ')'};
     const bool is_list = part_of(node, "value").is_array() && !is_one_of(node, {"set", "map"});
     return is_list ? std::pair{'[', ']'} : std::pair{'{', '}'};
   }
@@ -160,6 +187,7 @@ class Tree {
   // "name = " of a member, "[key] = " of a map's item.
   [[nodiscard]] std::string label(const Json& node, const std::string& name, const Json& inner,
                                   int depth) const {
+    if (is_numbered(node)) return "";
     if (!part_of(node, "value").is_array()) return make_printable(name) + " = ";
     if (!is_entry(node, inner)) return "";
     return "[" + flat(inner["key"], depth + 1) + "] = ";
@@ -207,6 +235,8 @@ class Tree {
     if (value.is_null()) return state_of(node, false);
     if (depth > kMaxDepth) return "...";
     if (!value.is_structured()) return scalar(node) + state_of(node, true);
+    if (is_alternative(node) && is_nothing(only_item(node)))
+      return head_of(node) + state_of(node, true);
     if (const Json& inner = only_item(node); !inner.is_null())
       return front_of(node) + type_of(inner) + flat(inner, depth + 1) + state_of(node, true);
     if (is_leaf(node))

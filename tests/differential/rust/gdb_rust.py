@@ -55,7 +55,7 @@ def shown(value, depth):
     hint = printer.display_hint()
     if hint == "string":
         text = printer.to_string()
-        if isinstance(text, gdb.LazyString):
+        if hasattr(text, "length"):  # a lazy string
             text = text_of(text.address, text.length).decode("utf-8")
         return {"kind": "text", "value": str(text)}
     if hint in ("array", "map"):
