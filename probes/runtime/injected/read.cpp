@@ -91,6 +91,15 @@ int64_t read_all(HitContext& hit, Byte* to, uint64_t size, uint64_t from) {
   return kEfault;
 }
 
+// As many of the `size` (at most a page) bytes at `from` as are mapped, by a call: how
+// many, or not positive.
+int64_t read_mapped(HitContext& hit, Byte* to, uint64_t size, uint64_t from) {
+  if (!is_user_range(from, size)) return kEfault;
+  const uint64_t first = smaller(size, kPage - from % kPage);
+  const Range ranges[2] = {{from, first}, {from + first, size - first}};
+  return read_ranges(hit, to, ranges, first == size ? 1 : 2, size);
+}
+
 // Some of the `size` (at most a page) bytes at `from`, never more: how many, or
 // not positive.
 int64_t read_some(HitContext& hit, Byte* to, uint64_t size, uint64_t from) {
@@ -100,10 +109,7 @@ int64_t read_some(HitContext& hit, Byte* to, uint64_t size, uint64_t from) {
     copy(to, from, plain);
     return static_cast<int64_t>(plain);
   }
-  if (!is_user_range(from, size)) return kEfault;
-  const uint64_t first = smaller(size, kPage - from % kPage);
-  const Range ranges[2] = {{from, first}, {from + first, size - first}};
-  return read_ranges(hit, to, ranges, first == size ? 1 : 2, size);
+  return read_mapped(hit, to, size, from);
 }
 
 // Index of the first NUL in [begin, end), or end. Eight bytes at a time: the
@@ -129,7 +135,13 @@ struct TreeNode {
 // How many of the node's words could be read. A header may be shorter than a node, and
 // memory end behind it.
 uint64_t read_node(HitContext& hit, TreeNode& node, uint64_t at) {
-  const int64_t count = read_some(hit, reinterpret_cast<Byte*>(&node), kTreeNodeBytes, at);
+  auto* bytes = reinterpret_cast<Byte*>(&node);
+  if (on_stack(hit, at, kTreeNodeBytes) == kTreeNodeBytes ||
+      in_static_data(hit, at, kTreeNodeBytes) == kTreeNodeBytes) {
+    copy(bytes, at, kTreeNodeBytes);
+    return kTreeNodeBytes / sizeof(Word);
+  }
+  const int64_t count = read_mapped(hit, bytes, kTreeNodeBytes, at);
   return count > 0 ? static_cast<uint64_t>(count) / sizeof(Word) : 0;
 }
 

@@ -54,7 +54,7 @@ class TreeWalk : public ::testing::Test {
     return std::nullopt;
   }
 
-  InProcessRun run_;
+  testing::InProcessRun run_;
   runtime::SiteConstants site_;
   HitContext hit_{};
 };
