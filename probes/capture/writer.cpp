@@ -16,12 +16,14 @@ using R = Register;
 namespace {
 
 // Past this many instructions nothing more is followed.
-constexpr std::size_t kEnoughCode = 3000;
+constexpr std::size_t kEnoughCode = 12'000;
+// A container's item that takes no more than this is not cut short while there is any
+// left, nor is what takes no more room in the record.
+constexpr std::size_t kFairLeads = 4;
+constexpr std::size_t kFairCode = 160;
+constexpr std::size_t kFairRoom = 1024;
 constexpr std::size_t kCodeOfText = 24;  // at most, for one text
-
-constexpr std::size_t kWhyPointer = 0;  // whys of a followed node
-constexpr std::size_t kWhyNull = 1;
-constexpr std::size_t kWhyUnreadable = 2;
+constexpr std::size_t kCodeOfSlot = 40;  // and for an item of a container
 
 }  // namespace
 
@@ -33,18 +35,29 @@ Writer::Writer(Code& code, Generator& generator, RecordSpace& space, const Captu
       most_leads_(request.limits.pointers),
       most_code_(kEnoughCode) {}
 
-Writer::Share::Share(Writer& writer, std::size_t waiting)
-    : writer_(writer), most_leads_(writer.most_leads_), most_code_(writer.most_code_) {
-  const auto narrow = [waiting](std::size_t used, std::size_t& most) {
-    if (used < most) most = used + (most - used + waiting - 1) / waiting;
+Writer::Share::Share(Writer& writer, std::size_t waiting, Of of)
+    : writer_(writer),
+      most_leads_(writer.most_leads_),
+      most_code_(writer.most_code_),
+      most_room_(writer.space_.limit()) {
+  waiting = std::max<std::size_t>(waiting, 1);
+  const auto narrow = [waiting](std::size_t used, std::size_t& most, std::size_t least) {
+    if (used >= most) return;
+    most = std::min(most, used + std::max((most - used + waiting - 1) / waiting, least));
   };
-  narrow(writer.leads_followed_, writer.most_leads_);
-  narrow(writer.code_spoken_for(), writer.most_code_);
+  const bool is_slot = of == Of::kAllButRoom;
+  narrow(writer.leads_followed_, writer.most_leads_, is_slot ? kFairLeads : 0);
+  narrow(writer.code_spoken_for(), writer.most_code_, is_slot ? kFairCode : 0);
+  if (is_slot) return;
+  std::size_t room = most_room_;
+  narrow(writer.space_.used(), room, kFairRoom);
+  writer.space_.set_limit(static_cast<std::uint32_t>(room));
 }
 
 Writer::Share::~Share() {
   writer_.most_leads_ = most_leads_;
   writer_.most_code_ = most_code_;
+  writer_.space_.set_limit(most_room_);
 }
 
 std::size_t Writer::code_spoken_for() const { return code_.size() + kCodeOfText * texts_waiting_; }
@@ -53,16 +66,15 @@ bool Writer::may_go_on() const {
   return leads_followed_ < most_leads_ && code_spoken_for() < most_code_;
 }
 
-void Writer::make_room(Node& node, const Shape& shape) {
-  const auto is_its_own = [&](const Lead& lead) {
-    const bool text = lead.kind == Lead::Kind::kText || lead.kind == Lead::Kind::kCountedText;
-    return text && (language::is_pointer(node.type) || lead.target == strip_typedefs(node.type));
-  };
-  const bool is_text = shape.leads.size() == 1 && is_its_own(shape.leads[0]);
-  auto target = is_text ? new_lead_node(shape.leads[0], shape.leads[0].path) : nullptr;
-  if (!target) return;
-  node.follows.push_back({shape.leads[0].at, std::move(target)});
-  ++texts_waiting_;
+bool Writer::has_room_for(const Type* type, const Shape& shape) const {
+  std::uint64_t room = strip_typedefs(type)->byte_size + 1;
+  for (const Lead& lead : shape.leads) {
+    const bool is_text = lead.kind == Lead::Kind::kText || lead.kind == Lead::Kind::kCountedText;
+    if (is_text) room += request_.limits.string_bytes + 5;
+  }
+  const std::size_t leads = shape.leads.size();
+  return room <= space_.limit() - space_.used() && leads_followed_ + leads < most_leads_ &&
+         code_spoken_for() + kCodeOfSlot + kCodeOfText * leads < most_code_;
 }
 
 void Writer::leave_out(Node& node, const Shape& shape) {
@@ -243,7 +255,8 @@ void Writer::follow_clusters(Node& node, const Source& from, const Shape& shape,
       const Share share(*this, leads.size() - k);
       Source here = from.plus(leads[k].at);
       here.bytes = window->plus(leads[k].at - begin);
-      code_.copy(body(node.data).plus(leads[k].at), *here.bytes, leads[k].size());
+      if (leads[k].kind != Lead::Kind::kCountedText)
+        code_.copy(body(node.data).plus(leads[k].at), *here.bytes, leads[k].size());
       const auto absent = code_.label();
       skip_unless_there(node, leads[k], from, absent);
       follow(*targets[k - i], leads[k], here, depth);
@@ -288,18 +301,6 @@ bool Writer::make_bytes(Node& node, const Type* type) {
   return true;
 }
 
-bool Writer::make_text(Node& node, const Lead& lead) {
-  node.kind = Node::Kind::kText;
-  node.size = std::max<std::uint32_t>(request_.limits.string_bytes, 1);
-  node.text_may_go_on = lead.kind == Lead::Kind::kText;
-  const auto length = space_.take(4);
-  const auto data = length ? space_.take(node.size) : std::nullopt;
-  if (!data) return false;
-  node.length = *length;
-  node.data = *data;
-  return true;
-}
-
 void Writer::follow(Node& node, const Lead& lead, const Source& from, std::uint32_t depth) {
   const auto done = code_.label();
   if (lead.kind == Lead::Kind::kItems)
@@ -309,70 +310,6 @@ void Writer::follow(Node& node, const Lead& lead, const Source& from, std::uint3
   else
     follow_text(node, lead, from, done);
   code_.bind(done);
-}
-
-void Writer::follow_text(Node& node, const Lead& lead, const Source& from, Code::Label done) {
-  const StackScope scope(code_);
-  const bool counted = lead.kind == Lead::Kind::kCountedText;
-  Dest pointer = *from.bytes;
-  Dest length = pointer;
-  if (counted) {
-    pointer = from.bytes->plus(lead.text.pointer_at);
-    length = from.bytes->plus(lead.text.length_at);
-  }
-  if (counted && lead.text.may_be_short) {
-    const auto found = from.base ? code_.take_stack(16) : std::nullopt;
-    if (!found) {
-      node.kind = Node::Kind::kAbsent;
-      node.absent = {ValueState::kUnavailable, "it is not in memory as a whole"};
-      return;
-    }
-    pointer = *found;
-    length = found->plus(8);
-    find_text(lead, from, pointer, length);
-  }
-  const auto empty = code_.label();
-  write_status(node, status_of(kWhyNull));
-  code_.load(Size::k8, R::kR3, pointer);
-  if (counted) {
-    // An empty view may well point nowhere.
-    code_.load(Size::k8, R::kR1, length);
-    code_.mov(R::kR0, std::uint64_t{0});
-    code_.jump_if(JumpOp::kEqual, R::kR1, 0, empty);
-  }
-  code_.jump_if(JumpOp::kEqual, R::kR3, 0, done);
-  write_status(node, status_of(kWhyUnreadable));
-  if (counted) code_.load(Size::k8, R::kR4, length);
-  generator_.read(counted ? Helper::kReadBytes : Helper::kReadString, body(node.data), node.size,
-                  {done, nullptr});
-  if (counted) {
-    // One more than fits says that there was more.
-    const auto whole = code_.label();
-    code_.load(Size::k8, R::kR1, length);
-    code_.jump_if(JumpOp::kLessEqual, R::kR1, std::uint64_t{node.size}, whole);
-    code_.mov(R::kR0, std::uint64_t{node.size} + 1);
-    code_.bind(whole);
-  }
-  code_.bind(empty);
-  code_.store(Size::k4, body(node.length), R::kR0);
-  write_status(node, kStatusCaptured);
-}
-
-// Of a string that may be short: where its characters are, and how many.
-void Writer::find_text(const Lead& lead, const Source& from, Dest pointer, Dest length) {
-  const auto is_long = code_.label();
-  const auto found = code_.label();
-  code_.load(Size::k1, R::kR1, from.bytes->plus(lead.text.tag_at));
-  code_.jump_if(JumpOp::kAnyBitSet, R::kR1, 1, is_long);
-  code_.alu(AluOp::kShiftRight, R::kR1, 1);
-  code_.store(Size::k8, length, R::kR1);
-  load_address(from, lead.text.short_at);
-  code_.store(Size::k8, pointer, R::kR3);
-  code_.jump(found);
-  code_.bind(is_long);
-  code_.copy(pointer, from.bytes->plus(lead.text.pointer_at), 8);
-  code_.copy(length, from.bytes->plus(lead.text.length_at), 8);
-  code_.bind(found);
 }
 
 void Writer::follow_record(Node& node, const Lead& lead, Dest pointer, std::uint32_t depth,

@@ -1,6 +1,7 @@
 // Code that copies objects into the record, and what their pointers lead to.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,8 @@ class RecordSpace {
     return used_ - static_cast<std::uint32_t>(size);
   }
   [[nodiscard]] std::uint32_t used() const { return used_; }
+  [[nodiscard]] std::uint32_t limit() const { return limit_; }
+  void set_limit(std::uint32_t limit) { limit_ = limit; }
 
  private:
   std::uint32_t limit_;
@@ -51,6 +54,10 @@ struct Source {
 [[nodiscard]] inline Why not_followed() {
   return {ValueState::kUnavailable, "not followed: the probe captures as much as one may"};
 }
+// Whys of what a pointer or a text leads to.
+inline constexpr std::size_t kWhyPointer = 0;
+inline constexpr std::size_t kWhyNull = 1;
+inline constexpr std::size_t kWhyUnreadable = 2;
 // Whys of a container's node.
 inline constexpr std::size_t kWhyHeader = 0;  // it cannot be read itself, nor an item
 inline constexpr std::size_t kWhyLink = 1;
@@ -66,10 +73,12 @@ class Writer {
   Writer(Code& code, Generator& generator, RecordSpace& space, const CaptureRequest& request);
 
   // While it lives, what is followed may take no more than one part in `waiting`
-  // of what is left, so that the first of several trees does not take it all.
+  // of what is left, so that the first of several trees does not take it all. Room in
+  // the record is not shared out among a container's items: better a few that are whole.
   class Share {
    public:
-    Share(Writer& writer, std::size_t waiting);
+    enum class Of { kAll, kAllButRoom };
+    Share(Writer& writer, std::size_t waiting, Of of = Of::kAll);
     ~Share();
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
@@ -78,6 +87,7 @@ class Writer {
     Writer& writer_;
     std::size_t most_leads_;
     std::size_t most_code_;
+    std::uint32_t most_room_;
   };
 
   // Room for the text of a value that is a text itself, before what other values
@@ -144,6 +154,8 @@ class Writer {
                      Code::Label done);
   void follow_clusters(Node& node, const Source& from, const Shape& shape, std::uint32_t depth);
   [[nodiscard]] bool may_go_on() const;
+  // Whether a value fits with what it leads to, one step far.
+  [[nodiscard]] bool has_room_for(const Type* type, const Shape& shape) const;
   [[nodiscard]] std::size_t code_spoken_for() const;
 
   // writer_items.cpp. What returns false needs more stack or room than there is.
@@ -167,20 +179,22 @@ class Writer {
   void write_walked(const Walk& walk, std::size_t slots);
 
   // writer_walks.cpp
-  [[nodiscard]] bool walk(Walk& walk, const containers::Row& row);
-  [[nodiscard]] bool walk(Walk& walk, const containers::BitRow& row);
+  using Step = std::function<void(Node& slot, const Shape& shape, std::size_t number)>;
+  void each_slot(Walk& walk, const Cursor& cursor, const Ending& ending, const Step& step);
+  void load_stop(const Walk& walk, const Ending& ending);
+  [[nodiscard]] bool may_walk_on(const Walk& walk) const;
   [[nodiscard]] bool walk(Walk& walk, const containers::Chain& chain);
   [[nodiscard]] bool walk(Walk& walk, const containers::Tree& tree);
+
+  // writer_rows.cpp
+  [[nodiscard]] bool walk(Walk& walk, const containers::Row& row);
+  [[nodiscard]] bool walk(Walk& walk, const containers::BitRow& row);
   [[nodiscard]] bool walk(Walk& walk, const containers::Blocks& blocks);
   [[nodiscard]] bool count_row(Walk& walk, const containers::Row& row, const Cursor& cursor);
   [[nodiscard]] bool count_bits(Walk& walk, const containers::BitRow& row, const Cursor& cursor);
   [[nodiscard]] bool place_blocks(Walk& walk, const containers::Blocks& blocks,
                                   const Cursor& cursor, Dest map, Dest in_block);
   void row_at_once(Walk& walk, const Cursor& cursor);
-  template <class Step>
-  void each_slot(Walk& walk, const Cursor& cursor, const Ending& ending, Step&& step);
-  void load_stop(const Walk& walk, const Ending& ending);
-  [[nodiscard]] bool may_walk_on(const Walk& walk) const;
 
   Code& code_;
   Generator& generator_;

@@ -54,7 +54,8 @@ void Writer::follow_items(Node& node, const Lead& lead, const Source& from, std:
       std::visit([&](const auto& way) { return this->walk(walk, way); }, lead.container->way);
   if (!begun) {
     node.kind = Node::Kind::kAbsent;
-    node.absent = {ValueState::kUnavailable, "not followed: it takes more than one probe may use"};
+    node.absent = not_followed();
+    if (!from.base) node.absent.text = "not followed: it is not in memory as a whole";
   }
   code_.jump(done);
   code_.bind(walk.odd);

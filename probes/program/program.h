@@ -39,7 +39,7 @@ struct Instruction {
 };
 static_assert(sizeof(Instruction) == 8);
 
-inline constexpr std::size_t kMaxInstructions = 4096;
+inline constexpr std::size_t kMaxInstructions = 16384;
 
 // The functions a program may call. r1..r5 are arguments and clobbered; r0 is
 // the result. `to` must point into the program's stack or the record's body with
