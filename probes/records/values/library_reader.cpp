@@ -162,10 +162,10 @@ std::optional<Value> NodeReader::read_tuple(const Node& node, const Type* type, 
   collect_parts(real, at, 0, parts);
   std::ranges::sort(parts, {}, &Part::index);
   const std::vector<const Type*>& types = real->template_types;
-  if (parts.size() != types.size()) return std::nullopt;
+  if (parts.empty() && !real->name.ends_with("<>")) return std::nullopt;
   Value value = shell(type, Value::Kind::kTuple);
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (parts[i].index != i) return std::nullopt;
+    if (parts[i].index != i || (parts[i].type == nullptr && i >= types.size())) return std::nullopt;
     value.items.push_back(parts[i].type == nullptr
                               ? shell(types[i], Value::Kind::kStruct)
                               : read_at(node, parts[i].type, parts[i].at, nesting + 1));
