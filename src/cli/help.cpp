@@ -57,8 +57,8 @@ Example: only large orders, at most five messages a second, for one minute
   --cpu N%            of one CPU, that the probe may take          (1%)
   --capture EXPR      capture this as well; may be repeated
   --depth N           levels of members and pointers to follow     (3)
-  --stack[=N]         below each message the functions that led there, at most N
-                      of them, unwound from the registers and 16 KiB of the stack
+  --stack[=N]         below each message the functions that led there, at most
+                      N, unwound from the registers and 16 KiB of the stack
   --reason TEXT       why, for the audit trail
   --ticket ID         which ticket, for the audit trail
   --engine auto|inline|kernel                                      (auto)

@@ -185,7 +185,8 @@ class Comparison:
                 self.counts["values " + verdict] += 1
                 if verdict == "DIFFERENT":
                     self.differ(f"value of {name} in {ours['function']}", data, parts, stop, answer)
-        self.counts["values that only nohalt lists"] += sum(each[2].replace(".", "") != "" for each in left)
+        if theirs["variables"]:
+            self.counts["values that only nohalt lists"] += sum(each[2].replace(".", "") != "" for each in left)
 
     def same_registers(self, ours, theirs):
         """Those that the frame will find again, for the values of its variables."""

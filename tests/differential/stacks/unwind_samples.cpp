@@ -8,8 +8,8 @@
 //
 // Answers each sample with `ending NAME ENDING WHY` before its frames, innermost
 // first: `frame KIND PC FUNCTION FILE LINE MODULE KEPT...`, apart by tabs; `-` is
-// nothing. KEPT are the registers that calls preserve: rbx rbp rsp r12 to r15. After a
-// frame that called, its variables: `variable NAME LINE HEX WHY`, with `..` for bytes
+// nothing. KEPT are the registers that calls preserve: rbx rbp rsp r12 to r15. After each
+// frame its variables: `variable NAME LINE HEX WHY`, with `..` for bytes
 // that are not known, and why.
 #include <algorithm>
 #include <iostream>
@@ -81,7 +81,7 @@ void print_variables(const NamedFrame& named, std::size_t which, const Unwound& 
   const Frame& frame = unwound.frames[named.frame];
   const auto place = images.find(frame.lookup_pc);
   const symbols::DebugInfo* info = place ? images.debug_info(*place) : nullptr;
-  if (info == nullptr || named.frame == 0) return;
+  if (info == nullptr) return;
   const auto functions = info->variables_by_function(place->address);
   if (!functions || which >= functions->size()) return;
   for (const symbols::Variable& variable : (*functions)[which])
