@@ -117,7 +117,6 @@ class Generator {
 };
 
 // The state and the reason for a location that says it has none.
-// The state and the reason for a location that says it has none.
 [[nodiscard]] Why why_unavailable(const symbols::Unavailable& unavailable);
 // A float literal, or one made of an integer literal; nothing for others.
 [[nodiscard]] std::optional<long double> constant_float(const Expr& expr);
