@@ -254,15 +254,14 @@ Value NodeReader::read_pointer(const Node& node, const Type* type, std::uint64_t
   const Type* to = strip_typedefs(type)->target;
   value.is_to_code = to != nullptr && strip_typedefs(to)->kind == TypeKind::kFunction;
   const Node* leads = follow(node, at, to);
-  const bool to_text = leads != nullptr && leads->kind == Node::Kind::kText;
   // A null pointer leads nowhere; as a text it is one that cannot be read.
-  if (leads == nullptr || (value.bits == 0 && !to_text)) return value;
-  if (to_text) {
-    value.target.push_back(read_text(*leads));
+  const bool is_text = leads != nullptr && leads->kind == Node::Kind::kText;
+  if (leads == nullptr || (value.bits == 0 && !is_text)) return value;
+  value.target.push_back(is_text ? read_text(*leads) : read_inner(*leads, nesting + 1));
+  // Of a text it is the characters that were asked for, also where they were left out.
+  if (is_text || (to != nullptr && language::is_byte_char(strip_typedefs(to)))) {
     value.state = value.target[0].state;
     value.why = value.target[0].why;
-  } else {
-    value.target.push_back(read_inner(*leads, nesting + 1));
   }
   return value;
 }

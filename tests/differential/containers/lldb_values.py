@@ -85,7 +85,9 @@ def smart(name, value, depth):
     address = pointer.GetValueAsUnsigned()
     if address == 0:
         return ["smart", 0, None, None]
-    owners = [int(counts[1]), int(counts[2])] if counts else None
+    # Its weak count takes all owners together for one more that watches.
+    uses = int(counts[1]) if counts else 0
+    owners = [uses, int(counts[2]) - (uses > 0)] if counts else None
     gone = owners and owners[0] == 0
     return ["smart", address, owners, None if gone else pointed_to(pointer, depth)]
 

@@ -108,7 +108,7 @@ TEST_P(CaptureTest, reads_values_on_both_sides_of_their_base_at_once) {
 TEST_P(CaptureTest, reads_members_elements_and_text) {
   expect_text("n->id", "41");
   expect_text("n->color", "GREEN");
-  expect_text("n->flags", "F_READ|F_EXEC");
+  expect_text("n->flags", "F_READ | F_EXEC");
   expect_text("n->tag", "\"tagged\"");
   expect_text("n->in.d", "-1.5");
   expect_text("n->in.s", "12");
