@@ -13,7 +13,7 @@ namespace {
 // A snapshot is taken once and of everything: it gets the largest record, and so does
 // what a stack comes with.
 constexpr std::uint32_t kLargestRecord = 32 * 1024;
-constexpr std::uint32_t kSnapshotPointers = 240;
+constexpr std::uint32_t kSnapshotPointers = 96;
 constexpr std::uint32_t kStackBytes = 16 * 1024;
 
 // Names are bound where the probe will really sit, since that is where the
