@@ -110,7 +110,8 @@ void TracedTool::on_call(pid_t pid, const Tracee& tracee) {
   if (tracee.role != plan_.role) return resume(pid, 0);
   user_regs_struct registers{};
   ::ptrace(PTRACE_GETREGS, pid, nullptr, &registers);
-  Call call{phase_, static_cast<long>(registers.orig_rax), 0};
+  const unsigned phase = tracee.role == Role::kTool ? phase_ : tracee.phase;
+  Call call{phase, static_cast<long>(registers.orig_rax), 0};
   if (call.number == SYS_ptrace) call.request = registers.rdi;
   outcome_.calls.push_back(call);
   const bool chosen = ++met_[call] == plan_.nth && call == plan_.call;
@@ -130,6 +131,7 @@ void TracedTool::on_birth(pid_t pid) {
   const bool is_tracer = forks_++ % 2 == 0;
   if (is_tracer) ++phase_;
   tracees_[born].role = is_tracer ? Role::kTracer : Role::kWatchdog;
+  tracees_[born].phase = phase_;
   if (early_.erase(born) != 0) resume(born, 0);
 }
 

@@ -64,6 +64,7 @@ class TracedTool {
   struct Tracee {
     Role role = Role::kTool;
     bool in_call = false;
+    unsigned phase = 0;  // of its birth: which of two children ends first may differ
   };
   void start(const std::vector<std::string>& command, const std::string& output);
   void handle(pid_t pid, int status);
