@@ -8,6 +8,29 @@
 EQUAL, NOT_COVERED, DIFFERENT = "equal", "not covered", "DIFFERENT"
 
 
+SCALARS = ("bool", "char", "float", "integer")
+
+
+def steady(node, others):
+    """The tree without the numbers that were others at other hits: GDB stops at one of its own.
+    Freed memory that optimised code still names is such a case."""
+    if not isinstance(node, dict):
+        return node
+    if node.get("kind") in SCALARS and any(
+            isinstance(other, dict) and other.get("value") != node.get("value") for other in others):
+        return {"type": node.get("type"), "state": "unavailable", "why": "changes from hit to hit"}
+    kept = {}
+    for key, inner in node.items():
+        twins = [other.get(key) for other in others if isinstance(other, dict)]
+        if isinstance(inner, list):
+            rows = [twin for twin in twins if isinstance(twin, list)]
+            kept[key] = [steady(each, [row[i] for row in rows if i < len(row)])
+                         for i, each in enumerate(inner)]
+        else:
+            kept[key] = steady(inner, twins)
+    return kept
+
+
 class Comparison:
     """Counts leaves; a difference is kept with its path."""
 
