@@ -113,7 +113,7 @@ class Snap(harness.TestCase):
     def test_the_stack_leads_to_main(self):
         with harness.Target("scopes") as target:
             record = self.one(snap(target, SCOPES_PLACE, "--stack"))
-            names = [frame["function"] for frame in record["frames"]]
+            names = [frame.get("function") for frame in record["frames"]]
             self.assertEqual(names[:3], ["inner", "outer", "main"])
             self.assertEqual(record["frames"][2]["line"],
                              harness.line_of(SCOPES, "if (outer(&visitor, seed)"))
@@ -185,7 +185,7 @@ class Snap(harness.TestCase):
     def test_a_number_bounds_the_frames(self):
         with harness.Target("service", 1, 100) as target:
             record = self.one(snap(target, SERVICE_PLACE, "--stack=2"))
-            self.assertEqual([frame["function"] for frame in record["frames"]], ["do_job", "work"])
+            self.assertEqual([frame.get("function") for frame in record["frames"]], ["do_job", "work"])
             self.assertEqual(record["stack_end"], "frame-limit")
             self.assert_right_end(target)
 
@@ -210,7 +210,7 @@ class Snap(harness.TestCase):
                 self.assertEqual(outcome.status, DONE, outcome)
                 if form == "json":
                     record = outcome.records("log")[0]
-                    names = [frame["function"] for frame in record["frames"]]
+                    names = [frame.get("function") for frame in record["frames"]]
                     self.assertEqual((names[:3], record["stack_end"]),
                                      (["inner", "outer", "main"], "outermost"))
                     self.assertFalse(any("values" in frame for frame in record["frames"]))
@@ -363,7 +363,7 @@ class Redis(harness.TestCase):
                 self.assertEqual(node["value"], expected, expression)
                 agreed += 1
         self.assertGreaterEqual(agreed, 12)
-        frames = [[frame["function"], os.path.basename(frame.get("file", "")),
+        frames = [[frame.get("function"), os.path.basename(frame.get("file", "")),
                    frame.get("line", 0)]
                   for frame in record["frames"]]
         upto = [frame[0] for frame in frames].index("main") + 1
@@ -393,7 +393,7 @@ class Redis(harness.TestCase):
         for record in records:
             self.assertEqual(self.value(record, "c->cmd->declared_name")["value"], "set")
             self.assertEqual(self.value(record, "c->argc")["value"], 3)
-            names = [frame["function"] for frame in record["frames"]]
+            names = [frame.get("function") for frame in record["frames"]]
             self.assertEqual((names[:2], "main" in names), (["call", "processCommand"], True))
         receipt = self.receipt_of(outcome)
         print(f"a snapshot: mean {receipt['cost']['mean_ns'] / 1000:.1f} us, "
