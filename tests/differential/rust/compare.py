@@ -8,11 +8,12 @@
 EQUAL, NOT_COVERED, DIFFERENT = "equal", "not covered", "DIFFERENT"
 
 
-SCALARS = ("bool", "char", "float", "integer")
+SCALARS = ("bool", "char", "float", "integer", "text")
 
 
 def steady(node, others):
-    """The tree without the numbers that were others at other hits: GDB stops at one of its own.
+    """The tree without the numbers and texts that were others at other hits: GDB stops
+    at one of its own.
     Freed memory that optimised code still names is such a case."""
     if not isinstance(node, dict):
         return node
