@@ -13,8 +13,7 @@ SCALARS = ("bool", "char", "float", "integer", "text")
 
 def steady(node, others):
     """The tree without the numbers and texts that were others at other hits: GDB stops
-    at one of its own.
-    Freed memory that optimised code still names is such a case."""
+    at one of its own. Freed memory that optimised code still names is such a case."""
     if not isinstance(node, dict):
         return node
     if node.get("kind") in SCALARS and any(
