@@ -54,20 +54,27 @@ struct Outcome {
 
 // One whole session that waits until the child's threads are outside; `before` runs
 // once it has begun.
+Result<Outcome> session(const Child& child, RuntimeRange code, milliseconds patience,
+                        const std::function<void()>& before) {
+  NOHALT_TRY(const Process process, Process::open(child.pid()));
+  NOHALT_TRY(const TargetLock lock, TargetLock::acquire(process));
+  NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock));
+  NOHALT_CHECK(thread.raw_call(SYS_getpid, {}));
+  before();
+  const std::uint64_t held = thread.holds().count;
+  NOHALT_TRY(const auto who, wait_until_left(thread, std::span(&code, 1), patience));
+  NOHALT_CHECK(thread.finish());
+  return Outcome{!who, who.value_or(""), thread.holds().count - held};
+}
+
+// The same; a session that failed says why.
 std::optional<Outcome> wait_for(
     const Child& child, RuntimeRange code, milliseconds patience,
     const std::function<void()>& before = [] {}) {
-  const auto process = Process::open(child.pid());
-  if (!process) return std::nullopt;
-  const auto lock = TargetLock::acquire(*process);
-  if (!lock) return std::nullopt;
-  auto thread = RemoteThread::borrow(*process, *lock);
-  if (!thread || !thread->raw_call(SYS_getpid, {})) return std::nullopt;
-  before();
-  const std::uint64_t held = thread->holds().count;
-  const auto who = wait_until_left(*thread, std::span(&code, 1), patience);
-  if (!who || !thread->finish()) return std::nullopt;
-  return Outcome{!*who, who->value_or(""), thread->holds().count - held};
+  const auto outcome = session(child, code, patience, before);
+  if (outcome) return *outcome;
+  ADD_FAILURE() << outcome.error().message;
+  return std::nullopt;
 }
 
 int spin_in_threads(Shared& shared, int count) {
@@ -262,7 +269,8 @@ TEST(Drain, ContextThatAHandlerPutAsideInTheCodeIsFound) {
   visited = &code;
   Child child(run_fibers);
   child.wait_ready();
-  ASSERT_EQ(::kill(child.pid(), SIGUSR1), 0);
+  // To the thread that is in the code: the process has another that would take it.
+  ASSERT_EQ(::syscall(SYS_tgkill, child.pid(), child.pid(), SIGUSR1), 0);
   test::wait_for(child.shared().value);
   const auto outcome = wait_for(child, code.range(), kPatience);
   ASSERT_TRUE(outcome);
