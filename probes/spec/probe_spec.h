@@ -39,7 +39,7 @@ inline constexpr std::uint32_t kMostFrames = 256;
 
 struct ProbeSpec {
   ProbeKind kind = ProbeKind::kLog;
-  std::string location;               // file.c:142, dir/file.c:142, function, Class::method
+  std::string location;               // file.c:142, file.c:function, function, Class::method
   std::string message;                // log: the template with {expr}
   std::vector<std::string> captures;  // --capture: expressions beside those of the message
   std::string condition;              // --if; empty: always

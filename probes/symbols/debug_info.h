@@ -119,7 +119,7 @@ class DebugInfo {
   // of that name.
   [[nodiscard]] virtual std::optional<LinkRange> section(std::string_view name) const;
 
-  // `file.c:142`, `dir/file.c:142`, `function`, `Class::method`. Errors:
+  // `file.c:142`, `dir/file.c:142`, `function`, `file.c:function`, `Class::method`. Errors:
   // no-such-file, ambiguous-file (hint lists candidates), no-code-on-line (hint:
   // nearest lines that have code), no-such-function (hint: near names),
   // malformed-location.

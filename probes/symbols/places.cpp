@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <unordered_set>
 
@@ -33,7 +34,7 @@ bool matches_path(std::string_view full, std::string_view asked) {
 std::unexpected<Error> malformed(std::string_view location) {
   return fail(ErrorCode::kUsage, "malformed-location",
               "'" + std::string(location) + "' is not a location.",
-              "Write file.c:142, path/file.c:142, function or Class::method.");
+              "Write file.c:142, path/file.c:142, function, file.c:function or Class::method.");
 }
 
 // The last colon that is not part of `::`, or npos.
@@ -49,6 +50,10 @@ std::string_view without_parameters(std::string_view name) {
   std::size_t from = name.find("operator()");
   from = from == std::string_view::npos ? 1 : from + std::string_view("operator()").size();
   return name.substr(0, name.find('(', from));
+}
+
+bool may_be_a_name(std::string_view text) {
+  return !text.empty() && (text[0] < '0' || text[0] > '9');
 }
 
 void sort_unique(std::vector<LineSite>& sites) {
@@ -67,9 +72,13 @@ Result<ResolvedPlace> Places::resolve(std::string_view location) const {
   const std::size_t colon = line_colon(location);
   if (colon == std::string_view::npos) {
     if (location.empty() || location.ends_with(':')) return malformed(location);
-    return resolve_function(location);
+    return resolve_function(location, std::nullopt);
   }
   const std::string_view digits = location.substr(colon + 1);
+  if (colon > 0 && may_be_a_name(digits)) {
+    NOHALT_TRY(const std::uint32_t file, find_file(location.substr(0, colon)));
+    return resolve_function(digits, file);
+  }
   std::uint32_t line = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), line);
   if (error != std::errc{} || end != digits.data() + digits.size() || line == 0 || colon == 0)
@@ -152,7 +161,8 @@ std::unexpected<Error> Places::no_code_on_line(std::uint32_t file, std::uint32_t
               "Nearest lines that have: " + join(near) + ".");
 }
 
-Result<ResolvedPlace> Places::resolve_function(std::string_view asked) const {
+Result<ResolvedPlace> Places::resolve_function(std::string_view asked,
+                                               std::optional<std::uint32_t> file) const {
   const std::string_view name = without_parameters(asked);
   std::unordered_set<Unit*> involved;
   for (const NamedDie& named : names().find(base_name(name))) {
@@ -161,33 +171,42 @@ Result<ResolvedPlace> Places::resolve_function(std::string_view asked) const {
     involved.insert(named.unit);
   }
   ResolvedPlace place;
-  for (Unit* unit : involved) add_function_sites(*unit, name, place.sites);
+  for (Unit* unit : involved) add_function_sites(*unit, name, file, place.sites);
   // Link-time optimisation puts copies into other units; local classes' methods
   // are not in the index.
   for (const std::unique_ptr<Unit>& unit : units_.all()) {
     const bool may_hold_others =
         involved.empty() || unit->producer.find("GIMPLE") != std::string::npos;
     if (may_hold_others && !involved.contains(unit.get()))
-      add_function_sites(*unit, name, place.sites);
+      add_function_sites(*unit, name, file, place.sites);
   }
-  if (place.sites.empty()) {
-    const std::vector<std::string> near = names().similar_functions(base_name(name), 5);
-    return fail(ErrorCode::kUsage, "no-such-function",
-                "No function named '" + std::string(asked) + "' has code in this program.",
-                near.empty() ? "Name a function of the program, or file.c:line."
-                             : "Near: " + join(near) + ".");
-  }
+  if (place.sites.empty()) return no_such_function(asked, base_name(name), file);
   sort_unique(place.sites);
   return place;
 }
 
+std::unexpected<Error> Places::no_such_function(std::string_view asked, std::string_view base,
+                                                std::optional<std::uint32_t> file) const {
+  const std::string of_file =
+      file ? " of " + escape_untrusted(file_of(units_.files().name(*file))).text : "";
+  const std::vector<std::string> near = names().similar_functions(base, 5);
+  return fail(
+      ErrorCode::kUsage, "no-such-function",
+      "No function named '" + std::string(asked) + "'" + of_file + " has code in this program.",
+      near.empty() ? "Name a function of the program, or file.c:line."
+                   : "Near: " + join(near) + ".");
+}
+
+// `file`: where it must be written; absent: anywhere.
 void Places::add_function_sites(Unit& unit, std::string_view name,
+                                std::optional<std::uint32_t> file,
                                 std::vector<LineSite>& sites) const {
   const std::string_view base = base_name(name);
   const auto is_meant = [&](Dwarf_Die die) {
     const char* own = die_name(die);
     return own != nullptr && base_name(own) == base &&
-           matches_qualified(units_.qualified_name(die), name);
+           matches_qualified(units_.qualified_name(die), name) &&
+           (!file || declared_file(die) == units_.files().name(*file));
   };
   for (const Function& function : units_.code(unit).functions()) {
     if (is_meant(function.self().die))

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -34,8 +35,13 @@ class Places {
                       std::vector<LineSite>& sites) const;
   [[nodiscard]] std::unexpected<Error> no_code_on_line(std::uint32_t file,
                                                        std::uint32_t line) const;
-  [[nodiscard]] Result<ResolvedPlace> resolve_function(std::string_view name) const;
-  void add_function_sites(Unit& unit, std::string_view name, std::vector<LineSite>& sites) const;
+  [[nodiscard]] Result<ResolvedPlace> resolve_function(std::string_view name,
+                                                       std::optional<std::uint32_t> file) const;
+  [[nodiscard]] std::unexpected<Error> no_such_function(std::string_view asked,
+                                                        std::string_view base,
+                                                        std::optional<std::uint32_t> file) const;
+  void add_function_sites(Unit& unit, std::string_view name, std::optional<std::uint32_t> file,
+                          std::vector<LineSite>& sites) const;
   [[nodiscard]] LineSite site_at(Unit& unit, const Function* function, LinkAddress pc) const;
 
   const ElfImage& image_;

@@ -21,7 +21,7 @@ constexpr std::string_view kGeneral =
 Example: ten messages at most, then off by itself
   nohalt log -p $(pidof orders) orders.c:142 'order {id}: {total}' --hits 10
 
-LOCATION  file.c:142, dir/file.c:142, function or Class::method
+LOCATION  file.c:142, dir/file.c:142, function, file.c:function or Class::method
 MESSAGE   text with {expression}, {expression:spec} or {name=expression}
 Ctrl-C takes the probe off and prints the receipt.
 

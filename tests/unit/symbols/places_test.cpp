@@ -101,7 +101,7 @@ TEST(Places, what_is_not_there_is_named) {
   EXPECT_EQ(reason(*info, "b.c:3"), "no-such-file");
   EXPECT_EQ(reason(*info, "wrok"), "no-such-function");
   EXPECT_NE(info->resolve("wrok").error().hint.find("work"), std::string::npos);
-  for (const char* location : {"", ":", "a.c:", "a.c:0", "a.c:x", ":3", "a.c:99999999999"})
+  for (const char* location : {"", ":", "a.c:", "a.c:0", "a.c:0x", ":3", "a.c:99999999999"})
     EXPECT_EQ(reason(*info, location), "malformed-location") << location;
 }
 
@@ -119,6 +119,24 @@ TEST(Places, an_ambiguous_file_name_lists_the_candidates) {
   EXPECT_NE(place.error().hint.find("left/p.c"), std::string::npos);
   EXPECT_NE(place.error().hint.find("right/p.c"), std::string::npos);
   EXPECT_TRUE((*info)->resolve("left/p.c:1").has_value());
+}
+
+TEST(Places, a_static_function_is_told_from_its_namesake_by_its_file) {
+  const std::string folder = scratch_folder() + "/namesakes";
+  ASSERT_TRUE(
+      shell("mkdir -p " + folder + " && cd " + folder +
+            " && echo 'static int f(int n) { return n; } int g(void) { return f(1); }' > l.c"
+            " && echo 'int g(void); static int f(int n) { return n + 1; }"
+            " int main(void) { return f(2) + g(); }' > r.c && gcc -g l.c r.c -o program"));
+  const auto info = DebugInfo::open(folder + "/program", "program", {});
+  ASSERT_TRUE(info.has_value());
+  EXPECT_EQ(sites_of(**info, "f").size(), 2U);
+  const auto left = sites_of(**info, "l.c:f");
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_TRUE(left[0].file.ends_with("/l.c"));
+  EXPECT_EQ(sites_of(**info, "r.c:f").size(), 1U);
+  EXPECT_EQ(reason(**info, "r.c:g"), "no-such-function");
+  EXPECT_EQ(reason(**info, "m.c:f"), "no-such-file");
 }
 
 TEST(Places, methods_and_templates_are_found_by_any_qualified_suffix) {
