@@ -31,7 +31,7 @@ Result<TscClock> TscClock::calibrate(const std::string& source) {
     return fail(ErrorCode::kRefused, "clock-not-tsc",
                 "The kernel does not keep time by the time stamp counter, so hits cannot be timed "
                 "in the target.",
-                "Use --engine kernel, or a machine whose current_clocksource is tsc.");
+                "Use a machine whose current_clocksource is tsc.");
   TscClock clock;
   clock.first_ = read_pair(CLOCK_MONOTONIC);
   const timespec pause{.tv_sec = 0, .tv_nsec = 20'000'000};

@@ -238,7 +238,7 @@ Result<pid_t> Attempt::clone_and_restore() {
     return fail(ErrorCode::kRefused, "pid-limit",
                 "The target may not make one more thread (clone failed with error " +
                     std::to_string(-static_cast<long>(after.rax)) + ").",
-                "Raise its limit on processes (pids.max, RLIMIT_NPROC), or use the kernel engine.");
+                "Raise its limit on processes (pids.max, RLIMIT_NPROC), then try again.");
   return wait_for_birth(birth_, true, tracees_);
 }
 

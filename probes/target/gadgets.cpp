@@ -101,7 +101,7 @@ Result<Gadgets> find_gadgets(const Images& images, const Maps& maps, const Memor
   if (complete(found)) return found;
   return fail(ErrorCode::kRefused, "no-gadget",
               "The target's code has no place that can lead a thread through a system call.",
-              "Use the kernel engine for this program.");
+              "A kernel uprobe (bpftrace, perf probe) can still watch this program.");
 }
 
 std::array<std::uint64_t, 3> exit_chain(const Gadgets& gadgets) {
@@ -121,7 +121,7 @@ Result<RuntimeAddress> find_scratch(const Images& images, const Maps& maps, cons
   }
   return fail(ErrorCode::kRefused, "no-scratch-memory",
               "No memory of the target is provably unused, so a helper thread has no stack.",
-              "Use the kernel engine for this program.");
+              "A kernel uprobe (bpftrace, perf probe) can still watch this program.");
 }
 
 }  // namespace nohalt::target

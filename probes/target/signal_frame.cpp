@@ -129,7 +129,7 @@ Result<SignalFrame> forge_signal_frame(const user_regs_struct& registers,
   if (xstate.size() < kSmallestXstate || (features & 3) != 3 || (in_use & ~features) != 0)
     return fail(ErrorCode::kRefused, "unknown-vector-state",
                 "The processor's vector state comes in a form that is not understood here.",
-                "Use the kernel engine on this machine.");
+                "A kernel uprobe (bpftrace, perf probe) can still watch programs of this machine.");
 
   const std::size_t vector_size = size + sizeof kXstateMagic2;
   const std::uint64_t vector_at = (registers.rsp - kRedZone - vector_size) & ~63ULL;

@@ -53,7 +53,8 @@ Status check_fault_handlers(target::RemoteThread& thread, const FaultReporters& 
           ErrorCode::kRefused, "fault-handler",
           "The target handles memory or arithmetic faults itself and goes on after them, so "
           "an instruction that may fault cannot be moved.",
-          "Choose a line whose first instruction touches no memory, or use --engine kernel.");
+          "Choose a line whose first instruction touches no memory: `nohalt plan` tells of each "
+          "line.");
     }
   }
   return {};

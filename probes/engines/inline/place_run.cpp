@@ -165,7 +165,8 @@ std::unexpected<Error> no_room_for_site() {
 std::unexpected<Error> no_room() {
   return fail(ErrorCode::kRefused, "no-room",
               "There is no free address range near the target's text for the probe's code.",
-              "Use --engine kernel.");
+              "Probe fewer places at once. A kernel uprobe (bpftrace, perf probe) can still watch "
+              "this program.");
 }
 
 }  // namespace

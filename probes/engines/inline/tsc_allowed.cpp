@@ -17,7 +17,7 @@ Status check_tsc_allowed(target::RemoteThread& thread) {
   return fail(ErrorCode::kRefused, "tsc-disabled",
               "The target has forbidden itself to read the time stamp counter (PR_SET_TSC), so "
               "that a probe's clock would end it.",
-              "Use --engine kernel.");
+              "A kernel uprobe (bpftrace, perf probe) can still watch this program.");
 }
 
 }  // namespace nohalt::engines

@@ -20,8 +20,9 @@ using target::Mapping;
 
 namespace {
 
-std::unexpected<Error> refuse(const char* reason, const char* message,
-                              const char* hint = "Use the kernel engine for this place.") {
+std::unexpected<Error> refuse(
+    const char* reason, const char* message,
+    const char* hint = "A kernel uprobe (bpftrace, perf probe) can still watch this place.") {
   return fail(ErrorCode::kRefused, reason, message, hint);
 }
 

@@ -25,7 +25,7 @@ Status check_locked(std::string_view status, std::string_view limits, std::uint6
   if (!limit || (capabilities >> kLockCapability & 1) != 0 || locked + bytes <= *limit) return {};
   return fail(ErrorCode::kRefused, "locked-memory-limit",
               "The target locks its memory and is near its limit for that.",
-              "Raise its RLIMIT_MEMLOCK, or use the kernel engine.");
+              "Raise its RLIMIT_MEMLOCK (prlimit), then try again.");
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ Status check_room(const target::Process& process, const target::Maps& maps, cons
   if (maps.all().size() + demand.mappings + kSpareMappings > most)
     return fail(ErrorCode::kRefused, "mapping-limit",
                 "The target is near the limit on the number of its mappings.",
-                "Raise vm.max_map_count, or use the kernel engine.");
+                "Raise vm.max_map_count, then try again.");
   NOHALT_TRY(const std::string limits, read_file(folder + "/limits"));
   NOHALT_TRY(const std::string status, read_file(folder + "/status"));
   const std::uint64_t size = to_number(target::status_field(status, "VmSize")).value_or(0) * 1024;
@@ -49,7 +49,7 @@ Status check_room(const target::Process& process, const target::Maps& maps, cons
   if (space && size + demand.bytes > *space)
     return fail(ErrorCode::kRefused, "address-space-limit",
                 "The target is near the limit on its address space (RLIMIT_AS).",
-                "Raise the limit, or use the kernel engine.");
+                "Raise it (prlimit), then try again.");
   NOHALT_CHECK(check_locked(status, limits, demand.bytes));
   NOHALT_TRY(const std::string groups, read_file(folder + "/cgroup"));
   return check_memory_groups("/sys/fs/cgroup", groups, demand.bytes);

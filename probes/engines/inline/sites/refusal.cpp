@@ -10,7 +10,8 @@ namespace {
 
 using enum SiteRefusal;
 
-constexpr std::string_view kElsewhere = "Choose another line, or use --engine kernel.";
+constexpr std::string_view kElsewhere =
+    "Choose another line: `nohalt plan` names the nearest that works.";
 
 constexpr std::array kTexts = {
     RefusalText{kMisaligned, "misaligned", "The address is not known to begin an instruction.",
@@ -54,7 +55,8 @@ constexpr std::array kTexts = {
                 "The address is in a restartable sequence, which the kernel tells by its address.",
                 "Choose a line outside the restartable sequence."},
     RefusalText{kManagedStack, "managed-stack",
-                "The code manages its stack by itself (Go, split stacks).", "Use --engine kernel."},
+                "The code manages its stack by itself (Go, split stacks).",
+                "Choose a function of the program that is written in C, C++ or Rust."},
     RefusalText{kCrossesPage, "crosses-page",
                 "The bytes to change, or those that must stay, lie on two pages.", kElsewhere},
     RefusalText{kOtherProbe, "other-probe", "Another probe's bytes are too close to this place.",
