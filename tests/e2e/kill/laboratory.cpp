@@ -108,7 +108,9 @@ std::string Laboratory::attempt(const Plan& plan, bool patient, Outcome& outcome
   if (outcome.timed_out) return "the tool's processes do not end";
   if (!wrong.empty()) return "while held: " + wrong;
   const bool tool_ends = plan.role != Role::kTool || !outcome.acted;
-  if (tool_ends && outcome.tool_status != 0)
+  // Threads that got no turn while the tool waited for them are the machine's doing.
+  const bool left_to_sweep = said().find("a thread may still be inside it") != std::string::npos;
+  if (tool_ends && outcome.tool_status != 0 && !left_to_sweep)
     return "the tool ended with status " + std::to_string(outcome.tool_status);
   return wrong_afterwards(outcome);
 }
