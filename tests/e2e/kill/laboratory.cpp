@@ -72,7 +72,22 @@ bool Laboratory::held_enough(Role role, bool patient, Clock::time_point since,
   return !wrong.empty();
 }
 
+// As often as it asks for: threads that get no turn while it waits for them may
+// still be inside.
 bool Laboratory::sweep() const {
+  constexpr int kTries = 5;
+  for (int tries = 0; tries < kTries; ++tries) {
+    if (sweep_once()) return true;
+    if (!asks_for_a_later_sweep()) return false;
+  }
+  return false;
+}
+
+bool Laboratory::asks_for_a_later_sweep() const {
+  return said().find("a thread may still be inside it") != std::string::npos;
+}
+
+bool Laboratory::sweep_once() const {
   const pid_t pid = ::fork();
   if (pid == 0) {
     if (std::freopen((folder_ + "/swept").c_str(), "w", stdout) != nullptr)
@@ -109,8 +124,7 @@ std::string Laboratory::attempt(const Plan& plan, bool patient, Outcome& outcome
   if (!wrong.empty()) return "while held: " + wrong;
   const bool tool_ends = plan.role != Role::kTool || !outcome.acted;
   // Threads that got no turn while the tool waited for them are the machine's doing.
-  const bool left_to_sweep = said().find("a thread may still be inside it") != std::string::npos;
-  if (tool_ends && outcome.tool_status != 0 && !left_to_sweep)
+  if (tool_ends && outcome.tool_status != 0 && !asks_for_a_later_sweep())
     return "the tool ended with status " + std::to_string(outcome.tool_status);
   return wrong_afterwards(outcome);
 }

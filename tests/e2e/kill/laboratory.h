@@ -31,6 +31,8 @@ class Laboratory {
                                  std::string& wrong) const;
   [[nodiscard]] std::string wrong_afterwards(const Outcome& outcome) const;
   [[nodiscard]] bool sweep() const;
+  [[nodiscard]] bool sweep_once() const;
+  [[nodiscard]] bool asks_for_a_later_sweep() const;
 
   std::string folder_;
   std::string tool_;
