@@ -21,6 +21,7 @@
 #include "policy/access/grant.h"
 #include "policy/limits/lowering.h"
 #include "policy/redaction/names.h"
+#include "policy/redaction/value_rules.h"
 #include "src/base/result.h"
 
 namespace nohalt::policy {
@@ -72,6 +73,7 @@ class Authority {
   [[nodiscard]] Result<Decision> decide(const Admission& admission, const Request& request) const;
 
   [[nodiscard]] const RedactionRules& redaction() const { return redaction_; }
+  [[nodiscard]] const ValueRules& value_rules() const { return value_rules_; }
   // SHA-256 of the rules in force, for the audit trail.
   [[nodiscard]] const std::string& policy_hash() const { return policy_hash_; }
 
@@ -79,6 +81,7 @@ class Authority {
   Authority();
 
   RedactionRules redaction_;
+  ValueRules value_rules_ = ValueRules::builtin();
   std::string policy_hash_;
 };
 

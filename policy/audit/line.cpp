@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "policy/redaction/values.h"
+#include "policy/redaction/value_rules.h"
 #include "src/base/escape.h"
 #include "src/base/time_text.h"
 
@@ -29,7 +29,8 @@ std::string hex(std::uint64_t value) { return fmt::format("0x{:x}", value); }
 
 // Text of others: value rules first, then nothing that drives a terminal.
 std::string safe(std::string_view text, Counts& redactions) {
-  RedactedText redacted = redact_text(text);
+  static const ValueRules kRules = ValueRules::builtin();
+  RedactedText redacted = kRules.redact(text);
   for (const auto& [name, count] : redacted.counts) redactions[name] += count;
   return escape_untrusted(redacted.text).text;
 }

@@ -1,55 +1,118 @@
 // A value's JSON is walked leaf by leaf, so that a rule never sees (or breaks)
 // the punctuation between them. A card number may be kept as a number.
+//
+// A message does not tell where in it a text was cut, so what could have become a
+// match is looked for in the value, and the value's text in the message.
 #include "src/output/redact.h"
 
-#include "policy/redaction/values.h"
+#include <utility>
+#include <vector>
+
 #include "src/output/json.h"
 
 namespace nohalt::output {
 
 namespace {
 
+using policy::Ending;
 using Counts = std::map<std::string, std::uint64_t>;
 
-// The rules that matched.
-Counts redact_leaf(Json& leaf) {
-  if (leaf.is_structured()) {
-    Counts all;
-    for (Json& item : leaf)
-      for (const auto& [rule, count] : redact_leaf(item)) all[rule] += count;
-    return all;
-  }
-  if (!leaf.is_string() && !leaf.is_number_integer()) return {};
-  policy::RedactedText redacted =
-      policy::redact_text(leaf.is_string() ? leaf.get<std::string>() : leaf.dump());
-  if (!redacted.counts.empty()) leaf = std::move(redacted.text);
-  return std::move(redacted.counts);
+void add(Counts& to, const Counts& counts) {
+  for (const auto& [rule, count] : counts) to[rule] += count;
 }
 
-void redact_value(Value& value, Counts& counts) {
+std::string why(const Counts& matched) {
+  std::string text = "it looks like";
+  for (const auto& [rule, count] : matched) text += (text.ends_with("like") ? " " : ", ") + rule;
+  return text;
+}
+
+// One hit's search. Each function gives the rules that matched.
+class Search {
+ public:
+  // A cut text in which something was hidden, and what it became.
+  using Replaced = std::pair<std::string, std::string>;
+
+  Search(const policy::ValueRules& rules, const policy::HashKey& key) : rules_(rules), key_(key) {}
+
+  [[nodiscard]] const std::vector<Replaced>& cut_texts() const { return cut_texts_; }
+
+  Counts text(std::string& text, Ending ending) {
+    policy::RedactedText redacted = rules_.redact(text, ending, &key_);
+    if (redacted.counts.empty()) return {};
+    if (ending == Ending::kCut) cut_texts_.emplace_back(text, redacted.text);
+    text = std::move(redacted.text);
+    return std::move(redacted.counts);
+  }
+
+  Counts json(Json& json, Ending ending) {
+    if (json.is_object()) return object(json);
+    if (json.is_array()) {
+      Counts all;
+      for (Json& item : json) add(all, this->json(item, Ending::kWhole));
+      return all;
+    }
+    if (!json.is_string() && !json.is_number_integer()) return {};
+    std::string shown = json.is_string() ? json.get<std::string>() : json.dump();
+    Counts matched = text(shown, ending);
+    if (!matched.empty()) json = std::move(shown);
+    return matched;
+  }
+
+ private:
+  Counts object(Json& json) {
+    const Ending value_ending =
+        json.value("state", Json()) == "truncated" ? Ending::kCut : Ending::kWhole;
+    Counts all;
+    for (auto& [name, item] : json.items())
+      add(all, this->json(item, name == "value" ? value_ending : Ending::kWhole));
+    // Only a node of a snapshot's tree has a text for its type: members are objects.
+    if (all.empty() || !json.value("type", Json()).is_string()) return all;
+    json["state"] = "redacted";
+    json["why"] = why(all);
+    return all;
+  }
+
+  const policy::ValueRules& rules_;
+  const policy::HashKey& key_;
+  std::vector<Replaced> cut_texts_;
+};
+
+// Where the message does not show the text as it is (cut, padded), all of it goes.
+void hide_in_message(std::string& message, const Search::Replaced& replaced) {
+  const auto& [before, after] = replaced;
+  std::size_t at = message.find(before);
+  if (at == std::string::npos) message = after;
+  for (; at != std::string::npos; at = message.find(before, at + after.size()))
+    message.replace(at, before.size(), after);
+}
+
+void redact_value(Value& value, Search& search, Counts& counts) {
   if (value.json.empty()) return;
   Json parsed = Json::parse(value.json, nullptr, false);
   if (parsed.is_discarded()) parsed = value.json;
-  const Counts matched = redact_leaf(parsed);
+  const Ending ending = value.state == "truncated" ? Ending::kCut : Ending::kWhole;
+  const Counts matched = search.json(parsed, ending);
   if (matched.empty()) return;
   value.json = parsed.dump(-1, ' ', false, Json::error_handler_t::replace);
   value.state = "redacted";
-  value.why = "it looks like";
-  for (const auto& [rule, count] : matched) {
-    value.why += (value.why.ends_with("like") ? " " : ", ") + rule;
-    counts[rule] += count;
-  }
+  value.why = why(matched);
+  add(counts, matched);
 }
 
 }  // namespace
 
-void redact_hit(Hit& hit, Counts& counts) {
-  policy::RedactedText message = policy::redact_text(hit.message);
-  for (const auto& [rule, count] : message.counts) counts[rule] += count;
-  hit.message = std::move(message.text);
-  for (Value& value : hit.values) redact_value(value, counts);
+void ValueRedactor::redact(Hit& hit) {
+  Search search(rules_, keys_[hit.probe]);
+  for (Value& value : hit.values) {
+    const std::size_t before = search.cut_texts().size();
+    redact_value(value, search, counts_);
+    for (std::size_t i = before; value.in_message && i < search.cut_texts().size(); ++i)
+      hide_in_message(hit.message, search.cut_texts()[i]);
+  }
+  add(counts_, search.text(hit.message, Ending::kWhole));
   for (Frame& frame : hit.frames)
-    for (Value& value : frame.values) redact_value(value, counts);
+    for (Value& value : frame.values) redact_value(value, search, counts_);
 }
 
 }  // namespace nohalt::output

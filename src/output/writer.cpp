@@ -2,16 +2,17 @@
 #include "src/output/writer.h"
 
 #include "src/output/forms.h"
-#include "src/output/redact.h"
 
 namespace nohalt::output {
 
-Writer::Writer(Sink sink, session::Format format, bool types, Origin origin, Talk& talk)
+Writer::Writer(Sink sink, session::Format format, bool types, Origin origin,
+               policy::ValueRules rules, Talk& talk)
     : sink_(std::move(sink)),
       format_(format),
       types_(types),
       origin_(std::move(origin)),
-      talk_(talk) {}
+      talk_(talk),
+      redactor_(std::move(rules)) {}
 
 bool Writer::put(const std::string& line) {
   // On a terminal the live line stands where the record is to go.
@@ -21,7 +22,7 @@ bool Writer::put(const std::string& line) {
 
 void Writer::hit(const Hit& hit) {
   Hit shown = hit;
-  redact_hit(shown, redactions_);
+  redactor_.redact(shown);
   const bool json = format_ == session::Format::kJson;
   const bool colour = sink_.is_terminal() && stdout_takes_colour();
   std::string line = json || shown.is_snapshot ? hit_json(origin_, shown) : hit_text(shown, colour);
@@ -42,7 +43,7 @@ void Writer::notice(const Notice& notice) {
 }
 
 void Writer::receipt(Receipt receipt) {
-  receipt.redactions = redactions_;
+  receipt.redactions = redactor_.counts();
   receipt.lost_output = sink_.lost();
   receipt.output_salt = digest_.salt();
   if (format_ == session::Format::kJson)

@@ -12,6 +12,7 @@
 
 #include "policy/audit/digest.h"
 #include "src/output/record.h"
+#include "src/output/redact.h"
 #include "src/output/sink.h"
 #include "src/output/talk.h"
 #include "src/session/commands.h"
@@ -21,7 +22,8 @@ namespace nohalt::output {
 class Writer {
  public:
   // `talk` must outlive the writer.
-  Writer(Sink sink, session::Format format, bool types, Origin origin, Talk& talk);
+  Writer(Sink sink, session::Format format, bool types, Origin origin, policy::ValueRules rules,
+         Talk& talk);
 
   void hit(const Hit& hit);
   void notice(const Notice& notice);
@@ -35,7 +37,7 @@ class Writer {
   }
 
   [[nodiscard]] const std::map<std::string, std::uint64_t>& redactions() const {
-    return redactions_;
+    return redactor_.counts();
   }
   [[nodiscard]] std::uint64_t lost() const { return sink_.lost(); }
   [[nodiscard]] std::uint64_t bytes_written() const { return sink_.bytes_written(); }
@@ -51,7 +53,7 @@ class Writer {
   Origin origin_;
   Talk& talk_;
   policy::OutputDigest digest_;
-  std::map<std::string, std::uint64_t> redactions_;
+  ValueRedactor redactor_;
 };
 
 }  // namespace nohalt::output

@@ -115,7 +115,7 @@ Status LogRun::arm() {
   writer_.emplace(std::move(sink), command_.common.format, command_.types,
                   output::Origin{id_, caller_.host, command_.pid, at_->facts.exe_path,
                                  at_->facts.build_id, identity.service, identity.version, "inline"},
-                  talk_);
+                  at_->authority.value_rules(), talk_);
   NOHALT_TRY(auto mapped, images());
   NOHALT_CHECK(trail_->append(event(policy::EventKind::kArmed)));
   NOHALT_TRY(armed_, engines::arm(decision_->grant, at_->process, *at_->info, run_to_arm(),

@@ -21,7 +21,8 @@ class Written : public testing::Test {
   ~Written() override { std::remove(path_.c_str()); }
 
   Writer writer(session::Format format) {
-    return Writer(Sink::open(path_).value(), format, false, sample_origin(), talk_);
+    return Writer(Sink::open(path_).value(), format, false, sample_origin(),
+                  policy::ValueRules::builtin(), talk_);
   }
   std::string content() const { return read_file(path_).value(); }
 
@@ -61,6 +62,52 @@ TEST_F(Written, AHiddenValueSaysWhy) {
   EXPECT_EQ(values["who"]["value"]["mails"][0], "[redacted:email]");
   EXPECT_EQ(values["who"]["value"]["n"], 1);
   EXPECT_EQ(values["fine"]["state"], "exact");
+}
+
+TEST_F(Written, ACutTextHidesInTheMessageWhatCouldHaveBecomeASecret) {
+  Hit hit = sample_hit();
+  hit.message = "token eyJhbGciOi... for 7";
+  hit.values = {{"token", "char *", "truncated", "", R"("eyJhbGciOi")", false, true},
+                {"id", "int", "exact", "", "7", false, true}};
+  Writer out = writer(session::Format::kJson);
+  out.hit(hit);
+  ASSERT_TRUE(out.drain(milliseconds{1000}));
+  const auto record = nlohmann::json::parse(content());
+  EXPECT_EQ(record["message"], "token [redacted:jwt?]... for 7");
+  EXPECT_EQ(record["values"]["token"]["value"], "[redacted:jwt?]");
+  EXPECT_EQ(record["values"]["token"]["state"], "redacted");
+  EXPECT_EQ(record["values"]["id"]["state"], "exact");
+}
+
+TEST_F(Written, AMessageThatShowsACutTextInAnotherFormIsHiddenWhole) {
+  Hit hit = sample_hit();
+  hit.message = "token eyJhb";
+  hit.values = {{"token", "char *", "truncated", "", R"("eyJhbGciOi")", false, true}};
+  Writer out = writer(session::Format::kJson);
+  out.hit(hit);
+  ASSERT_TRUE(out.drain(milliseconds{1000}));
+  EXPECT_EQ(nlohmann::json::parse(content())["message"], "[redacted:jwt?]");
+}
+
+TEST_F(Written, EachNodeOnTheWayToWhatIsHiddenSaysSo) {
+  Hit hit = sample_hit();
+  hit.is_snapshot = true;
+  Value user{"user", "user", "exact", "", "", false, false};
+  user.kind = "struct";
+  user.json = R"({"id":{"type":"int","kind":"integer","value":1},)"
+              R"("card":{"type":"long","kind":"integer","value":4111111111111111},)"
+              R"("type":{"type":"char *","kind":"text","value":"to al","state":"truncated"}})";
+  hit.values = {user};
+  Writer out = writer(session::Format::kJson);
+  out.hit(hit);
+  ASSERT_TRUE(out.drain(milliseconds{1000}));
+  const auto shown = nlohmann::json::parse(content())["values"]["user"];
+  EXPECT_EQ(shown["state"], "redacted");
+  EXPECT_EQ(shown["value"]["card"]["state"], "redacted");
+  EXPECT_EQ(shown["value"]["card"]["why"], "it looks like payment-card");
+  EXPECT_EQ(shown["value"]["card"]["value"], "[redacted:payment-card]");
+  EXPECT_FALSE(shown["value"]["id"].contains("state"));
+  EXPECT_EQ(shown["value"]["type"]["state"], "truncated");
 }
 
 TEST_F(Written, TheReceiptIsTheLastRecordAndCarriesTheSaltOfTheDigest) {
