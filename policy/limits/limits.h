@@ -14,6 +14,7 @@ struct Limits {
   double cpu_share = 0.01;               // of one CPU, over each second; 1.0 is a whole one
   std::chrono::microseconds hold{5000};  // longest stop of any thread while arming
   std::uint32_t probes = 8;
+  std::uint64_t snapshot_bytes = 32 * 1024;  // of one record
 };
 
 }  // namespace nohalt::policy

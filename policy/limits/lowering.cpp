@@ -39,6 +39,7 @@ LoweredLimits lower_limits(const AskedLimits& asked, const Limits& defaults, con
   granted.hold = lower_one(asked.hold, defaults.hold, maxima.hold, "the hold of a thread,",
                            duration_text, result.notes);
   granted.probes = maxima.probes;
+  granted.snapshot_bytes = maxima.snapshot_bytes;
   return result;
 }
 

@@ -31,7 +31,7 @@ struct LoweredLimits {
 };
 
 // Defaults where nothing is asked, each value at most that of `maxima`.
-// `probes` is taken from the maxima: it is not a property of one probe.
+// `probes` and `snapshot_bytes` are taken from the maxima: nobody asks for them here.
 [[nodiscard]] LoweredLimits lower_limits(const AskedLimits& asked, const Limits& defaults,
                                          const Limits& maxima);
 

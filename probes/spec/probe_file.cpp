@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "probes/spec/units.h"
+#include "src/base/units.h"
 #include "src/base/escape.h"
 
 namespace nohalt::spec {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "probes/spec/probe_file.h"
-#include "probes/spec/units.h"
+#include "src/base/units.h"
 #include "src/base/escape.h"
 #include "src/base/file.h"
 #include "src/cli/grammar.h"
@@ -51,7 +51,7 @@ Result<session::EngineChoice> parse_engine(std::string_view text) {
 }
 
 Result<pid_t> parse_pid(std::string_view text) {
-  NOHALT_TRY(const std::uint64_t pid, spec::parse_count(text, "a process id", kLargestPid));
+  NOHALT_TRY(const std::uint64_t pid, parse_count(text, "a process id", kLargestPid));
   return static_cast<pid_t>(pid);
 }
 
@@ -81,7 +81,7 @@ Status read_stack(const Words& words, std::uint32_t& frames) {
   if (words.text("stack") == "true") return {};
   std::uint64_t asked = 0;
   NOHALT_CHECK(read_option(words, "stack", asked, [](std::string_view text) {
-    return spec::parse_count(text, "a number of frames", spec::kMostFrames);
+    return parse_count(text, "a number of frames", spec::kMostFrames);
   }));
   frames = static_cast<std::uint32_t>(asked);
   return {};
@@ -95,11 +95,11 @@ Result<spec::ProbeSpec> read_probe_options(const Words& words) {
     return usage("empty-value", "--if needs an expression.", "Write for example: --if 'n > 3'");
   if (const auto found = words.options.find("capture"); found != words.options.end())
     probe.captures = found->second;
-  NOHALT_CHECK(read_option(words, "depth", probe.size.depth, spec::parse_depth));
-  NOHALT_CHECK(read_option(words, "limit", probe.limits.hits_per_second, spec::parse_rate));
-  NOHALT_CHECK(read_option(words, "hits", probe.limits.hits, spec::parse_hits));
-  NOHALT_CHECK(read_option(words, "for", probe.limits.lease, spec::parse_duration));
-  NOHALT_CHECK(read_option(words, "cpu", probe.limits.cpu_share, spec::parse_percent));
+  NOHALT_CHECK(read_option(words, "depth", probe.size.depth, parse_depth));
+  NOHALT_CHECK(read_option(words, "limit", probe.limits.hits_per_second, parse_rate));
+  NOHALT_CHECK(read_option(words, "hits", probe.limits.hits, parse_hits));
+  NOHALT_CHECK(read_option(words, "for", probe.limits.lease, parse_duration));
+  NOHALT_CHECK(read_option(words, "cpu", probe.limits.cpu_share, parse_percent));
   NOHALT_CHECK(read_stack(words, probe.stack_frames));
   return probe;
 }

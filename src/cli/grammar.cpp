@@ -8,7 +8,7 @@
 #include <array>
 
 #include "src/base/escape.h"
-#include "src/cli/suggest.h"
+#include "src/base/suggest.h"
 
 namespace nohalt::cli {
 

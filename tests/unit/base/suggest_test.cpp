@@ -1,12 +1,12 @@
 // Near names: worth naming or not.
-#include "src/cli/suggest.h"
+#include "src/base/suggest.h"
 
 #include <gtest/gtest.h>
 
 #include <array>
 #include <string>
 
-namespace nohalt::cli {
+namespace nohalt {
 namespace {
 
 constexpr std::array<std::string_view, 5> kNames{"--limit", "--hits", "--if", "--for", "--format"};
@@ -26,4 +26,4 @@ TEST(Suggest, LeavesAloneWhatIsNot) {
 }
 
 }  // namespace
-}  // namespace nohalt::cli
+}  // namespace nohalt

@@ -1,11 +1,11 @@
 // Quantities: what is read, and how near misses are answered.
-#include "probes/spec/units.h"
+#include "src/base/units.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace nohalt::spec {
+namespace nohalt {
 namespace {
 
 using std::chrono::milliseconds;
@@ -33,6 +33,11 @@ TEST(Units, ReadsDurations) {
     ASSERT_TRUE(read) << c.text;
     EXPECT_EQ(read->count(), static_cast<std::int64_t>(c.value)) << c.text;
   }
+}
+
+TEST(Units, ReadsSizes) {
+  for (const Good& c : {Good{"1B", 1}, {"16KiB", 16384}, {"2MiB", 2097152}})
+    EXPECT_EQ(parse_size(c.text).value(), c.value) << c.text;
 }
 
 TEST(Units, ReadsRates) {
@@ -78,6 +83,14 @@ TEST(Units, RefusesDurationsAndSaysWhatWasMeant) {
                                   {"87601h", "out-of-range", "10m"}});
 }
 
+TEST(Units, RefusesSizesAndSaysWhatWasMeant) {
+  expect_refused(parse_size, {{"16", "missing-unit", "KiB"},
+                              {"16KB", "unknown-unit", "Write 16KiB."},
+                              {"1TiB", "unknown-unit", "GiB"},
+                              {"17592186044416MiB", "out-of-range", "MiB"},
+                              {"0B", "out-of-range", "MiB"}});
+}
+
 TEST(Units, RefusesRatesAndSaysWhatWasMeant) {
   expect_refused(parse_rate, {{"10", "missing-unit", "/s"},
                               {"10/m", "unknown-unit", "/s"},
@@ -116,4 +129,4 @@ TEST(Units, MessagesCannotDriveATerminal) {
 }
 
 }  // namespace
-}  // namespace nohalt::spec
+}  // namespace nohalt

@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-namespace nohalt::cli {
+namespace nohalt {
 
 // The candidate nearest to `written` in edits (insert, delete, replace, swap
 // of neighbours), if it is near enough to be worth naming; otherwise empty. A
@@ -13,4 +13,4 @@ namespace nohalt::cli {
 [[nodiscard]] std::string_view nearest(std::string_view written,
                                        std::span<const std::string_view> candidates);
 
-}  // namespace nohalt::cli
+}  // namespace nohalt

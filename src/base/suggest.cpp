@@ -1,11 +1,11 @@
 // Optimal string alignment distance (Levenshtein's with neighbours swapped, as
 // Damerau 1964 counted typing errors), over words of a few letters.
-#include "src/cli/suggest.h"
+#include "src/base/suggest.h"
 
 #include <algorithm>
 #include <vector>
 
-namespace nohalt::cli {
+namespace nohalt {
 
 namespace {
 
@@ -39,4 +39,4 @@ std::string_view nearest(std::string_view written, std::span<const std::string_v
   return best;
 }
 
-}  // namespace nohalt::cli
+}  // namespace nohalt

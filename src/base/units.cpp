@@ -1,7 +1,7 @@
 // Each parser splits the text into digits and the rest, and looks the rest up
 // in a table of its units; what is not in the table is answered with the unit
 // that was probably meant.
-#include "probes/spec/units.h"
+#include "src/base/units.h"
 
 #include <algorithm>
 #include <array>
@@ -12,7 +12,7 @@
 
 #include "src/base/escape.h"
 
-namespace nohalt::spec {
+namespace nohalt {
 
 namespace {
 
@@ -40,6 +40,14 @@ constexpr std::array kDurationNearMisses{
     NearMiss{"S", "s"},     NearMiss{"M", "m"},       NearMiss{"H", "h"},
     NearMiss{"MS", "ms"}};
 
+constexpr std::array kSizeUnits{Unit{"B", 1}, Unit{"KiB", 1024}, Unit{"MiB", 1024 * 1024},
+                                Unit{"GiB", 1024 * 1024 * 1024}};
+constexpr std::array kSizeNearMisses{
+    NearMiss{"b", "B"},    NearMiss{"bytes", "B"}, NearMiss{"K", "KiB"},  NearMiss{"k", "KiB"},
+    NearMiss{"KB", "KiB"}, NearMiss{"kB", "KiB"},  NearMiss{"kb", "KiB"}, NearMiss{"kib", "KiB"},
+    NearMiss{"M", "MiB"},  NearMiss{"MB", "MiB"},  NearMiss{"mb", "MiB"}, NearMiss{"mib", "MiB"},
+    NearMiss{"G", "GiB"},  NearMiss{"GB", "GiB"},  NearMiss{"gb", "GiB"}};
+
 constexpr std::array kRateUnits{Unit{"/s", 1}};
 constexpr std::array kRateNearMisses{NearMiss{"/sec", "/s"}, NearMiss{"/second", "/s"},
                                      NearMiss{"s", "/s"},    NearMiss{"hz", "/s"},
@@ -55,6 +63,8 @@ struct Form {
 
 constexpr Form kDuration{"duration", "A duration is a number and one of ms, s, m, h, such as 10m.",
                          kDurationUnits, kDurationNearMisses};
+constexpr Form kSize{"size", "A size is a number and one of B, KiB, MiB, GiB, such as 16KiB.",
+                     kSizeUnits, kSizeNearMisses};
 constexpr Form kRate{"rate", "A rate is a number and /s, such as 10/s.", kRateUnits,
                      kRateNearMisses};
 constexpr Form kPercent{
@@ -126,6 +136,10 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
   return std::chrono::milliseconds{static_cast<std::int64_t>(value)};
 }
 
+Result<std::uint64_t> parse_size(std::string_view text) {
+  return parse_with_unit(text, kSize, std::uint64_t{1} << 50);
+}
+
 Result<std::uint64_t> parse_rate(std::string_view text) {
   return parse_with_unit(text, kRate, kLargestRate);
 }
@@ -171,4 +185,4 @@ Result<std::uint32_t> parse_depth(std::string_view text) {
   return static_cast<std::uint32_t>(depth);
 }
 
-}  // namespace nohalt::spec
+}  // namespace nohalt

@@ -13,10 +13,13 @@
 
 #include "src/base/result.h"
 
-namespace nohalt::spec {
+namespace nohalt {
 
 // `250ms`, `30s`, `10m`, `1h`. More than zero, at most ten years.
 [[nodiscard]] Result<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+// `512B`, `16KiB`, `1MiB`, `2GiB`, in bytes. More than zero, at most 1 PiB.
+[[nodiscard]] Result<std::uint64_t> parse_size(std::string_view text);
 
 // `10/s`, a count each second. More than zero, at most 100000000/s.
 [[nodiscard]] Result<std::uint64_t> parse_rate(std::string_view text);
@@ -33,4 +36,4 @@ namespace nohalt::spec {
 [[nodiscard]] Result<std::uint64_t> parse_hits(std::string_view text);
 [[nodiscard]] Result<std::uint32_t> parse_depth(std::string_view text);
 
-}  // namespace nohalt::spec
+}  // namespace nohalt
