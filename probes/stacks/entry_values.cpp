@@ -30,9 +30,9 @@ void find_entry_values(std::vector<Frame>& frames, const UnwindImages& images,
   for (std::size_t i = frames.size(); i-- > 1;) {
     const Frame& caller = frames[i];
     Frame& frame = frames[i - 1];
-    const auto call = call_between(frame, caller, images, read);
-    if (!call) continue;
-    for (const symbols::Call::Parameter& passed : call->parameters) {
+    frame.entered_by = call_between(frame, caller, images, read);
+    if (!frame.entered_by) continue;
+    for (const symbols::Call::Parameter& passed : frame.entered_by->parameters) {
       const Registers& registers = passed.of_entry ? caller.at_entry : caller.registers;
       const auto value = evaluate(passed.value, registers, caller.bias, read);
       if (value && passed.number < frame.at_entry.size()) frame.at_entry[passed.number] = *value;

@@ -18,7 +18,15 @@ using symbols::UnwindRow;
 class Walk {
  public:
   Walk(const CapturedStack& captured, const UnwindImages& images)
-      : images_(images), read_(memory_of(captured)) {}
+      : images_(images), read_(memory_of(captured)) {
+    for (std::size_t i = 0; i < origins_.size(); ++i) origins_[i] = {Origin::Kind::kRegister, i};
+    read_guide_ = [this](std::uint64_t from, std::span<std::byte> to) {
+      if (to.size() == sizeof(std::uint64_t)) guided_by({Origin::Kind::kStack, from});
+      return read_(from, to);
+    };
+  }
+  Walk(const Walk&) = delete;
+  Walk& operator=(const Walk&) = delete;
 
   Unwound run(Registers registers, std::size_t max_frames);
 
@@ -30,7 +38,11 @@ class Walk {
   bool go_out(const Frame& frame);
   bool accept(const Frame& frame);
   std::optional<std::uint64_t> recover(const RegisterRule& rule, std::size_t number,
-                                       const Frame& frame, bool& is_cut) const;
+                                       const Frame& frame, bool& is_cut);
+  void guided_by(const Origin& origin) {
+    if (origin.kind != Origin::Kind::kNowhere) result_.guides.push_back(origin);
+  }
+  void guided_by(const std::vector<symbols::Op>& program, const Frame& frame);
   bool end(Ending ending, std::string why) {
     result_.ending = ending;
     result_.why = std::move(why);
@@ -40,8 +52,10 @@ class Walk {
 
   const UnwindImages& images_;
   ReadMemory read_;
+  ReadMemory read_guide_;  // the same of what tells where frames are
   Unwound result_;
   Registers next_;            // of the frame that comes next
+  Origins origins_;           // of those
   bool is_exact_ = true;      // its pc is what it is doing
   bool is_any_cut_ = false;   // a register was saved outside of the captured bytes
   bool is_off_site_ = false;  // a probe was at work: its registers are not the site's
@@ -65,6 +79,7 @@ bool Walk::step() {
   Frame frame;
   frame.kind = inner == nullptr ? FrameKind::kFirst : FrameKind::kNormal;
   frame.registers = next_;
+  frame.origins = origins_;
   const bool is_known = locate(frame) && find_rules(frame);
   if (was_called && !accept(frame)) return false;
   const bool has_cfa = is_known && compute_cfa(frame);
@@ -135,24 +150,36 @@ bool Walk::compute_cfa(Frame& frame) {
   if (is_off_site_)
     return end(Ending::kUnreliable,
                "The thread was in a probe's own code, where its stack is not known.");
-  const auto cfa = evaluate(row_.cfa, frame.registers, frame.bias, read_);
+  guided_by(row_.cfa, frame);
+  const auto cfa = evaluate(row_.cfa, frame.registers, frame.bias, read_guide_);
   if (!cfa) return end_lacking(cfa.error(), "the last frame's own address");
   frame.cfa = RuntimeAddress{*cfa};
   return true;
 }
 
+void Walk::guided_by(const std::vector<symbols::Op>& program, const Frame& frame) {
+  for (const symbols::Op& op : program)
+    if (op.kind == symbols::OpKind::kRegister && op.number < frame.origins.size())
+      guided_by(frame.origins[op.number]);
+}
+
 std::optional<std::uint64_t> Walk::recover(const RegisterRule& rule, std::size_t number,
-                                           const Frame& frame, bool& is_cut) const {
+                                           const Frame& frame, bool& is_cut) {
   is_cut = false;
+  origins_[number] = {};
   if (rule.kind == RuleKind::kUndefined || rule.kind == RuleKind::kUnknown) return std::nullopt;
-  if (rule.kind == RuleKind::kSame) return frame.registers[number];
-  const auto computed = evaluate(rule.program, frame.registers, frame.bias, read_);
+  if (rule.kind == RuleKind::kSame) {
+    origins_[number] = frame.origins[number];
+    return frame.registers[number];
+  }
+  const auto computed = evaluate(rule.program, frame.registers, frame.bias, read_guide_);
   if (!computed) {
     is_cut = computed.error() == Lacking::kMemory;
     return std::nullopt;
   }
   if (rule.kind == RuleKind::kComputed) return *computed;
   std::uint64_t word = 0;
+  origins_[number] = {Origin::Kind::kStack, *computed};
   is_cut = !read_(*computed, std::as_writable_bytes(std::span(&word, 1)));
   return is_cut ? std::nullopt : std::optional(word);
 }
@@ -164,6 +191,8 @@ bool Walk::go_out(const Frame& frame) {
     next_[i] = recover(row_.registers[i], i, frame, is_cut);
     is_any_cut_ |= is_cut;
   }
+  guided_by(origins_[kPc]);
+  guided_by(origins_[kRsp]);
   if (!next_[kPc])
     return end_lacking(is_cut ? Lacking::kMemory : Lacking::kRegister, "the next return address");
   if (*next_[kPc] == 0) {

@@ -19,6 +19,7 @@
 // Threading: one thread at a time with one UnwindImages.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
@@ -51,14 +52,31 @@ enum class FrameKind {
   kInlined,  // by symbolise() only: runs within the code of the next frame that is not
 };
 
+// Where a frame's register is kept while the functions that it called run.
+struct Origin {
+  enum class Kind {
+    kNowhere,   // lost, or computed
+    kRegister,  // still in the register with that number, at the hit
+    kStack,     // in the word at that address
+  };
+  Kind kind = Kind::kNowhere;
+  std::uint64_t at = 0;
+
+  friend bool operator==(const Origin&, const Origin&) = default;
+};
+using Origins = std::array<Origin, symbols::kFrameRegisters>;
+
 struct Frame {
   FrameKind kind = FrameKind::kNormal;
   RuntimeAddress pc;         // where it goes on
   RuntimeAddress lookup_pc;  // what it is doing: inside of the call, where it is in one
   std::optional<RuntimeAddress> cfa;
   Registers registers;  // its own, as it will find them when it goes on
-  Registers at_entry;   // those that it was called with; by find_entry_values() only
-  std::string module;   // the file, as mapped; empty: not code of a known file
+  Origins origins;      // of those
+  // Those that it was called with, and the call that told them; by find_entry_values() only.
+  Registers at_entry;
+  std::optional<symbols::Call> entered_by;
+  std::string module;  // the file, as mapped; empty: not code of a known file
   std::string build_id;
   LinkAddress link_pc;  // lookup_pc, as the module's file names it
   LoadBias bias;
@@ -76,6 +94,8 @@ struct Unwound {
   std::vector<Frame> frames;  // innermost first; at least one
   Ending ending = Ending::kOutermost;
   std::string why;  // one sentence; empty when it is the outermost
+  // What told where the frames are: the registers at the hit, and the words of memory.
+  std::vector<Origin> guides;
 };
 
 struct UnwindOptions {

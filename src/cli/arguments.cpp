@@ -152,9 +152,23 @@ Result<session::LogCommand> read_log(const Words& words, const Environment& envi
   return command;
 }
 
+// A core file is of one thread at one moment, and begins with its stack.
+Status fit_core_file(session::LogCommand& command) {
+  if (command.core_file.empty()) return {};
+  spec::ProbeSpec& probe = command.probes.front();
+  const bool is_snapshot = probe.kind == spec::ProbeKind::kSnapshot;
+  if (command.probes.size() != 1 || !is_snapshot || probe.limits.hits != 1)
+    return usage("one-hit-a-core-file", "A core file holds one hit of one snapshot point.",
+                 "Take off --hits, or keep records: -o FILE.json.");
+  if (probe.stack_frames == 0) probe.stack_frames = spec::kMostFrames;
+  return {};
+}
+
 Result<session::LogCommand> read_snap(const Words& words, const Environment& environment) {
   session::LogCommand command;
   NOHALT_TRY(command.common, read_common(words, environment));
+  if (command.common.output_file.ends_with(".core"))
+    command.core_file = std::exchange(command.common.output_file, {});
   // A file keeps the record, which show turns into text.
   if (!command.common.output_file.empty() && !words.has("format"))
     command.common.format = session::Format::kJson;
@@ -168,13 +182,14 @@ Result<session::LogCommand> read_snap(const Words& words, const Environment& env
   if (!probe.limits.hits) probe.limits.hits = 1;
   if (words.has("file")) {
     NOHALT_TRY(command.probes, probes_of_file(words, probe));
-    return command;
-  }
-  if (words.arguments.empty() || words.arguments[0].empty())
+  } else if (words.arguments.empty() || words.arguments[0].empty()) {
     return usage("missing-location", "snap needs a LOCATION.",
                  "Write for example: nohalt snap -p PID orders.c:142");
-  probe.location = words.arguments[0];
-  command.probes.push_back(std::move(probe));
+  } else {
+    probe.location = words.arguments[0];
+    command.probes.push_back(std::move(probe));
+  }
+  NOHALT_CHECK(fit_core_file(command));
   return command;
 }
 

@@ -102,6 +102,14 @@ void redact_value(Value& value, Search& search, Counts& counts) {
 
 }  // namespace
 
+bool is_hidden(Value value, const policy::ValueRules& rules) {
+  static const policy::HashKey kForNobody;
+  Search search(rules, kForNobody);
+  Counts counts;
+  redact_value(value, search, counts);
+  return !counts.empty();
+}
+
 void ValueRedactor::redact(Hit& hit) {
   Search search(rules_, keys_[hit.probe]);
   for (Value& value : hit.values) {

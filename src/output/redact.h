@@ -28,4 +28,7 @@ class ValueRedactor {
   std::map<std::string, std::uint64_t> counts_;
 };
 
+// Whether a rule would hide something in the value.
+[[nodiscard]] bool is_hidden(Value value, const policy::ValueRules& rules);
+
 }  // namespace nohalt::output

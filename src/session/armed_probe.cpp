@@ -41,7 +41,7 @@ const std::string& HitMaker::thread_name(std::uint32_t tid) {
   return names_[tid] = std::move(name);
 }
 
-output::Hit HitMaker::make(const engines::RawRecord& record) {
+output::Hit HitMaker::make(const engines::RawRecord& record, CoreContents* core) {
   const SiteIndex& at = sites_[record.site];
   const values::HitFacts facts{pid_, static_cast<std::int64_t>(record.tid)};
   auto decoded = values::decode(at.site->capture->layout, record.body, facts);
@@ -61,8 +61,12 @@ output::Hit HitMaker::make(const engines::RawRecord& record) {
     add_snapshot(hit, at, decoded);
   else
     add_message(hit, at, decoded);
+  if (core != nullptr) {
+    core->layout = &at.site->capture->layout;
+    core->body = record.body;
+  }
   if (const auto stack = values::stack_of(at.site->capture->layout, record.body))
-    stacks_.add(hit, at.probe->spec, *stack);
+    stacks_.add(hit, at.probe->spec, *stack, core);
   return hit;
 }
 

@@ -38,7 +38,8 @@ class HitMaker {
         sites_(index_sites(probes)),
         stacks_(std::move(stacks)) {}
 
-  [[nodiscard]] output::Hit make(const engines::RawRecord& record);
+  // `core` is filled with what a core file of the hit may hold, unless it is null.
+  [[nodiscard]] output::Hit make(const engines::RawRecord& record, CoreContents* core = nullptr);
 
  private:
   void add_message(output::Hit& hit, const SiteIndex& at,

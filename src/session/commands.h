@@ -30,7 +30,8 @@ struct CommonOptions {
 // Of log and snap: the probes say which.
 struct LogCommand {
   CommonOptions common;
-  bool types = false;  // --types: snapshots show the type of each value
+  bool types = false;     // --types: snapshots show the type of each value
+  std::string core_file;  // -o FILE.core: of the one hit of the one snapshot point
   pid_t pid = 0;
   std::vector<spec::ProbeSpec> probes;  // one, or those of -f FILE: all are armed or none
   EngineChoice engine = EngineChoice::kAuto;

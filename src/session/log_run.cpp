@@ -62,6 +62,7 @@ int LogRun::run() {
     talk_.error(finished.error());
     return exit_status(ErrorCode::kInternal);
   }
+  if (!core_status_) return refuse(core_status_.error());
   return status_of(ending);
 }
 
@@ -117,6 +118,9 @@ Status LogRun::arm() {
                                  at_->facts.build_id, identity.service, identity.version, "inline"},
                   at_->authority.value_rules(), talk_);
   NOHALT_TRY(auto mapped, images());
+  if (!command_.core_file.empty()) {
+    NOHALT_TRY(core_, CoreWriter::prepare(command_.core_file, command_.pid, at_->facts.exe_path));
+  }
   NOHALT_CHECK(trail_->append(event(policy::EventKind::kArmed)));
   NOHALT_TRY(armed_, engines::arm(decision_->grant, at_->process, *at_->info, run_to_arm(),
                                   {.run_id = id_}));
@@ -167,7 +171,28 @@ void LogRun::warn_of_missed_sites() {
 
 void LogRun::write_hit(const engines::RawRecord& record) {
   ++written_[sites_[record.site].probe_number];
-  writer_->hit(maker_->make(record));
+  CoreContents contents;
+  const policy::ValueRules& rules = at_->authority.value_rules();
+  contents.value_rules = &rules;
+  const bool wants_core = core_ && !core_->is_written() && core_status_;
+  const output::Hit hit = maker_->make(record, wants_core ? &contents : nullptr);
+  writer_->hit(hit);
+  if (wants_core) write_core(hit, contents);
+}
+
+void LogRun::write_core(const output::Hit& hit, const CoreContents& contents) {
+  const auto size = core_->write(hit, contents);
+  if (!size) {
+    core_status_ = std::unexpected(size.error());
+    return;
+  }
+  const std::string core = make_printable(core_->path());
+  const std::string exe = make_printable(at_->facts.exe_path);
+  talk_.say(fmt::format(
+      "nohalt: wrote {} ({} bytes), for: gdb {} {}, or: lldb -c {} {}\n"
+      "nohalt: it holds what the snapshot shows; of the rest debuggers say that it cannot be read, "
+      "or show bytes of 0x2a ('*')\n",
+      core, *size, exe, core, core, exe));
 }
 
 LogRun::Ending LogRun::follow() {

@@ -18,6 +18,7 @@
 #include "src/output/writer.h"
 #include "src/session/armed_probe.h"
 #include "src/session/attach.h"
+#include "src/session/core_writer.h"
 #include "src/session/prepare.h"
 #include "src/session/stop_request.h"
 
@@ -60,6 +61,7 @@ class LogRun {
   void explain(const Ending& ending);
   void notice(const std::string& reason, const std::string& message);
   void write_hit(const engines::RawRecord& record);
+  void write_core(const output::Hit& hit, const CoreContents& contents);
   void show_status();
 
   const LogCommand& command_;
@@ -76,6 +78,8 @@ class LogRun {
   std::unique_ptr<engines::ArmedRun> armed_;
   std::vector<SiteIndex> sites_;
   std::optional<HitMaker> maker_;
+  std::optional<CoreWriter> core_;
+  Status core_status_;
   std::vector<std::uint64_t> written_;  // hits, by probe
   std::chrono::steady_clock::time_point started_;
 };

@@ -38,9 +38,8 @@ const StackValues::Functions& StackValues::functions_of(const stacks::Frame& fra
   return found->second;
 }
 
-stacks::HitMemory StackValues::memory_of(const stacks::CapturedStack& captured,
-                                         const std::vector<stacks::Frame>& frames) {
-  stacks::HitMemory memory(captured, *images_);
+std::vector<RuntimeRange> StackValues::hidden_in(const std::vector<stacks::Frame>& frames,
+                                                 const stacks::HitMemory& memory) {
   std::vector<RuntimeRange> hidden;
   for (const stacks::Frame& frame : frames) {
     for (const ScopeFrame& function : functions_of(frame)) {
@@ -51,12 +50,11 @@ stacks::HitMemory StackValues::memory_of(const stacks::CapturedStack& captured,
       }
     }
   }
-  for (const RuntimeRange& range : hidden) memory.hide(range);
-  return memory;
+  return hidden;
 }
 
-void StackValues::add(output::Hit& hit, const spec::ProbeSpec& spec,
-                      const values::HitStack& stack) {
+void StackValues::add(output::Hit& hit, const spec::ProbeSpec& spec, const values::HitStack& stack,
+                      CoreContents* core) {
   static_assert(capture::kBelowStack == stacks::kRedZone);
   const stacks::CapturedStack captured{
       stacks::registers_of(stack.registers), {stack.registers.rsp - stacks::kRedZone}, stack.bytes};
@@ -72,7 +70,7 @@ void StackValues::add(output::Hit& hit, const spec::ProbeSpec& spec,
     first.file = hit.file;
     first.line = hit.line;
   }
-  add_callers(hit, spec, captured, unwound->frames);
+  add_callers(hit, spec, captured, *unwound, core);
   hit.stack_end = stacks::name_of(unwound->ending);
   hit.stack_end_why = unwound->why;
 }
@@ -80,16 +78,24 @@ void StackValues::add(output::Hit& hit, const spec::ProbeSpec& spec,
 // The functions of the site are known already, with their values; those that
 // called them come from the stack.
 void StackValues::add_callers(output::Hit& hit, const spec::ProbeSpec& spec,
-                              const stacks::CapturedStack& captured,
-                              std::vector<stacks::Frame>& frames) {
+                              const stacks::CapturedStack& captured, stacks::Unwound& unwound,
+                              CoreContents* core) {
+  std::vector<stacks::Frame>& frames = unwound.frames;
   const bool with_values = spec.kind == spec::ProbeKind::kSnapshot;
-  const stacks::HitMemory memory =
-      with_values ? memory_of(captured, frames) : stacks::HitMemory(captured, *images_);
+  stacks::HitMemory memory(captured, *images_);
+  const std::vector<RuntimeRange> hidden =
+      with_values ? hidden_in(frames, memory) : std::vector<RuntimeRange>();
+  for (const RuntimeRange& range : hidden) memory.hide(range);
   const locals::Rules rules{capture_limits(spec), is_redacted_};
   if (with_values) {
     stacks::find_entry_values(frames, *images_, memory);
     fill_entry_values(hit, frames.front(), memory, rules);
   }
+  if (core != nullptr)
+    gather(*core, {unwound, captured, memory, rules, hidden,
+                   [this](const stacks::Frame& frame) -> const Functions& {
+                     return functions_of(frame);
+                   }});
   std::size_t physical = 0;
   std::size_t inlined = 0;  // which function of the physical frame
   for (const stacks::NamedFrame& named : stacks::symbolise(frames, *images_)) {

@@ -16,6 +16,7 @@
 #include "probes/stacks/locals/value.h"
 #include "probes/stacks/unwind.h"
 #include "src/output/record.h"
+#include "src/session/core_contents.h"
 #include "src/session/prepare.h"
 #include "src/session/snapshot.h"
 
@@ -29,7 +30,9 @@ class StackValues {
   [[nodiscard]] const stacks::UnwindImages& images() const { return *images_; }
 
   // The functions of the site are in `hit.frames` already, where they are several.
-  void add(output::Hit& hit, const spec::ProbeSpec& spec, const values::HitStack& stack);
+  // `core` is to be filled, unless it is null.
+  void add(output::Hit& hit, const spec::ProbeSpec& spec, const values::HitStack& stack,
+           CoreContents* core);
 
  private:
   using Functions = std::vector<ScopeFrame>;  // that run at one pc, innermost first
@@ -37,13 +40,14 @@ class StackValues {
   // Empty: there is no debug information for it.
   [[nodiscard]] const Functions& functions_of(const stacks::Frame& frame);
   void add_callers(output::Hit& hit, const spec::ProbeSpec& spec,
-                   const stacks::CapturedStack& captured, std::vector<stacks::Frame>& frames);
+                   const stacks::CapturedStack& captured, stacks::Unwound& unwound,
+                   CoreContents* core);
   // Values of the site's own functions that only the caller can tell.
   void fill_entry_values(output::Hit& hit, const stacks::Frame& frame,
                          const stacks::HitMemory& memory, const locals::Rules& rules);
-  // With what policy hides in any of the frames hidden.
-  [[nodiscard]] stacks::HitMemory memory_of(const stacks::CapturedStack& captured,
-                                            const std::vector<stacks::Frame>& frames);
+  // What policy hides in any of the frames.
+  [[nodiscard]] std::vector<RuntimeRange> hidden_in(const std::vector<stacks::Frame>& frames,
+                                                    const stacks::HitMemory& memory);
 
   std::unique_ptr<stacks::UnwindImages> images_;
   capture::IsRedacted is_redacted_;

@@ -50,6 +50,7 @@ Value NodeReader::read_alternative(const Node& node, const Type* type, std::uint
     const std::uint64_t from = at + discriminant->byte_offset;
     if (const auto why = lost(node, from, size)) return absent(type, *why);
     tag = little_endian(node_bytes(node).subspan(from, size));
+    look(node, from, size, shell(discriminant->type, Value::Kind::kInteger));
   }
   const Member* active = symbols::active_member(*real, tag);
   if (active == nullptr || active->type == nullptr) {

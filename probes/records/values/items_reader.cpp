@@ -63,6 +63,7 @@ Value NodeReader::read_items(const Node& node, int nesting) {
       read_slots(value, node, nesting);
       break;
   }
+  look(node, 0, 0, value);
   return value;
 }
 

@@ -208,6 +208,8 @@ std::optional<Value> NodeReader::read_function(const Node& node, const Type* typ
     return little_endian(node_bytes(node).subspan(at + field.at, 8));
   };
   if (!manager || word(*manager) != 0) value.bits = word(*called);
+  for (const auto& part : {manager, called})
+    if (part) look(node, at + part->at, 8, value);
   return value;
 }
 

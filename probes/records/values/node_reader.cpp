@@ -202,14 +202,12 @@ Value NodeReader::read_at(const Node& node, const Type* type, std::uint64_t at, 
   }
 }
 
-Value NodeReader::read_scalar(const Node& node, const Type* type, std::uint64_t at,
-                              std::uint32_t bit_offset, std::uint32_t bit_size) {
+namespace {
+
+Value scalar_of(const Type* type, std::span<const std::byte> raw, std::uint32_t bit_offset,
+                std::uint32_t bit_size) {
   const Type* real = strip_typedefs(type);
-  const std::uint64_t size =
-      bit_size != 0 ? (std::uint64_t{bit_offset} + bit_size + 7) / 8 : real->byte_size;
-  if (size == 0) return absent(type, {ValueState::kUnavailable, "its size is not known"});
-  if (const auto why = lost(node, at, size)) return absent(type, *why);
-  const auto raw = node_bytes(node).subspan(at, size);
+  const std::uint64_t size = raw.size();
   if (language::is_floating(real) && bit_size == 0) {
     Value value = shell(type, Value::Kind::kFloat);
     value.floating = float_from(raw);
@@ -247,12 +245,26 @@ Value NodeReader::read_scalar(const Node& node, const Type* type, std::uint64_t 
   return value;
 }
 
+}  // namespace
+
+Value NodeReader::read_scalar(const Node& node, const Type* type, std::uint64_t at,
+                              std::uint32_t bit_offset, std::uint32_t bit_size) const {
+  const std::uint64_t size = bit_size != 0 ? (std::uint64_t{bit_offset} + bit_size + 7) / 8
+                                           : strip_typedefs(type)->byte_size;
+  if (size == 0) return absent(type, {ValueState::kUnavailable, "its size is not known"});
+  if (const auto why = lost(node, at, size)) return absent(type, *why);
+  Value value = scalar_of(type, node_bytes(node).subspan(at, size), bit_offset, bit_size);
+  look(node, at, size, value);
+  return value;
+}
+
 Value NodeReader::read_pointer(const Node& node, const Type* type, std::uint64_t at, int nesting) {
   if (const auto why = lost(node, at, 8)) return absent(type, *why);
   Value value = shell(type, Value::Kind::kPointer);
   value.bits = little_endian(node_bytes(node).subspan(at, 8));
   const Type* to = strip_typedefs(type)->target;
   value.is_to_code = to != nullptr && strip_typedefs(to)->kind == TypeKind::kFunction;
+  look(node, at, 8, value);
   const Node* leads = follow(node, at, to);
   // A null pointer leads nowhere; as a text it is one that cannot be read.
   const bool is_text = leads != nullptr && leads->kind == Node::Kind::kText;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -19,10 +20,15 @@ using capture::Why;
 inline constexpr int kMaxNesting = 32;
 inline constexpr std::uint32_t kMaxValues = 20'000;
 
+// Told which captured bytes values are made of: of the node those `size` from `at` on,
+// and the value that they are by themselves. Of a container's node none: it was walked.
+using Look =
+    std::function<void(const Node& node, std::uint64_t at, std::uint64_t size, const Value& value)>;
+
 class NodeReader {
  public:
-  NodeReader(std::span<const std::byte> body, std::uint32_t max_items)
-      : body_(body), max_items_(max_items) {}
+  NodeReader(std::span<const std::byte> body, std::uint32_t max_items, const Look* look = nullptr)
+      : body_(body), max_items_(max_items), look_(look) {}
 
   [[nodiscard]] Value read(const Node& node);
   // A scalar's raw bytes, for computing with; at most 16. Empty: see `why`.
@@ -31,12 +37,15 @@ class NodeReader {
   [[nodiscard]] Value read_text(const Node& node) const;
 
  private:
+  void look(const Node& node, std::uint64_t at, std::uint64_t size, const Value& value) const {
+    if (look_ != nullptr && value.is_there()) (*look_)(node, at, size, value);
+  }
   [[nodiscard]] std::optional<Why> missing(const Node& node) const;
   [[nodiscard]] std::span<const std::byte> bytes(std::uint32_t offset, std::uint64_t size) const;
   [[nodiscard]] Value read_at(const Node& node, const symbols::Type* type, std::uint64_t at,
                               int nesting);
   [[nodiscard]] Value read_scalar(const Node& node, const symbols::Type* type, std::uint64_t at,
-                                  std::uint32_t bit_offset, std::uint32_t bit_size);
+                                  std::uint32_t bit_offset, std::uint32_t bit_size) const;
   [[nodiscard]] Value read_pointer(const Node& node, const symbols::Type* type, std::uint64_t at,
                                    int nesting);
   [[nodiscard]] Value read_record(const Node& node, const symbols::Type* type, std::uint64_t at,
@@ -83,6 +92,7 @@ class NodeReader {
 
   std::span<const std::byte> body_;
   std::uint32_t max_items_;
+  const Look* look_;
   std::uint32_t made_ = 0;  // values so far
 };
 

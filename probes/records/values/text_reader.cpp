@@ -102,6 +102,7 @@ Value NodeReader::read_text(const Node& node) const {
     truncate(value, "longer than " + std::to_string(node.size) + " bytes");
     if (unit == 1) drop_half_character(value.text);
   }
+  look(node, 0, std::min<std::uint64_t>(length, node.size), value);
   return value;
 }
 
@@ -120,6 +121,11 @@ Value NodeReader::read_char_array(const Node& node, const Type* type, std::uint6
   Value value = shell(type, Value::Kind::kText);
   set_characters(value, characters, unit);
   if (!ends && there < size) truncate(value, "longer than is captured");
+  // Nulls behind them are no more than that; anything else there is not shown.
+  const auto tail = all.subspan(std::min<std::uint64_t>(at, all.size()) + characters.size(),
+                                there - characters.size());
+  const auto nulls = std::ranges::find_if(tail, [](std::byte byte) { return byte != std::byte{}; });
+  look(node, at, characters.size() + static_cast<std::uint64_t>(nulls - tail.begin()), value);
   return value;
 }
 

@@ -17,6 +17,7 @@ class Collector {
   // `holes` are parts of the value that is at `location`.
   void add(const symbols::Location& location, const std::vector<Hole>& holes) {
     if (const auto* pieces = std::get_if<symbols::InPieces>(&location)) return add(*pieces, holes);
+    if (!holes.empty()) add_registers(location);
     const auto* in_memory = std::get_if<symbols::InMemory>(&location);
     if (in_memory == nullptr) return;
     const auto address =
@@ -27,6 +28,7 @@ class Collector {
   }
 
   [[nodiscard]] std::vector<RuntimeRange> take() { return std::move(ranges_); }
+  [[nodiscard]] std::vector<HiddenRegister> take_registers() { return std::move(registers_); }
 
  private:
   // A piece that is touched is hidden as a whole.
@@ -41,17 +43,22 @@ class Collector {
     }
   }
 
+  void add_registers(const symbols::Location& location) {
+    if (const auto* in_register = std::get_if<symbols::InRegister>(&location))
+      registers_.push_back({in_register->number, false});
+    if (const auto* computed = std::get_if<symbols::Computed>(&location))
+      for (const symbols::Op& op : computed->value)
+        if (op.kind == symbols::OpKind::kRegister) registers_.push_back({op.number, true});
+  }
+
   const stacks::Frame& frame_;
   const stacks::HitMemory& memory_;
   std::vector<RuntimeRange> ranges_;
+  std::vector<HiddenRegister> registers_;
 };
 
-}  // namespace
-
-std::vector<RuntimeRange> hidden_ranges(std::span<const symbols::Variable> variables,
-                                        const stacks::Frame& frame,
-                                        const capture::IsRedacted& is_redacted,
-                                        const stacks::HitMemory& memory) {
+Collector collect(std::span<const symbols::Variable> variables, const stacks::Frame& frame,
+                  const capture::IsRedacted& is_redacted, const stacks::HitMemory& memory) {
   Collector collector(frame, memory);
   for (const symbols::Variable& variable : variables) {
     if (variable.type == nullptr || !is_redacted) continue;
@@ -64,7 +71,23 @@ std::vector<RuntimeRange> hidden_ranges(std::span<const symbols::Variable> varia
           capture::shape_of(variable.type, variable.name, {is_redacted, size, 0, false}).holes);
     }
   }
-  return collector.take();
+  return collector;
+}
+
+}  // namespace
+
+std::vector<RuntimeRange> hidden_ranges(std::span<const symbols::Variable> variables,
+                                        const stacks::Frame& frame,
+                                        const capture::IsRedacted& is_redacted,
+                                        const stacks::HitMemory& memory) {
+  return collect(variables, frame, is_redacted, memory).take();
+}
+
+std::vector<HiddenRegister> hidden_registers(std::span<const symbols::Variable> variables,
+                                             const stacks::Frame& frame,
+                                             const capture::IsRedacted& is_redacted,
+                                             const stacks::HitMemory& memory) {
+  return collect(variables, frame, is_redacted, memory).take_registers();
 }
 
 }  // namespace nohalt::locals

@@ -6,6 +6,7 @@
 // Threading: pure.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -22,5 +23,15 @@ namespace nohalt::locals {
                                                       const stacks::Frame& frame,
                                                       const capture::IsRedacted& is_redacted,
                                                       const stacks::HitMemory& memory);
+
+// The registers of the frame that hold what a rule hides, or a part of it, or from which
+// it is computed.
+struct HiddenRegister {
+  std::uint16_t number = 0;
+  bool is_computed_from = false;
+};
+[[nodiscard]] std::vector<HiddenRegister> hidden_registers(
+    std::span<const symbols::Variable> variables, const stacks::Frame& frame,
+    const capture::IsRedacted& is_redacted, const stacks::HitMemory& memory);
 
 }  // namespace nohalt::locals

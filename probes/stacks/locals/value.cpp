@@ -28,7 +28,7 @@ class Record {
   Record(const stacks::HitMemory& memory, const Rules& rules)
       : memory_(memory), rules_(rules), leads_left_(rules.limits.pointers) {}
 
-  [[nodiscard]] const std::vector<std::byte>& body() const { return body_; }
+  [[nodiscard]] std::vector<std::byte> take_body() { return std::move(body_); }
 
   // `get(size)` fetches the bytes of a value of this type.
   template <class Get>
@@ -179,18 +179,25 @@ class Record {
 
 }  // namespace
 
-values::Value value_of(const symbols::Variable& variable, const stacks::Frame& frame,
-                       const stacks::HitMemory& memory, const Rules& rules) {
+ValueRecord record_of(const symbols::Variable& variable, const stacks::Frame& frame,
+                      const stacks::HitMemory& memory, const Rules& rules) {
   Record record(memory, rules);
-  bool is_entry_value = false;
-  const Node node =
+  ValueRecord made;
+  made.node =
       record.node_of(variable.type, variable.name, rules.limits.depth, [&](std::uint64_t size) {
         VariableBytes read = bytes_of(variable, size, frame, memory);
-        is_entry_value = read.is_entry_value;
+        made.is_entry_value = read.is_entry_value;
         return std::move(read.bytes);
       });
-  values::Value value = values::NodeReader(record.body(), rules.limits.items).read(node);
-  if (is_entry_value && value.state == ValueState::kExact) value.why = kEntryValue;
+  made.body = record.take_body();
+  return made;
+}
+
+values::Value value_of(const symbols::Variable& variable, const stacks::Frame& frame,
+                       const stacks::HitMemory& memory, const Rules& rules) {
+  const ValueRecord record = record_of(variable, frame, memory, rules);
+  values::Value value = values::NodeReader(record.body, rules.limits.items).read(record.node);
+  if (record.is_entry_value && value.state == ValueState::kExact) value.why = kEntryValue;
   return value;
 }
 

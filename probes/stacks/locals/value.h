@@ -5,6 +5,9 @@
 // Threading: pure.
 #pragma once
 
+#include <cstddef>
+#include <vector>
+
 #include "probes/capture/capture.h"
 #include "probes/records/values/value.h"
 #include "probes/stacks/hit_memory.h"
@@ -24,5 +27,14 @@ inline constexpr const char* kEntryValue = "entry value";
 // A pointer whose target is not known is just its address.
 [[nodiscard]] values::Value value_of(const symbols::Variable& variable, const stacks::Frame& frame,
                                      const stacks::HitMemory& memory, const Rules& rules);
+
+// What the value is decoded from.
+struct ValueRecord {
+  capture::Node node;
+  std::vector<std::byte> body;
+  bool is_entry_value = false;
+};
+[[nodiscard]] ValueRecord record_of(const symbols::Variable& variable, const stacks::Frame& frame,
+                                    const stacks::HitMemory& memory, const Rules& rules);
 
 }  // namespace nohalt::locals
