@@ -152,6 +152,17 @@ TEST(Arguments, AStackHasAllItsFramesUnlessANumberBoundsThem) {
   EXPECT_EQ(frames({"log", "-p", "1", "f.c:1", "m", "--stack=4"}), 4U);
 }
 
+TEST(Arguments, ACoreFileIsOfOneHitAndItsStack) {
+  const auto snap = parsed<LogCommand>({"snap", "-p", "1", "f.c:1", "-o", "hit.core"});
+  EXPECT_EQ(snap.core_file, "hit.core");
+  EXPECT_EQ(snap.common.output_file, "");
+  EXPECT_EQ(snap.common.format, Format::kText);
+  EXPECT_EQ(snap.probes.at(0).stack_frames, 256U);
+  const auto several = parse({"snap", "-p", "1", "f.c:1", "-o", "hit.core", "--hits", "2"});
+  ASSERT_FALSE(several);
+  EXPECT_EQ(several.error().reason, "one-hit-a-core-file");
+}
+
 TEST(Arguments, AFileHoldsSeveralSnapshotsEachTakenOnce) {
   const std::string path = testing::TempDir() + "/snapshots.yaml";
   std::ofstream(path) << "probes: [{at: f.c:1, stack: true}, {at: g, hits: 2, stack: 3}]\n";
