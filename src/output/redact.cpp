@@ -1,5 +1,6 @@
 // A value's JSON is walked leaf by leaf, so that a rule never sees (or breaks)
-// the punctuation between them. A card number may be kept as a number.
+// the punctuation between them. A card number may be kept as a number, and a text as a
+// list of its characters.
 //
 // A message does not tell where in it a text was cut, so what could have become a
 // match is looked for in the value, and the value's text in the message.
@@ -27,20 +28,36 @@ std::string why(const Counts& matched) {
   return text;
 }
 
+// What a list of characters spells, which no rule would know one by one; empty: it is no
+// such list.
+std::string spelled_by(const Json& list) {
+  std::string text;
+  for (const Json& item : list) {
+    const auto value = item.is_object() ? item.find("value") : item.end();
+    const Json& number = item.is_object() && value != item.end() ? *value : item;
+    if (!number.is_number_integer()) return {};
+    const auto character = number.get<std::int64_t>();
+    if (character < -128 || character > 255) return {};
+    text += static_cast<char>(character);
+  }
+  return text;
+}
+
 // One hit's search. Each function gives the rules that matched.
 class Search {
  public:
-  // A cut text in which something was hidden, and what it became.
+  // A text that is shown otherwise in the message, in which something was hidden, and what
+  // it became.
   using Replaced = std::pair<std::string, std::string>;
 
   Search(const policy::ValueRules& rules, const policy::HashKey& key) : rules_(rules), key_(key) {}
 
-  [[nodiscard]] const std::vector<Replaced>& cut_texts() const { return cut_texts_; }
+  [[nodiscard]] const std::vector<Replaced>& other_texts() const { return other_texts_; }
 
   Counts text(std::string& text, Ending ending) {
     policy::RedactedText redacted = rules_.redact(text, ending, &key_);
     if (redacted.counts.empty()) return {};
-    if (ending == Ending::kCut) cut_texts_.emplace_back(text, redacted.text);
+    if (ending == Ending::kCut) other_texts_.emplace_back(text, redacted.text);
     text = std::move(redacted.text);
     return std::move(redacted.counts);
   }
@@ -48,6 +65,7 @@ class Search {
   Counts json(Json& json, Ending ending) {
     if (json.is_object()) return object(json);
     if (json.is_array()) {
+      if (Counts matched = characters(json); !matched.empty()) return matched;
       Counts all;
       for (Json& item : json) add(all, this->json(item, Ending::kWhole));
       return all;
@@ -60,6 +78,19 @@ class Search {
   }
 
  private:
+  // The whole list goes, and the message that shows it.
+  Counts characters(Json& json) {
+    std::string spelled = spelled_by(json);
+    const std::string before = spelled;
+    Counts matched = text(spelled, Ending::kWhole);
+    if (matched.empty()) return matched;
+    std::string tags;
+    for (const auto& [rule, count] : matched) tags += "[redacted:" + rule + "]";
+    other_texts_.emplace_back(before, tags);
+    json = std::move(tags);
+    return matched;
+  }
+
   Counts object(Json& json) {
     const Ending value_ending =
         json.value("state", Json()) == "truncated" ? Ending::kCut : Ending::kWhole;
@@ -75,7 +106,7 @@ class Search {
 
   const policy::ValueRules& rules_;
   const policy::HashKey& key_;
-  std::vector<Replaced> cut_texts_;
+  std::vector<Replaced> other_texts_;
 };
 
 // Where the message does not show the text as it is (cut, padded), all of it goes.
@@ -113,10 +144,10 @@ bool is_hidden(Value value, const policy::ValueRules& rules) {
 void ValueRedactor::redact(Hit& hit) {
   Search search(rules_, keys_[hit.probe]);
   for (Value& value : hit.values) {
-    const std::size_t before = search.cut_texts().size();
+    const std::size_t before = search.other_texts().size();
     redact_value(value, search, counts_);
-    for (std::size_t i = before; value.in_message && i < search.cut_texts().size(); ++i)
-      hide_in_message(hit.message, search.cut_texts()[i]);
+    for (std::size_t i = before; value.in_message && i < search.other_texts().size(); ++i)
+      hide_in_message(hit.message, search.other_texts()[i]);
   }
   add(counts_, search.text(hit.message, Ending::kWhole));
   for (Frame& frame : hit.frames)

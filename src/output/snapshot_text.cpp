@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kWidth = 96;
 constexpr int kMaxDepth = 64;
+constexpr int kMaxBrackets = 256;
 constexpr std::string_view kDim = "\x1b[2m";
 constexpr std::string_view kPlain = "\x1b[0m";
 
@@ -42,10 +43,41 @@ const Json& part_of(const Json& object, std::string_view key) {
   return found == object.end() ? kNone : *found;
 }
 
-std::string in_quotes(std::string_view text) {
+// No record nests so deep; the JSON library copies what it has parsed by recursion.
+bool is_too_deep(std::string_view json) {
+  int depth = 0;
+  bool in_text = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (c == '"') in_text = !in_text;
+    if (in_text) {
+      if (c == '\\') ++i;
+      continue;
+    }
+    if (c == '{' || c == '[') ++depth;
+    if (c == '}' || c == ']') --depth;
+    if (depth > kMaxBrackets) return true;
+  }
+  return false;
+}
+
+Json parsed(std::string_view json) {
+  return is_too_deep(json) ? Json{} : Json::parse(json, nullptr, false);
+}
+
+// A backslash of the text's own becomes two, so that "\n" is never one thing for two.
+std::string in_quotes(std::string_view text, bool is_escaped) {
   std::string shown = "\"";
-  for (const char c : make_printable(text)) shown += c == '"' ? "\\\"" : std::string(1, c);
+  for (const char c : is_escaped ? make_printable(text) : escape_untrusted(text).text)
+    shown += c == '"' ? "\\\"" : std::string(1, c);
   return shown + "\"";
+}
+
+// As the text of a log has them.
+std::string in_bytes(std::string_view hex) {
+  std::string shown = "<bytes";
+  for (std::size_t i = 0; i < hex.size(); i += 2) shown += " " + make_printable(hex.substr(i, 2));
+  return shown + ">";
 }
 
 class Tree {
@@ -222,7 +254,8 @@ class Tree {
     const bool is_text = kind == "text" || (kind.empty() && text_of(node, "state").empty());
     const std::string symbol = text_of(node, "symbol");
     if (!symbol.empty()) return make_printable(text) + " <" + symbol + ">";
-    return is_text ? in_quotes(text) : make_printable(text);
+    if (kind == "bytes") return in_bytes(text);
+    return is_text ? in_quotes(text, text_of(node, "encoding") == "escaped") : make_printable(text);
   }
 
   // A pointer with what it leads to.
@@ -339,7 +372,7 @@ std::string snapshot_text(const Json& record, const SnapshotStyle& style) {
 }  // namespace
 
 std::optional<std::string> record_text(std::string_view json, const SnapshotStyle& style) {
-  const Json record = Json::parse(json, nullptr, false);
+  const Json record = parsed(json);
   const std::string kind = text_of(record, "kind");
   if (kind == "snapshot") return snapshot_text(record, style);
   if (kind == "log")
@@ -349,7 +382,7 @@ std::optional<std::string> record_text(std::string_view json, const SnapshotStyl
 }
 
 std::string stack_text(std::string_view json, const SnapshotStyle& style) {
-  return frames_text(Json::parse(json, nullptr, false), Tree(style));
+  return frames_text(parsed(json), Tree(style));
 }
 
 }  // namespace nohalt::output

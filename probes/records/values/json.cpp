@@ -80,6 +80,7 @@ std::string float_json(const Value& value) {
   const bool fits =
       std::isfinite(value.floating) && static_cast<long double>(narrow) == value.floating;
   const std::string text = float_text(value);
+  if (text == "-0") return "-0.0";  // of a whole number a reader drops the sign
   return fits ? text : "\"" + text + "\"";
 }
 

@@ -216,6 +216,8 @@ Value scalar_of(const Type* type, std::span<const std::byte> raw, std::uint32_t 
   const bool number = language::is_integral(real) || real->kind == TypeKind::kUnspecified;
   if (real->kind == TypeKind::kInteger && size == 16 && bit_size == 0)
     return wide_integer(type, raw);
+  if (!number && bit_size != 0)
+    return absent(type, {ValueState::kUnavailable, "bits of a type that is not covered"});
   if (!number || size > 8 || bit_size > 64) {
     Value value = shell(type, Value::Kind::kBytes);
     value.text = as_text(raw.subspan(0, std::min<std::size_t>(raw.size(), 64)));

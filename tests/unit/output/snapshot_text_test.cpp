@@ -121,13 +121,49 @@ TEST(SnapshotText, PartsOfAnotherTypeThanTheyShouldBeAreBorne) {
     EXPECT_TRUE(record_text(text, {})) << text;
 }
 
+std::string nested(int levels) {
+  std::string front =
+      R"({"kind":"snapshot","values":{"a":{"role":"local","kind":"struct","value":{"m":)";
+  std::string back;
+  for (int i = 0; i < levels; ++i) {
+    front += R"({"kind":"struct","value":{"m":)";
+    back += "}}";
+  }
+  return front + "1" + back + R"(},"type":"t","x":1}},"y":1,"z":2})";
+}
+
 TEST(SnapshotText, ATreeWithoutEndIsCut) {
-  std::string node = R"({"type":"t","kind":"integer","value":1})";
-  for (int i = 0; i < 3000; ++i) node = R"({"kind":"struct","value":{"m":)" + node + "}}";
-  const std::string text =
-      R"({"kind":"snapshot","values":{"a":{"role":"local","kind":"struct","value":{"m":)" + node +
-      "}}}}";
-  EXPECT_TRUE(record_text(text, {}));
+  const auto text = record_text(nested(100), {});
+  ASSERT_TRUE(text);
+  EXPECT_NE(text->find("..."), text->npos);
+}
+
+TEST(SnapshotText, WhatNestsDeeperThanAnyRecordIsNone) {
+  EXPECT_FALSE(record_text(nested(200'000), {}));
+}
+
+TEST(SnapshotText, ABracketInATextNestsNothing) {
+  const std::string text(1000, '[');
+  EXPECT_TRUE(record_text(R"({"kind":"snapshot","function":"\"\\\"{)" + text + R"("})", {}));
+}
+
+TEST(SnapshotText, ABackslashOfATextIsNoEscape) {
+  Hit hit = snapshot();
+  hit.values = {value("own", "char *", "text", R"("a\\nb")"),
+                value("line", "char *", "text", R"("a\nb")")};
+  Value escaped = value("bytes", "char *", "text", R"("a\\\\\\xff")");
+  escaped.bytes_escaped = true;
+  hit.values.push_back(escaped);
+  const std::string text = text_of(hit);
+  EXPECT_NE(text.find(R"(own = "a\\nb")"), text.npos) << text;
+  EXPECT_NE(text.find(R"(line = "a\nb")"), text.npos) << text;
+  EXPECT_NE(text.find(R"(bytes = "a\\\xff")"), text.npos) << text;
+}
+
+TEST(SnapshotText, BytesAreNotTakenForANumber) {
+  Hit hit = snapshot();
+  hit.values = {value("half", "_Float16", "bytes", R"("003e")")};
+  EXPECT_NE(text_of(hit).find("half = <bytes 00 3e>"), std::string::npos) << text_of(hit);
 }
 
 }  // namespace

@@ -89,6 +89,30 @@ TEST_F(Written, AMessageThatShowsACutTextInAnotherFormIsHiddenWhole) {
   EXPECT_EQ(nlohmann::json::parse(content())["message"], "[redacted:jwt?]");
 }
 
+TEST_F(Written, ValueRulesHideWhatAListOfCharactersSpells) {
+  std::string bare = "[";
+  std::string tree = "[";
+  for (const char c : std::string("4111111111111111")) {
+    bare += (bare.size() > 1 ? "," : "") + std::to_string(int{c});
+    tree += (tree.size() > 1 ? "," : "") + std::string(R"({"type":"char","kind":"char","value":)") +
+            std::to_string(int{c}) + "}";
+  }
+  Hit hit = sample_hit();
+  hit.message = "paid by [52 '4', 49 '1']";
+  hit.values = {{"bare", "unsigned char [16]", "exact", "", bare + "]", false, true},
+                {"tree", "std::vector<char>", "exact", "", tree + "]", false, false},
+                {"fine", "int [3]", "exact", "", "[52,49,49]", false, false}};
+  Writer out = writer(session::Format::kJson);
+  out.hit(hit);
+  ASSERT_TRUE(out.drain(milliseconds{1000}));
+  const auto record = nlohmann::json::parse(content());
+  EXPECT_EQ(record["message"], "[redacted:payment-card]");
+  EXPECT_EQ(record["values"]["bare"]["value"], "[redacted:payment-card]");
+  EXPECT_EQ(record["values"]["bare"]["state"], "redacted");
+  EXPECT_EQ(record["values"]["tree"]["value"], "[redacted:payment-card]");
+  EXPECT_EQ(record["values"]["fine"]["value"].size(), 3U);
+}
+
 TEST_F(Written, EachNodeOnTheWayToWhatIsHiddenSaysSo) {
   Hit hit = sample_hit();
   hit.is_snapshot = true;

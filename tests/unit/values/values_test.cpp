@@ -58,6 +58,7 @@ TEST(ValueJson, writes_floats_shortest_and_the_odd_ones_as_strings) {
   EXPECT_EQ(to_text(floating(0.1, 8)), "0.1");
   EXPECT_EQ(to_text(floating(static_cast<long double>(0.1F), 4)), "0.1");
   EXPECT_EQ(json::parse(to_json(floating(1e300, 8)))["value"], 1e300);
+  EXPECT_EQ(json::parse(to_json(floating(-0.0L, 8)))["value"].dump(), "-0.0");
   EXPECT_EQ(json::parse(to_json(floating(NAN, 8)))["value"], "nan");
   EXPECT_EQ(json::parse(to_json(floating(-NAN, 8)))["value"], "-nan");
   EXPECT_EQ(json::parse(to_json(floating(-INFINITY, 4)))["value"], "-inf");
