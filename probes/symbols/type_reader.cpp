@@ -24,6 +24,18 @@ bool is_by_value(const Type& type) {
          type.kind == TypeKind::kEnum;
 }
 
+// The most significant of its bytes comes first (scalar_storage_order).
+bool is_reversed(Dwarf_Die die) {
+  return unsigned_attribute(die, DW_AT_endianity) == std::uint64_t{DW_END_big};
+}
+
+// Of floating-point numbers of 16 bytes only the name tells IEEE's (_Float128, real(16))
+// from x87's.
+bool is_quad(const Type& type, std::string_view name) {
+  return type.kind == TypeKind::kFloat && type.byte_size == 16 &&
+         (name.find("128") != name.npos || name.find("16") != name.npos);
+}
+
 }  // namespace
 
 const Type* strip_typedefs(const Type* type) {
@@ -172,6 +184,8 @@ void TypeReader::fill_base(Entry& entry) {
   const BaseKind base = base_kind(unsigned_attribute(entry.die, DW_AT_encoding).value_or(0));
   entry.type.kind = base.kind;
   entry.type.is_signed = base.is_signed;
+  if (is_reversed(entry.die) || is_quad(entry.type, entry.own_name))
+    entry.type.kind = TypeKind::kUnknown;
   // Rust's type of nothing: a tuple without members, written as a number without bytes.
   if (entry.own_name == "()" && entry.type.byte_size == 0) entry.type.kind = TypeKind::kStruct;
 }

@@ -53,6 +53,23 @@ TEST_P(Types, anonymous_members_and_flexible_arrays_are_kept) {
   EXPECT_FALSE(type->members[4].type->element_count.has_value());
 }
 
+TEST(NumberTypes, that_are_stored_in_another_way_than_the_machines_are_not_taken_for_its_own) {
+  const auto info = opened("t.c", R"(
+struct __attribute__((scalar_storage_order("big-endian"))) wire { int word; char letter; };
+struct wire wire; __float128 quad; long double extended;
+int main(void) { return wire.word + (int)quad + (int)extended; }
+)",
+                           {.compiler = "gcc"});
+  ASSERT_NE(info, nullptr);
+  const LinkAddress pc = sites_of(*info, "main").front().pc;
+  const auto kind_of = [&](const Type* type) { return strip_typedefs(type)->kind; };
+  const Type* wire = info->find_type("struct wire", pc);
+  ASSERT_NE(wire, nullptr);
+  EXPECT_EQ(kind_of(wire->members.at(0).type), TypeKind::kUnknown);
+  EXPECT_EQ(kind_of((*info->find_global("quad", pc))->type), TypeKind::kUnknown);
+  EXPECT_EQ(kind_of((*info->find_global("extended", pc))->type), TypeKind::kFloat);
+}
+
 TEST_P(Types, arrays_nest_and_sizes_follow) {
   const Type* type = info_->find_type("struct list", pc_);
   ASSERT_NE(type, nullptr);
