@@ -1,7 +1,9 @@
 // Casts. Without the right `raw` a cast must not let anyone read memory as
 // something it is not: it may give a type to a void* or char*, follow
 // inheritance, or convert a number. A cast back and forth does not launder:
-// what counts is the type the pointer had before any cast.
+// what counts is the type the pointer had before any cast. And a pointer that the
+// expression makes, with & or of an array, leads to what it was made of and no further:
+// its neighbour may be what a rule hides.
 #include "probes/language/binder_impl.h"
 
 namespace nohalt::language {
@@ -36,6 +38,36 @@ bool same_type(const Type* a, const Type* b) {
 }
 
 }  // namespace
+
+const Expr* made_of(const Expr& pointer) {
+  switch (pointer.kind) {
+    case ExprKind::kAddress:
+      return &pointer.operand();
+    case ExprKind::kConvert:
+    case ExprKind::kOffset:
+      return made_of(pointer.operand());
+    case ExprKind::kConditional: {
+      const Expr* first = made_of(pointer.operand(1));
+      return first != nullptr ? first : made_of(pointer.operand(2));
+    }
+    default:
+      return nullptr;
+  }
+}
+
+Status Binder::stays_inside(Span mark, const Expr& pointer, const Type* to) const {
+  const Expr* place = made_of(pointer);
+  if (place == nullptr || options_.allow_raw) return {};
+  const Type* whole = strip_typedefs(place->type);
+  // Of a flexible array only its text says where it ends.
+  if (whole->kind == TypeKind::kArray && !whole->element_count) return {};
+  const Type* real = strip_typedefs(to);
+  if (is_byte_char(real))
+    return needs_raw(mark, "how far the text at this address goes is not known");
+  if (real->byte_size > whole->byte_size)
+    return needs_raw(mark, "this cast leads past the end of what it takes the address of");
+  return {};
+}
 
 Result<const Type*> Binder::written_type(const Syntax& syntax) {
   std::string base = syntax.text;
@@ -101,11 +133,14 @@ Result<ExprPtr> Binder::pointer_cast(const Syntax& syntax, ExprPtr operand, cons
   to = strip_typedefs(to);
   const bool untyped = from->kind == TypeKind::kVoid || is_byte_char(from);
   const bool forgets = to->kind == TypeKind::kVoid;
+  if (!forgets) NOHALT_CHECK(stays_inside(syntax.mark, *operand, to));
   if (untyped || forgets || same_type(from, to)) return plain();
   const Type* here = strip_typedefs(pointee(operand->type));
   const auto up = base_offset(here, to);
   const auto down = base_offset(to, here);
-  if (up || down) {
+  // By way of a common base one class may not be taken for another.
+  const bool related = base_offset(from, to) || base_offset(to, from);
+  if ((up || down) && (related || options_.allow_raw)) {
     auto expr = make(ExprKind::kOffset, syntax.span, target);
     expr->integer = up ? *up : 0 - *down;
     expr->operands.push_back(std::move(operand));

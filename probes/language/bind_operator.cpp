@@ -95,6 +95,7 @@ Result<ExprPtr> Binder::text_comparison(const Syntax& syntax, ExprPtr left, Expr
   if (right->text.find('\0') != std::string::npos) {
     return mismatch(syntax.mark, "this text has a zero byte in it and equals no string");
   }
+  if (is_pointer(left->type)) NOHALT_CHECK(stays_inside(left->span, *left, pointee(left->type)));
   auto expr = make(ExprKind::kTextCompare, syntax.span, types_.boolean());
   expr->op = syntax.op;
   expr->text = std::move(right->text);
@@ -243,6 +244,8 @@ Result<ExprPtr> Binder::length(const Syntax& syntax) {
       return convert(load(std::move(member)), type);
     }
   }
+  if (is_pointer(operand->type))
+    NOHALT_CHECK(stays_inside(operand->span, *operand, pointee(operand->type)));
   auto expr = make(ExprKind::kLength, syntax.span, type);
   expr->operands.push_back(std::move(operand));
   return expr;

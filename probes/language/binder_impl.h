@@ -47,6 +47,7 @@ class Binder {
   [[nodiscard]] Result<ExprPtr> cast(const Syntax& syntax);
   [[nodiscard]] Result<ExprPtr> pointer_cast(const Syntax& syntax, ExprPtr operand,
                                              const Type* target);
+  [[nodiscard]] Status stays_inside(Span mark, const Expr& pointer, const Type* to) const;
   [[nodiscard]] Result<const Type*> written_type(const Syntax& syntax);
 
   // Small parts.
@@ -71,6 +72,8 @@ class Binder {
 // through anonymous members and bases. Empty: none.
 [[nodiscard]] std::vector<const symbols::Member*> find_member(const Type* record,
                                                               std::string_view name);
+// The place whose address the pointer is, where the expression makes it; else null.
+[[nodiscard]] const Expr* made_of(const Expr& pointer);
 // The constant that a value is, where it is one.
 [[nodiscard]] std::optional<std::uint64_t> constant_integer(const Expr& value);
 // `bits` as a value of this integral or pointer type: cut and extended to 64.

@@ -119,6 +119,47 @@ TEST_F(BinderTest, follows_inheritance_and_keeps_out_of_it_otherwise) {
   EXPECT_EQ(error_of("(struct user *)d").reason, "needs-raw-right");
 }
 
+TEST_F(BinderTest, does_not_take_one_class_for_another_by_way_of_their_base) {
+  FakeScope& scope = stock_.scope;
+  const Type* base =
+      scope.record(TypeKind::kStruct, "Base", 8, {FakeScope::member("id", stock_.int_type, 0)});
+  symbols::Member inherited = FakeScope::member("", base, 0);
+  inherited.is_base_class = true;
+  const Type* one = scope.record(TypeKind::kStruct, "One", 16,
+                                 {inherited, FakeScope::member("password", stock_.int_type, 8)});
+  scope.record(TypeKind::kStruct, "Other", 16,
+               {inherited, FakeScope::member("plain", stock_.int_type, 8)});
+  scope.local("one", scope.pointer(one));
+  EXPECT_EQ(error_of("((struct One *)(struct Base *)one)->id").reason, "");
+  EXPECT_EQ(error_of("((struct Other *)(struct Base *)one)->plain").reason, "needs-raw-right");
+}
+
+TEST_F(BinderTest, reads_no_further_than_what_a_pointer_was_made_of) {
+  FakeScope& scope = stock_.scope;
+  const Type* letters = scope.array(stock_.char_type, 8);
+  const Type* open = scope.array(stock_.char_type, std::nullopt);
+  const Type* record = scope.record(
+      TypeKind::kStruct, "struct packet", 24,
+      {FakeScope::member("name", letters, 0), FakeScope::member("password", letters, 8),
+       FakeScope::member("rest", open, 24)});
+  scope.record(TypeKind::kStruct, "struct wide", 16, {FakeScope::member("name", letters, 8)});
+  scope.record(TypeKind::kStruct, "struct tight", 8,
+               {FakeScope::member("code", stock_.int_type, 4)});
+  scope.local("p", scope.pointer(record));
+  for (const std::string text :
+       {"(char *)p->name", "(char *)&p->name[7]", "(char *)(void *)p->name", "len(&p->name[0])",
+        "&p->name[0] == \"x\"", "(count ? &p->name[0] : text) == \"x\"",
+        "((struct wide *)p->name)->name", "(struct wide *)(void *)p->name"}) {
+    EXPECT_EQ(error_of(text).reason, "needs-raw-right") << text;
+    EXPECT_TRUE(bind_expression(text, stock_.scope, {true, false})) << text;
+  }
+  for (const std::string text :
+       {"p->name", "p->name == \"x\"", "len(p->name)", "((struct tight *)p->name)->code",
+        "(void *)p->name", "(char *)p->rest", "(char *)text", "(char *)blob"}) {
+    EXPECT_EQ(error_of(text).reason, "") << text << ": " << error_of(text).message;
+  }
+}
+
 TEST_F(BinderTest, does_not_follow_a_pointer_out_of_a_union_with_numbers) {
   FakeScope& scope = stock_.scope;
   const Type* mixed = scope.record(TypeKind::kUnion, "union mixed", 8,

@@ -32,11 +32,11 @@ class FakeScope final : public language::ScopeView {
     type.target = target;
     return add(std::move(type));
   }
-  const Type* array(const Type* item, std::uint64_t count) {
+  const Type* array(const Type* item, std::optional<std::uint64_t> count) {
     Type type;
     type.kind = TypeKind::kArray;
-    type.name = item->name + " [" + std::to_string(count) + "]";
-    type.byte_size = item->byte_size * count;
+    type.name = item->name + " [" + (count ? std::to_string(*count) : "") + "]";
+    type.byte_size = item->byte_size * count.value_or(0);
     type.target = item;
     type.element_count = count;
     return add(std::move(type));
