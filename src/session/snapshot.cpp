@@ -87,15 +87,26 @@ Result<BuiltCapture> build_snapshot(const CaptureRequest& request,
   // What the person asked for by name is not left out.
   if (const auto own = build_with(request, {}); !own) return std::unexpected(own.error());
   leave_out_uncapturable(request, frames);
-  while (true) {
-    const std::vector<ScopeValue*> values = captured(frames);
-    built = build_with(request, values);
-    if (built || values.empty()) return built;
-    const auto largest = std::ranges::max_element(values, {}, [](const ScopeValue* value) {
-      return symbols::strip_typedefs(value->variable.type)->byte_size;
-    });
-    (*largest)->left_out = "the probe captures as much as one may";
+  // Of what is left the largest go, as few of them as will do.
+  std::vector<ScopeValue*> by_size = captured(frames);
+  std::ranges::stable_sort(by_size, std::greater{}, [](const ScopeValue* value) {
+    return symbols::strip_typedefs(value->variable.type)->byte_size;
+  });
+  const auto build_without = [&](std::size_t largest) {
+    for (std::size_t i = 0; i < by_size.size(); ++i)
+      by_size[i]->left_out = i < largest ? "the probe captures as much as one may" : "";
+    return build_with(request, captured(frames));
+  };
+  std::size_t fewest = 0;
+  std::size_t enough = by_size.size();
+  while (fewest < enough) {
+    const std::size_t tried = fewest + (enough - fewest) / 2;
+    if (build_without(tried))
+      enough = tried;
+    else
+      fewest = tried + 1;
   }
+  return build_without(enough);
 }
 
 std::uint32_t nearest_line(const symbols::Variable& variable, std::uint32_t line) {
