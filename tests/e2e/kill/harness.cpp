@@ -4,7 +4,7 @@
 // that the probes fell dormant within two seconds, and that one sweep leaves the
 // program as it was.
 //
-//   kill_harness NOHALT SPINNER tool|tracer|watchdog kill|hold SECONDS
+//   kill_harness NOHALT SPINNER log|snap tool|tracer|watchdog kill|hold SECONDS
 //
 // Runs in which nothing is done tell which calls there are, and points.h which of
 // them come first. Several workers take them in turn, each with a program of its
@@ -57,6 +57,7 @@ Progress* shared = nullptr;
 
 struct Job {
   std::string tool;
+  std::string command;
   std::string spinner;
   Plan plan;
   bool all = false;
@@ -110,7 +111,7 @@ bool meet(Laboratory& laboratory, Plan plan, const Point& point, bool is_sort) {
     const bool is_sort = i < points.sorts;
     if (i >= points.list.size() || shared->over) break;
     if (!is_sort && !job.all && Clock::now() > job.end) break;
-    if (!laboratory) laboratory.emplace(job.tool, job.spinner);
+    if (!laboratory) laboratory.emplace(job.tool, job.command, job.spinner);
     // What one failure left must not be taken for another.
     if (!meet(*laboratory, job.plan, points.list[i], is_sort)) laboratory.reset();
   }
@@ -128,7 +129,7 @@ void tell(const Points& points) {
 }
 
 bool undisturbed(const Job& job, std::vector<std::vector<Call>>& runs) {
-  Laboratory laboratory(job.tool, job.spinner);
+  Laboratory laboratory(job.tool, job.command, job.spinner);
   for (int i = 0; i < kUndisturbedRuns; ++i) {
     Outcome outcome;
     const auto wrong = laboratory.attempt({job.plan.role, Action::kNone, {}, 0}, false, outcome);
@@ -173,7 +174,7 @@ int run(Job job, int seconds) {
 
 int main(int argc, char** argv) {
   using namespace nohalt::kill_test;
-  if (argc != 6) return 2;
+  if (argc != 7) return 2;
   void* page =
       ::mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return 1;
@@ -183,9 +184,9 @@ int main(int argc, char** argv) {
   ::sigaction(SIGTERM, &action, nullptr);
   ::sigaction(SIGINT, &action, nullptr);
   go_first();
-  Job job{argv[1], argv[2], {}, std::getenv("NOHALT_LONG") != nullptr, {}};
-  const std::string role = argv[3];
+  Job job{argv[1], argv[3], argv[2], {}, std::getenv("NOHALT_LONG") != nullptr, {}};
+  const std::string role = argv[4];
   job.plan.role = role == "tool" ? Role::kTool : role == "tracer" ? Role::kTracer : Role::kWatchdog;
-  job.plan.action = argv[4] == std::string("kill") ? Action::kKill : Action::kHold;
-  return run(job, std::atoi(argv[5]));
+  job.plan.action = argv[5] == std::string("kill") ? Action::kKill : Action::kHold;
+  return run(job, std::atoi(argv[6]));
 }

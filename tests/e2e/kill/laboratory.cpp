@@ -17,14 +17,8 @@ namespace {
 using std::chrono::milliseconds;
 
 // One jump each of the three sorts, each on a page of its own.
-constexpr const char* kProbes = R"(probes:
-  - at: long_line
-    message: "{value} {count} {sum}"
-  - at: punned
-    message: "{value} {count} {sum}"
-  - at: evicted
-    message: "{value} {count} {sum}"
-)";
+constexpr const char* kPlaces[] = {"long_line", "punned", "evicted"};
+constexpr const char* kMessage = "{value} {count} {sum}";
 // Together: served for longer than from one renewal of the rate to the next.
 constexpr const char* kHits = "15";
 constexpr const char* kLimit = "100/s";
@@ -41,11 +35,23 @@ std::string make_folder() {
   return ::mkdtemp(name.data());
 }
 
+std::string probes_of(const std::string& command) {
+  std::string probes = "probes:\n";
+  for (const char* place : kPlaces) {
+    probes += "  - at: " + std::string(place) + "\n    ";
+    probes += command == "snap" ? "stack: true\n" : "message: \"" + std::string(kMessage) + "\"\n";
+  }
+  return probes;
+}
+
 }  // namespace
 
-Laboratory::Laboratory(std::string tool, const std::string& spinner)
-    : folder_(make_folder()), tool_(std::move(tool)), target_(spinner, folder_) {
-  std::ofstream(folder_ + "/probes.yaml") << kProbes;
+Laboratory::Laboratory(std::string tool, std::string command, const std::string& spinner)
+    : folder_(make_folder()),
+      tool_(std::move(tool)),
+      command_(std::move(command)),
+      target_(spinner, folder_) {
+  std::ofstream(folder_ + "/probes.yaml") << probes_of(command_);
   ::setenv("NOHALT_AUDIT", (folder_ + "/audit.jsonl").c_str(), 1);
   ::setenv("XDG_STATE_HOME", folder_.c_str(), 1);
 }
@@ -115,8 +121,8 @@ std::string Laboratory::attempt(const Plan& plan, bool patient, Outcome& outcome
   TracedTool traced;
   std::string wrong;
   std::filesystem::remove(folder_ + "/swept");
-  outcome = traced.run({tool_, "log", "-p", target_.pid(), "-f", folder_ + "/probes.yaml", "--hits",
-                        kHits, "--limit", kLimit, "--cpu", "100%", "--format", "json"},
+  outcome = traced.run({tool_, command_, "-p", target_.pid(), "-f", folder_ + "/probes.yaml",
+                        "--hits", kHits, "--limit", kLimit, "--cpu", "100%", "--format", "json"},
                        folder_ + "/said", plan, [&](Clock::time_point since) {
                          return held_enough(plan.role, patient, since, wrong);
                        });

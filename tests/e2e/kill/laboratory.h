@@ -12,7 +12,8 @@ namespace nohalt::kill_test {
 
 class Laboratory {
  public:
-  Laboratory(std::string tool, const std::string& spinner);
+  // `command` is log or snap.
+  Laboratory(std::string tool, std::string command, const std::string& spinner);
   Laboratory(const Laboratory&) = delete;
   Laboratory& operator=(const Laboratory&) = delete;
   ~Laboratory();
@@ -36,6 +37,7 @@ class Laboratory {
 
   std::string folder_;
   std::string tool_;
+  std::string command_;
   HotTarget target_;
 };
 
