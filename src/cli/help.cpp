@@ -95,7 +95,8 @@ Example: how we got to the first order over 1000, kept for later
   --engine auto|inline|kernel                                      (auto)
   -f FILE             several probes from a YAML file, all or none
 
--o FILE keeps JSON unless --format says text.
+-o FILE keeps JSON unless --format says text. -o FILE.core makes a core file of
+the one hit for gdb and lldb: what the snapshot shows, and nothing else.
 )";
 
 constexpr std::string_view kShow = R"(nohalt show FILE [options]
