@@ -33,9 +33,12 @@ class Reader {
  public:
   Reader(const Memory& memory, DebuggerView& view) : memory_(memory), view_(view) {}
 
-  void read_all() {
-    // The program's headers, by which it is known again.
-    if (auxiliary(AT_PHDR) != 0) static_cast<void>(keep(page_floor(auxiliary(AT_PHDR)), kPageSize));
+  void read_all(const Maps& maps) {
+    // The program's headers, by which it is known again: what its file has there.
+    const RuntimeAddress headers{page_floor(auxiliary(AT_PHDR))};
+    const Mapping* mapping = maps.find(headers);
+    if (mapping != nullptr && !mapping->anonymous() && !mapping->writable)
+      static_cast<void>(keep(headers.value, kPageSize));
     const std::uint64_t debug = word_of_dynamic(DT_DEBUG);
     if (debug == 0) return;
     LoaderState state{};
@@ -156,7 +159,7 @@ Result<DebuggerView> debugger_view(pid_t pid) {
   NOHALT_TRY(view.auxiliary, auxiliary_of(pid));
   NOHALT_TRY(const Memory memory, Memory::open(pid));
   view.files = unchanged_parts(maps, memory);
-  Reader(memory, view).read_all();
+  Reader(memory, view).read_all(maps);
   return view;
 }
 

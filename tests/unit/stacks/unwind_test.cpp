@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/stacks/made_stack.h"
 
 namespace nohalt::stacks {
@@ -38,6 +40,22 @@ TEST(Unwind, GivesEachFrameItsOwnRegisters) {
   EXPECT_EQ(unwound.frames[1].registers[kRbx], 0x1111);
   EXPECT_EQ(unwound.frames[2].registers[kRbx], 0xb0b);
   EXPECT_EQ(unwound.frames[2].registers[kRsp], kStack + 24);
+}
+
+TEST(Unwind, TellsWhereRegistersAreKeptAndWhatLedFromFrameToFrame) {
+  const Unwound unwound = walk(through_outer().captured_at("inner_pc"));
+  ASSERT_EQ(unwound.frames.size(), 3);
+  constexpr std::size_t kRbx = 3;
+  EXPECT_EQ(unwound.frames[1].origins[kRbx], (Origin{Origin::Kind::kRegister, kRbx}));
+  EXPECT_EQ(unwound.frames[2].origins[kRbx], (Origin{Origin::Kind::kStack, kStack + 8}));
+  const auto guides = [&](const Origin& origin) {
+    return std::ranges::find(unwound.guides, origin) != unwound.guides.end();
+  };
+  EXPECT_TRUE(guides({Origin::Kind::kRegister, kRsp}));
+  EXPECT_TRUE(guides({Origin::Kind::kStack, kStack}));
+  EXPECT_TRUE(guides({Origin::Kind::kStack, kStack + 16}));
+  EXPECT_FALSE(guides({Origin::Kind::kStack, kStack + 8}));
+  EXPECT_FALSE(guides({Origin::Kind::kRegister, kRbx}));
 }
 
 TEST(Unwind, TakesRegistersThatCallsDoNotPreserveForLost) {
