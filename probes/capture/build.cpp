@@ -31,14 +31,14 @@ bool uses_xmm(const std::vector<program::Instruction>& code) {
 
 Builder::Builder(const CaptureRequest& request)
     : request_(request),
-      generator_(code_, request.bias),
+      generator_(code_, request.bias, request.has_thread_pointer),
       space_(std::min(request.limits.record_bytes, kLargestRecord)),
       writer_(code_, generator_, space_, request) {}
 
 // Finds what must be captured for the value: shown whole, or only computed with.
 void Builder::collect(const Expr& expr, const language::Source& source, bool shown) {
-  const bool leaf =
-      expr.kind == ExprKind::kLoad || expr.kind == ExprKind::kAddress || is_pointer_step(expr);
+  const bool leaf = expr.kind == ExprKind::kLoad || expr.kind == ExprKind::kAddress ||
+                    is_pointer_step(expr) || language::is_container_length(expr);
   if (leaf) {
     Leaf found;
     found.expr = &expr;

@@ -18,6 +18,15 @@ std::string memory_why(const Spot& spot) {
   return "the memory at " + spell(*spot.pointer) + " cannot be read";
 }
 
+// Whether what says that it is there at all is among what is not known.
+bool is_unsure(const std::vector<Hole>& holes, const Lead& lead) {
+  return std::ranges::any_of(lead.guards, [&](const Guard& guard) {
+    return std::ranges::any_of(holes, [&](const Hole& hole) {
+      return hole.begin < guard.at + guard.size && guard.at < hole.end;
+    });
+  });
+}
+
 }  // namespace
 
 Status Builder::emit(Leaf& leaf) {
@@ -66,8 +75,9 @@ Status Builder::emit_parts(Leaf& leaf, Node& node, const Miss& miss) {
                                   to.plus(part.begin), miss));
   }
   if (window) {
-    std::erase_if(leaf.shape.leads, [&](const Lead& lead) { return is_over(node.holes, lead); });
-    writer_.from_stack(node, {.bytes = window, .base = {}}, leaf.shape, leaf.depth);
+    std::erase_if(leaf.shape.leads, [&](const Lead& lead) { return is_unsure(node.holes, lead); });
+    const Source parts{.bytes = window, .base = {}, .lost = &node.holes};
+    writer_.from_stack(node, parts, leaf.shape, leaf.depth);
   } else {
     writer_.write_status(node, kStatusCaptured);
     writer_.leave_out(node, leaf.shape);

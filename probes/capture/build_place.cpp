@@ -52,7 +52,7 @@ Status Builder::place(Leaf& leaf) {
     node.kind = Node::Kind::kBytes;
     node.size = 8;
     // What lies at an address made here need not be what its type says.
-    if (leaf.expr->kind != ExprKind::kAddress) {
+    if (language::is_pointer(leaf.expr->type) && leaf.expr->kind != ExprKind::kAddress) {
       leaf.shape = writer_.shape(leaf.expr->type, leaf.path, 8, leaf.depth);
     }
   }

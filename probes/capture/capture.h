@@ -34,8 +34,9 @@ struct CaptureRequest {
   language::BoundPtr condition;  // null: none
   CaptureLimits limits;
   LoadBias bias;
-  IsRedacted is_redacted;         // null: nothing is
-  std::uint32_t stack_bytes = 0;  // of the stack, with the registers; 0: neither
+  IsRedacted is_redacted;           // null: nothing is
+  std::uint32_t stack_bytes = 0;    // of the stack, with the registers; 0: neither
+  bool has_thread_pointer = false;  // whether a hit may ask for it
 };
 
 struct BuiltCapture {

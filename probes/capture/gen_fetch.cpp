@@ -16,7 +16,7 @@ Why why_unavailable(const symbols::Unavailable& unavailable) {
     case symbols::UnavailableWhy::kEntryValue:
       return {ValueState::kOptimizedOut, "it was in a register of the caller"};
     case symbols::UnavailableWhy::kThreadLocal:
-      return {ValueState::kUnavailable, "thread-local variables are not covered"};
+      return {ValueState::kUnavailable, unavailable.detail};
     case symbols::UnavailableWhy::kUnsupported:
       break;
   }

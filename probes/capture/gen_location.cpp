@@ -3,6 +3,7 @@
 // They run on the program's stack, where each depth has a slot of its own: so every
 // entry is in the same place on all ways that meet at an operation. Addresses that
 // are a register and a constant (nearly all of them) take no slot at all.
+#include <algorithm>
 #include <map>
 #include <utility>
 #include <vector>
@@ -81,6 +82,13 @@ struct Generator::Words {
 };
 
 Status Generator::operations(const std::vector<Op>& ops, const Miss& miss) {
+  const auto asks = [](const Op& op) { return op.kind == OpKind::kThreadPointer; };
+  if (!has_thread_pointer_ && std::ranges::any_of(ops, asks)) {
+    miss.because(ValueState::kUnavailable,
+                 "this machine does not let a thread ask where its own variables are");
+    code_.jump(miss.label);
+    return {};
+  }
   if (const auto simple = simple_address(ops, bias_)) {
     if (!simple->number) {
       code_.mov(R::kR0, simple->offset);
@@ -149,6 +157,9 @@ Status Generator::operation(const Op& op, Words& words, const Miss& miss) {
     case OpKind::kLinkAddress:
       code_.mov(R::kR0, op.value + bias_.value);
       return push(words);
+    case OpKind::kThreadPointer:
+      thread_pointer(miss);
+      return push(words);
     case OpKind::kDup:
       return copy(0, words);
     case OpKind::kOver:
@@ -169,6 +180,13 @@ Status Generator::operation(const Op& op, Words& words, const Miss& miss) {
     default:
       return combine(op.kind, words, miss);
   }
+}
+
+// r0 = the thread pointer.
+void Generator::thread_pointer(const Miss& miss) {
+  miss.because(ValueState::kUnreadable, "this thread has no thread-local variables");
+  code_.call(Helper::kThreadPointer);
+  code_.jump_if(JumpOp::kEqual, R::kR0, 0, miss.label);
 }
 
 // r0 becomes the top.

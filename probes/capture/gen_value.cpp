@@ -128,7 +128,8 @@ Status Generator::value(const Expr& expr, const Miss& miss) {
     case ExprKind::kConditional:
       return choose(expr, miss);
     case ExprKind::kLength:
-      return text_length(expr, miss);
+      return language::is_container_length(expr) ? container_length(expr, miss)
+                                                 : text_length(expr, miss);
     case ExprKind::kNot:
     case ExprKind::kTextCompare:
       return truth_value(expr, miss);

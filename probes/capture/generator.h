@@ -9,6 +9,7 @@
 #include <string>
 
 #include "probes/capture/code.h"
+#include "probes/capture/containers/container.h"
 #include "probes/capture/layout.h"
 #include "probes/capture/spot.h"
 #include "src/base/result.h"
@@ -33,7 +34,8 @@ struct Extent {
 
 class Generator {
  public:
-  Generator(Code& code, LoadBias bias) : code_(code), bias_(bias) {}
+  Generator(Code& code, LoadBias bias, bool has_thread_pointer)
+      : code_(code), bias_(bias), has_thread_pointer_(has_thread_pointer) {}
 
   // r3 = the address of the spot; the helper to read there with. Only for
   // spots in memory.
@@ -73,6 +75,7 @@ class Generator {
   [[nodiscard]] Status permute(symbols::OpKind kind, Words& words);
   [[nodiscard]] Status change_top(const symbols::Op& op, Words& words, const Miss& miss);
   [[nodiscard]] Status combine(symbols::OpKind kind, Words& words, const Miss& miss);
+  void thread_pointer(const Miss& miss);
   void limit_shift(AluOp op);
 
   // gen_value.cpp
@@ -107,12 +110,26 @@ class Generator {
   // r3 = where the text is; its `max` may shrink to what an array holds.
   [[nodiscard]] Status text_address(const Expr& text, std::uint64_t& max, const Miss& miss);
 
+  // gen_length.cpp: r0 = how many items or characters the object says it has.
+  struct Object;
+  [[nodiscard]] Status container_length(const Expr& expr, const Miss& miss);
+  [[nodiscard]] Status length_of(const Object& object, const containers::Text& text);
+  [[nodiscard]] Status length_of(const Object& object, const containers::Container& container);
+  [[nodiscard]] Status length_of_bits(const Object& object, const containers::BitRow& row);
+  [[nodiscard]] Status length_of_blocks(const Object& object, const containers::Blocks& blocks,
+                                        std::uint64_t stride);
+  [[nodiscard]] Status object_word(const Object& object, std::uint64_t at, std::uint64_t size);
+  [[nodiscard]] Status object_distance(const Object& object, std::uint64_t from, std::uint64_t to,
+                                       std::uint64_t stride);
+  static void does_not_fit(const Object& object);
+
   [[nodiscard]] std::unexpected<Error> cannot(const Expr& expr, const std::string& problem,
                                               const std::string& hint = {}) const;
   [[nodiscard]] Result<Dest> scratch(std::uint64_t size);
 
   Code& code_;
   LoadBias bias_;
+  bool has_thread_pointer_;
   const language::Source* source_ = nullptr;
 };
 

@@ -63,8 +63,9 @@ class Walk {
     if (!may_lead || real->target == nullptr || real->byte_size != 8) return;
     const Type* target = strip_typedefs(real->target);
     if (is_redacted_step(path, real->target, rules_.is_redacted)) return;
-    if (language::is_byte_char(target) && real->kind == TypeKind::kPointer) {
-      lead({Lead::Kind::kText, at, real->target, path});
+    const std::uint32_t unit = language::text_unit(real->target);
+    if (unit != 0 && real->kind == TypeKind::kPointer) {
+      lead({Lead::Kind::kText, at, real->target, path, {.unit = unit}});
     } else if (language::is_record(target) && target->byte_size > 0 && rules_.follow_records) {
       lead({Lead::Kind::kRecord, at, real->target, path});
     }

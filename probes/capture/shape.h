@@ -27,7 +27,7 @@ struct Lead {
   std::uint64_t at = 0;          // where the pointer is, or the text or container begins
   const Type* target = nullptr;  // what it leads to; the text's or container's own type
   std::string path;              // what redaction rules see
-  containers::Text text = {};    // kCountedText
+  containers::Text text = {};    // kCountedText; of kText the unit alone
   std::shared_ptr<const containers::Container> container = nullptr;  // kItems
   std::vector<Guard> guards = {};  // all must hold, or there is no such thing
 

@@ -302,6 +302,14 @@ bool Writer::make_bytes(Node& node, const Type* type) {
 }
 
 void Writer::follow(Node& node, const Lead& lead, const Source& from, std::uint32_t depth) {
+  const bool is_pointer = lead.kind == Lead::Kind::kRecord || lead.kind == Lead::Kind::kText;
+  const bool is_text = lead.kind == Lead::Kind::kCountedText;
+  if ((is_pointer && from.is_lost(0, 8)) || (is_text && (from.is_lost(lead.text.pointer_at, 8) ||
+                                                         from.is_lost(lead.text.length_at, 8)))) {
+    node.kind = Node::Kind::kAbsent;
+    node.absent = partly_known();
+    return;
+  }
   const auto done = code_.label();
   if (lead.kind == Lead::Kind::kItems)
     follow_items(node, lead, from, depth, done);

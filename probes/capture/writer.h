@@ -1,6 +1,7 @@
 // Code that copies objects into the record, and what their pointers lead to.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -38,9 +39,19 @@ struct Source {
   std::optional<Dest> base;
   std::uint64_t distance = 0;
   Helper helper = Helper::kReadUser;
+  // Of an object that is not in memory as a whole: the bytes, counted from its first, that
+  // are nowhere. What is copied for them is zeros.
+  const std::vector<Hole>* lost = nullptr;
 
   [[nodiscard]] Source plus(std::uint64_t more) const {
-    return {bytes ? std::optional(bytes->plus(more)) : std::nullopt, base, distance + more, helper};
+    return {bytes ? std::optional(bytes->plus(more)) : std::nullopt, base, distance + more, helper,
+            lost};
+  }
+  [[nodiscard]] bool is_lost(std::uint64_t at, std::uint64_t size) const {
+    const std::uint64_t begin = distance + at;
+    return lost != nullptr && std::ranges::any_of(*lost, [&](const Hole& hole) {
+             return hole.begin < begin + size && begin < hole.end;
+           });
   }
 };
 
@@ -53,6 +64,9 @@ struct Source {
 }
 [[nodiscard]] inline Why not_followed() {
   return {ValueState::kUnavailable, "not followed: the probe captures as much as one may"};
+}
+[[nodiscard]] inline Why partly_known() {
+  return {ValueState::kOptimizedOut, "only a part of it is known"};
 }
 // Whys of what a pointer or a text leads to.
 inline constexpr std::size_t kWhyPointer = 0;
@@ -148,6 +162,7 @@ class Writer {
                        std::uint32_t depth);
   void follow(Node& node, const Lead& lead, const Source& from, std::uint32_t depth);
   void follow_text(Node& node, const Lead& lead, const Source& from, Code::Label done);
+  void load_text_size(const Lead& lead, Dest length, std::uint64_t most);
   void find_text(const Lead& lead, const Source& from, Dest pointer, Dest length);
   void load_address(const Source& from, std::uint64_t distance);  // to r3
   void follow_record(Node& node, const Lead& lead, Dest pointer, std::uint32_t depth,

@@ -56,6 +56,7 @@ void Writer::follow_items(Node& node, const Lead& lead, const Source& from, std:
     node.kind = Node::Kind::kAbsent;
     node.absent = not_followed();
     if (!from.base) node.absent.text = "not followed: it is not in memory as a whole";
+    if (from.is_lost(0, lead.size())) node.absent = partly_known();
   }
   code_.jump(done);
   code_.bind(walk.odd);
@@ -63,6 +64,7 @@ void Writer::follow_items(Node& node, const Lead& lead, const Source& from, std:
 }
 
 std::optional<Dest> Writer::words(Walk& walk, std::uint64_t at, std::uint64_t size) {
+  if (walk.from.is_lost(at, size)) return std::nullopt;
   if (walk.from.bytes) return walk.from.bytes->plus(at);
   const auto window = walk.from.base ? code_.take_stack(size) : std::nullopt;
   if (!window) return std::nullopt;
@@ -125,6 +127,11 @@ void Writer::begun(const Walk& walk) {
 void Writer::fill_slot(const Walk& walk, Node& slot, const Source& from, const Shape& shape,
                        std::uint32_t depth) {
   if (slot.kind == Node::Kind::kAbsent) return;
+  if (from.is_lost(0, slot.size)) {
+    slot.kind = Node::Kind::kAbsent;
+    slot.absent = partly_known();
+    return;
+  }
   const auto next = code_.label();
   write_status(slot, kStatusFirstWhy);
   if (from.bytes)

@@ -102,8 +102,9 @@ void Writer::row_at_once(Walk& walk, const Cursor& cursor) {
 
 bool Writer::count_bits(Walk& walk, const containers::BitRow& row, const Cursor& cursor) {
   const StackScope scope(code_);
-  const std::uint64_t last = row.count_at ? *row.count_at : std::max(*row.end_at, row.end_bits_at);
-  const auto found = words(walk, row.begin_at, last + 8 - row.begin_at);
+  const std::uint64_t past =
+      row.count_at ? *row.count_at + 8 : std::max(*row.end_at + 8, row.end_bits_at + 4);
+  const auto found = words(walk, row.begin_at, past - row.begin_at);
   if (!found) return false;
   code_.load(Size::k8, R::kR1, *found);
   code_.store(Size::k8, cursor.at, R::kR1);

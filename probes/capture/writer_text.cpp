@@ -23,7 +23,8 @@ void Writer::make_room(Node& node, const Shape& shape) {
 
 bool Writer::make_text(Node& node, const Lead& lead) {
   node.kind = Node::Kind::kText;
-  node.size = std::max<std::uint32_t>(request_.limits.string_bytes, 1);
+  const std::uint32_t unit = lead.text.unit;
+  node.size = std::max(request_.limits.string_bytes / unit, 1U) * unit;
   node.text_may_go_on = lead.kind == Lead::Kind::kText;
   const auto length = space_.take(4);
   const auto data = length ? space_.take(node.size) : std::nullopt;
@@ -54,6 +55,7 @@ void Writer::follow_text(Node& node, const Lead& lead, const Source& from, Code:
     find_text(lead, from, pointer, length);
   }
   const auto empty = code_.label();
+  const std::uint64_t most = node.size / lead.text.unit;  // characters
   write_status(node, status_of(kWhyNull));
   code_.load(Size::k8, R::kR3, pointer);
   if (counted) {
@@ -64,20 +66,38 @@ void Writer::follow_text(Node& node, const Lead& lead, const Source& from, Code:
   }
   code_.jump_if(JumpOp::kEqual, R::kR3, 0, done);
   write_status(node, status_of(kWhyUnreadable));
-  if (counted) code_.load(Size::k8, R::kR4, length);
-  generator_.read(counted ? Helper::kReadBytes : Helper::kReadString, body(node.data), node.size,
-                  {done, nullptr});
+  if (counted) {
+    load_text_size(lead, length, most);
+    generator_.read(Helper::kReadBytes, body(node.data), node.size, {done, nullptr});
+  } else {
+    const bool is_wide = lead.text.unit > 1;
+    if (is_wide) code_.mov(R::kR4, std::uint64_t{lead.text.unit});
+    generator_.read(is_wide ? Helper::kReadWide : Helper::kReadString, body(node.data), node.size,
+                    {done, nullptr});
+  }
   if (counted) {
     // One more than fits says that there was more.
     const auto whole = code_.label();
     code_.load(Size::k8, R::kR1, length);
-    code_.jump_if(JumpOp::kLessEqual, R::kR1, std::uint64_t{node.size}, whole);
+    code_.jump_if(JumpOp::kLessEqual, R::kR1, most, whole);
     code_.mov(R::kR0, std::uint64_t{node.size} + 1);
     code_.bind(whole);
   }
   code_.bind(empty);
   code_.store(Size::k4, body(node.length), R::kR0);
   write_status(node, kStatusCaptured);
+}
+
+// r4 = how many bytes to read of a text of so many characters. What is too long is cut
+// before it is multiplied.
+void Writer::load_text_size(const Lead& lead, Dest length, std::uint64_t most) {
+  code_.load(Size::k8, R::kR4, length);
+  if (lead.text.unit == 1) return;
+  const auto fits = code_.label();
+  code_.jump_if(JumpOp::kLessEqual, R::kR4, most, fits);
+  code_.mov(R::kR4, most);
+  code_.bind(fits);
+  code_.alu(AluOp::kMul, R::kR4, std::uint64_t{lead.text.unit});
 }
 
 // Of a string that may be short: where its characters are, and how many.

@@ -228,21 +228,11 @@ Result<ExprPtr> Binder::length(const Syntax& syntax) {
     expr->integer = operand->kind == ExprKind::kText ? operand->text.size() : *real->element_count;
     return expr;
   }
-  if (!is_textual(operand->type)) {
-    return mismatch(
-        syntax.operands[0]->span,
-        "len() takes text or an array, not a value of type '" + type_name(operand->type) + "'");
-  }
-  if (is_std_string(operand->type)) {
-    // The length that the string itself keeps.
-    const bool is_load = operand->kind == ExprKind::kLoad;
-    const auto path = find_member(operand->type, "_M_string_length");
-    if (is_load && path.size() == 1) {
-      auto member = make(ExprKind::kMember, syntax.span, path[0]->type);
-      member->member = path[0];
-      member->operands.push_back(std::move(operand->operands[0]));
-      return convert(load(std::move(member)), type);
-    }
+  const bool is_object = operand->kind == ExprKind::kLoad && is_record(real);
+  if (!is_object && !is_textual(operand->type)) {
+    return mismatch(syntax.operands[0]->span,
+                    "len() takes text, an array or a container, not a value of type '" +
+                        type_name(operand->type) + "'");
   }
   if (is_pointer(operand->type))
     NOHALT_CHECK(stays_inside(operand->span, *operand, pointee(operand->type)));

@@ -41,7 +41,7 @@ enum class ExprKind {
   kComplement,
   kBinary,       // op, operands already of one type (shifts: each promoted)
   kTextCompare,  // op kEqual or kNotEqual: operand (textual) with text
-  kLength,       // characters of operand (a textual value)
+  kLength,       // characters of operand (a textual value), or its items (a kLoad of a record)
   kConditional,
 };
 
@@ -63,6 +63,13 @@ struct Expr {
   [[nodiscard]] const Expr& operand(std::size_t i = 0) const { return *operands[i]; }
   [[nodiscard]] bool is_place() const { return kind <= ExprKind::kElement; }
 };
+
+// Of a record: what kind of container it is, and whether it is one, is found out where it
+// is captured.
+[[nodiscard]] inline bool is_container_length(const Expr& expr) {
+  return expr.kind == ExprKind::kLength && expr.operand().kind == ExprKind::kLoad &&
+         is_record(expr.operand().type);
+}
 
 // Shared by what is built from it; never changes. Types of the target must
 // outlive it (their DebugInfo owns them).

@@ -12,12 +12,18 @@ namespace {
 class DebugScope final : public ScopeView {
  public:
   DebugScope(const symbols::DebugInfo& debug, symbols::LineSite site,
-             std::vector<symbols::Variable> locals)
-      : debug_(debug), site_(std::move(site)), locals_(std::move(locals)) {}
+             std::vector<symbols::Variable> locals, std::vector<symbols::Variable> known)
+      : debug_(debug),
+        site_(std::move(site)),
+        locals_(std::move(locals)),
+        known_(std::move(known)) {}
 
   const std::vector<symbols::Variable>& locals() const override { return locals_; }
   Result<std::optional<symbols::Variable>> find_global(std::string_view name) const override {
-    return debug_.find_global(name, site_.pc);
+    NOHALT_TRY(auto found, debug_.find_global(name, site_.pc));
+    if (found) return found;
+    const auto known = std::ranges::find(known_, name, &symbols::Variable::name);
+    return known != known_.end() ? std::optional(*known) : std::nullopt;
   }
   const symbols::Type* find_type(std::string_view name) const override {
     return debug_.find_type(name, site_.pc);
@@ -29,6 +35,7 @@ class DebugScope final : public ScopeView {
   const symbols::DebugInfo& debug_;
   symbols::LineSite site_;
   std::vector<symbols::Variable> locals_;
+  std::vector<symbols::Variable> known_;
 };
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
@@ -55,9 +62,10 @@ std::size_t edits(std::string_view a, std::string_view b) {
 }  // namespace
 
 Result<std::unique_ptr<ScopeView>> scope_at(const symbols::DebugInfo& debug,
-                                            const symbols::LineSite& site) {
+                                            const symbols::LineSite& site,
+                                            std::vector<symbols::Variable> known) {
   NOHALT_TRY(auto locals, debug.variables_at(site.pc));
-  return std::make_unique<DebugScope>(debug, site, std::move(locals));
+  return std::make_unique<DebugScope>(debug, site, std::move(locals), std::move(known));
 }
 
 std::vector<std::string> near_names(std::string_view name, const std::vector<std::string>& known) {

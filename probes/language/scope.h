@@ -24,9 +24,11 @@ class ScopeView {
   [[nodiscard]] virtual std::uint32_t line() const = 0;
 };
 
-// The view of `debug` from the site. `debug` must outlive it.
-[[nodiscard]] Result<std::unique_ptr<ScopeView>> scope_at(const symbols::DebugInfo& debug,
-                                                          const symbols::LineSite& site);
+// The view of `debug` from the site. `debug` must outlive it. `known` are variables that
+// the program has though its debug information may not know them.
+[[nodiscard]] Result<std::unique_ptr<ScopeView>> scope_at(
+    const symbols::DebugInfo& debug, const symbols::LineSite& site,
+    std::vector<symbols::Variable> known = {});
 
 // Up to three of the names that `name` may have been meant as, nearest first.
 [[nodiscard]] std::vector<std::string> near_names(std::string_view name,

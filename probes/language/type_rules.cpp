@@ -139,6 +139,17 @@ bool is_byte_char(const Type* type) {
   return real->kind == TypeKind::kChar && real->byte_size == 1;
 }
 
+std::uint32_t text_unit(const Type* type) {
+  if (is_byte_char(type)) return 1;
+  const std::uint64_t size = strip_typedefs(type)->byte_size;
+  if (size != 2 && size != 4) return 0;
+  for (;; type = type->target) {
+    if (type->name == "wchar_t" || type->name == "char16_t" || type->name == "char32_t")
+      return static_cast<std::uint32_t>(size);
+    if (type->kind != TypeKind::kTypedef || type->target == nullptr) return 0;
+  }
+}
+
 const Type* pointee(const Type* type) {
   const Type* real = strip_typedefs(type);
   const bool has = real->kind == TypeKind::kPointer || real->kind == TypeKind::kReference ||

@@ -57,6 +57,9 @@ class TypeStore {
 [[nodiscard]] bool is_signed(const Type* type);
 // One-byte characters, and void where said.
 [[nodiscard]] bool is_byte_char(const Type* type);
+// The bytes of one of the characters that texts are made of: char and char8_t, wchar_t,
+// char16_t, char32_t (in C aliases of integers, known by their names). 0: it is none.
+[[nodiscard]] std::uint32_t text_unit(const Type* type);
 // The type behind a pointer, reference or array, typedefs kept; null otherwise.
 [[nodiscard]] const Type* pointee(const Type* type);
 // libstdc++'s std::string (the one with a length), and Rust's String and &str, by name

@@ -260,6 +260,10 @@ Broken Interpreter::call(std::int32_t helper_number) {
 }
 
 Broken Interpreter::call_gate(Helper helper) {
+  if (helper == Helper::kThreadPointer) {
+    registers_[0] = number(environment_.thread_pointer());
+    return std::nullopt;
+  }
   if (helper == Helper::kTakeToken) {
     if (token_taken_) return Rule::kTokenTwice;
     token_taken_ = true;

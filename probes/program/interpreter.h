@@ -30,6 +30,7 @@ class Environment {
   virtual std::span<std::byte> reserve(std::uint32_t record_size) = 0;
   virtual void commit() = 0;
   virtual void abandon() = 0;
+  virtual std::uint64_t thread_pointer() = 0;
   // One of the read helpers. `to` is all of the destination; `length` is that of
   // read_bytes. Returns what the helper returns (program.h).
   virtual std::int64_t read(Helper helper, std::span<std::byte> to, std::uint64_t from,

@@ -133,7 +133,7 @@ struct HelperSignature {
   Helper helper;
   std::string_view name;
   bool writes_memory;  // r1 is `to`, r2 a constant size, r3 `from`
-  bool takes_length;   // r4 is a length (of tree_next: the links)
+  bool takes_length;   // r4 is a length (of tree_next the links, of read_wide the unit)
   bool takes_body;     // r1 is the record's body
   bool counts_bytes;   // the result is how many bytes were read, where it is not negative
 };
@@ -150,6 +150,8 @@ inline constexpr HelperSignature kHelpers[] = {
     {Helper::kReadString, "read_string", true, false, false, true},
     {Helper::kReadStack, "read_stack", true, false, false, true},
     {Helper::kTreeNext, "tree_next", true, true, false, false},
+    {Helper::kThreadPointer, "thread_pointer", false, false, false, false},
+    {Helper::kReadWide, "read_wide", true, true, false, true},
 };
 
 // Null for a number that is no helper's.

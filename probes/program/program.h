@@ -54,18 +54,23 @@ inline constexpr std::size_t kMaxInstructions = 16384;
 // above on whose left it is. `links` says where in a node these are. It takes no more than
 // runtime::kTreeSteps reads, sees each link from both ends, and what does not fit counts as
 // unreadable. Behind the last node is the tree's header.
+// thread_pointer is a number like any other, and nothing says that it leads to memory: a
+// thread may have set it to anything. It is what the processor adds to %fs addresses, below
+// which lie the thread's own copies of the executable's thread-local variables.
 enum class Helper : std::int32_t {
-  kTakeToken = 1,   // ()                       1: go on; 0: suppressed, so exit
-  kReserve = 2,     // ()                       the record's body (record_size bytes), or 0
-  kCommit = 3,      // (body)
-  kAbandon = 4,     // (body)
-  kReadFrame = 5,   // (to, size, from)         0. `from` is likely on this stack
-  kReadStatic = 6,  // (to, size, from)         0. `from` is in the executable's own data
-  kReadUser = 7,    // (to, size, from)         0. anywhere; one system call
-  kReadBytes = 8,   // (to, max, from, length)  min(length, max) bytes read
-  kReadString = 9,  // (to, max, from)          length read, without the NUL; max: truncated
-  kReadStack = 10,  // (to, max, from)          bytes read, up to the first that is not mapped
-  kTreeNext = 11,   // (to, 8, from, links)     0. `to` gets the node's address
+  kTakeToken = 1,       // ()                       1: go on; 0: suppressed, so exit
+  kReserve = 2,         // ()                       the record's body (record_size bytes), or 0
+  kCommit = 3,          // (body)
+  kAbandon = 4,         // (body)
+  kReadFrame = 5,       // (to, size, from)         0. `from` is likely on this stack
+  kReadStatic = 6,      // (to, size, from)         0. `from` is in the executable's own data
+  kReadUser = 7,        // (to, size, from)         0. anywhere; one system call
+  kReadBytes = 8,       // (to, max, from, length)  min(length, max) bytes read
+  kReadString = 9,      // (to, max, from)          length read, without the NUL; max: truncated
+  kReadStack = 10,      // (to, max, from)          bytes read, up to the first that is not mapped
+  kTreeNext = 11,       // (to, 8, from, links)     0. `to` gets the node's address
+  kThreadPointer = 12,  // ()                   the thread's; 0: it has none
+  kReadWide = 13,       // (to, max, from, unit)     as read_string; a character has `unit` bytes
 };
 
 // The `links` of tree_next, from byte offsets in a node, which are 0, 8, 16 or 24.

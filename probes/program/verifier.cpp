@@ -264,6 +264,7 @@ Broken Verifier::call(const HelperSignature& helper) {
 }
 
 Broken Verifier::call_protocol(Helper helper) {
+  if (helper == Helper::kThreadPointer) return std::nullopt;
   if (helper == Helper::kTakeToken) {
     if (state_.token != ProgramState::kNotTaken) return Rule::kTokenTwice;
     state_.token = ProgramState::kTaken;

@@ -236,6 +236,8 @@ enum class RuntimeEntry : uint32_t {
   kReadString,     // int64_t  (HitContext*, void* to, uint64_t max, uint64_t from)
   kReadStack,      // int64_t  (HitContext*, void* to, uint64_t max, uint64_t from)
   kTreeNext,       // int64_t  (HitContext*, void* to, uint64_t size, uint64_t from, uint64_t links)
+  kThreadPointer,  // uint64_t (HitContext*)
+  kReadWide,       // int64_t  (HitContext*, void* to, uint64_t max, uint64_t from, uint64_t unit)
   kFinish,  // void     (HitContext*, uint64_t outcome)       for the trampoline, not for programs
   kCount,
 };

@@ -97,6 +97,8 @@ class Machine {
       stack_.push_back(op.value);
     } else if (op.kind == OpKind::kLinkAddress) {
       stack_.push_back(bias_.to_runtime({op.value}).value);
+    } else if (op.kind == OpKind::kThreadPointer) {
+      lacking_ = Lacking::kThreadPointer;
     } else if (op.kind == OpKind::kRegister && op.number < registers_.size()) {
       if (!registers_[op.number]) lacking_ = Lacking::kRegister;
       stack_.push_back(registers_[op.number].value_or(0));

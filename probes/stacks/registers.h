@@ -32,9 +32,10 @@ using Registers = std::array<std::optional<std::uint64_t>, symbols::kFrameRegist
 using ReadMemory = std::function<bool(std::uint64_t from, std::span<std::byte> to)>;
 
 enum class Lacking {
-  kRegister,   // the program needs a register that is lost
-  kMemory,     // it needs memory that was not captured
-  kMalformed,  // it makes no sense
+  kRegister,       // the program needs a register that is lost
+  kMemory,         // it needs memory that was not captured
+  kMalformed,      // it makes no sense
+  kThreadPointer,  // it needs the thread pointer, which a stack does not come with
 };
 
 // Runs a location's program. `bias` turns its link addresses into run-time ones.

@@ -26,7 +26,8 @@ class DwarfDebugInfo final : public DebugInfo {
     places_ = std::make_unique<Places>(file_.program, *units_);
     const auto names = [this]() -> const NameIndex& { return places_->names(); };
     types_ = std::make_unique<TypeReader>(*units_, names);
-    variables_ = std::make_unique<Variables>(*units_, *frames_, *types_, names);
+    variables_ = std::make_unique<Variables>(*units_, *frames_, *types_, names,
+                                             file_.program.thread_local_distance());
     calls_ = std::make_unique<CallSites>(*units_, *variables_, names);
     return {};
   }

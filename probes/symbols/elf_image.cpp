@@ -4,10 +4,10 @@
 
 #include <elfutils/libdwelf.h>
 #include <fcntl.h>
-#include <gelf.h>
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 
 namespace nohalt::symbols {
@@ -80,6 +80,7 @@ Status ElfImage::read_headers(const std::string& name) {
   for (std::size_t i = 0; i < count; ++i) {
     GElf_Phdr segment;
     if (gelf_getphdr(elf_.get(), static_cast<int>(i), &segment) == nullptr) return not_elf(name);
+    if (segment.p_type == PT_TLS) thread_locals_ = segment;
     if (segment.p_type != PT_LOAD || segment.p_memsz == 0) continue;
     const std::uint64_t end = segment.p_vaddr + segment.p_memsz;
     if (end < segment.p_vaddr || segment.p_filesz > segment.p_memsz) return not_elf(name);
@@ -98,6 +99,37 @@ bool ElfImage::is_executable(LinkRange range) const {
     return segment.executable && segment.range.begin <= range.begin &&
            range.begin < segment.range.end && range.end <= segment.range.end;
   });
+}
+
+// A program is at a fixed address, or says of itself that it is one.
+bool ElfImage::is_program() const {
+  if (!position_independent_) return true;
+  Elf_Scn* scan = nullptr;
+  while ((scan = elf_nextscn(elf_.get(), scan)) != nullptr) {
+    GElf_Shdr header;
+    if (gelf_getshdr(scan, &header) == nullptr || header.sh_type != SHT_DYNAMIC) continue;
+    Elf_Data* data = elf_getdata(scan, nullptr);
+    GElf_Dyn entry;
+    for (int i = 0; data != nullptr && gelf_getdyn(data, i, &entry) != nullptr; ++i)
+      if (entry.d_tag == DT_FLAGS_1 && (entry.d_un.d_val & DF_1_PIE) != 0) return true;
+  }
+  return false;
+}
+
+// A program's block is the first below the thread pointer, as near as its size and its
+// alignment let it be. The C library puts its first byte where it is as far from a multiple
+// of the alignment as in the file, and so does the linker's code.
+//
+// Source: Drepper, "ELF Handling For Thread-Local Storage", section 3, variant II.
+std::optional<std::uint64_t> ElfImage::thread_local_distance() const {
+  if (!thread_locals_ || !is_program()) return std::nullopt;
+  const std::uint64_t align = std::max<std::uint64_t>(thread_locals_->p_align, 1);
+  constexpr std::uint64_t kLargest = std::uint64_t{1} << 40;
+  if (!std::has_single_bit(align) || align > kLargest || thread_locals_->p_memsz > kLargest)
+    return std::nullopt;
+  const std::uint64_t first = (0 - thread_locals_->p_vaddr) & (align - 1);
+  const std::uint64_t rest = thread_locals_->p_memsz - first;
+  return ((rest + align - 1) & ~(align - 1)) + first;
 }
 
 std::vector<std::uint8_t> ElfImage::read_up_to(LinkAddress at, std::uint64_t size) const {

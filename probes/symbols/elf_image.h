@@ -5,7 +5,7 @@
 // an error instead of SIGBUS.
 #pragma once
 
-#include <libelf.h>
+#include <gelf.h>
 
 #include <cstdint>
 #include <memory>
@@ -48,6 +48,10 @@ class ElfImage {
   [[nodiscard]] bool is_position_independent() const { return position_independent_; }
   [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }
   [[nodiscard]] bool is_executable(LinkRange range) const;
+  // How far below the thread pointer the block of its thread-local variables begins, in
+  // every thread. Absent: it has none, or is no program but a library, whose block may be
+  // anywhere.
+  [[nodiscard]] std::optional<std::uint64_t> thread_local_distance() const;
 
   [[nodiscard]] Result<std::vector<std::uint8_t>> read(LinkAddress at, std::uint64_t size) const;
   // Reads as many of `size` bytes as one segment holds from `at` on.
@@ -66,12 +70,14 @@ class ElfImage {
 
   ElfImage() = default;
   [[nodiscard]] Status read_headers(const std::string& name);
+  [[nodiscard]] bool is_program() const;
 
   UniqueFd fd_;
   std::unique_ptr<Elf, EndElf> elf_;
   std::vector<Segment> segments_;
   std::string build_id_;
   bool position_independent_ = false;
+  std::optional<GElf_Phdr> thread_locals_;  // PT_TLS
 };
 
 }  // namespace nohalt::symbols

@@ -51,7 +51,7 @@ bool Translator::step_special(const Dwarf_Op& op) {
       return true;
     case DW_OP_form_tls_address:
     case DW_OP_GNU_push_tls_address:
-      give_up({UnavailableWhy::kThreadLocal, "thread-local"});
+      push_thread_local();
       return true;
     case DW_OP_implicit_pointer:
     case DW_OP_GNU_implicit_pointer:

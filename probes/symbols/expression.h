@@ -18,6 +18,8 @@ struct ExpressionContext {
   std::function<std::optional<std::vector<Op>>()> frame_base = {};
   std::function<std::optional<std::vector<Op>>()> cfa = {};
   bool at_function_entry = false;  // entry values are then still in their registers
+  // How far below the thread pointer the module's thread-local block begins.
+  std::optional<std::uint64_t> thread_locals = std::nullopt;
 };
 
 [[nodiscard]] Location translate_expression(std::span<const Dwarf_Op> ops,

@@ -60,6 +60,17 @@ void Translator::push_address(const Dwarf_Op& op, bool is_address) {
   stack_.emplace_back();
 }
 
+// The top is an offset in the executable's block, which ends near the thread pointer.
+void Translator::push_thread_local() {
+  if (!need(1)) return;
+  if (!context_.thread_locals)
+    return give_up({UnavailableWhy::kThreadLocal, "it is thread-local, in a library"});
+  emit(OpKind::kThreadPointer);
+  emit(OpKind::kPlus);
+  emit(OpKind::kConstant, *context_.thread_locals);
+  emit(OpKind::kMinus);
+}
+
 // At a function's first instruction its entry values are where they were.
 void Translator::push_entry_value(const Dwarf_Op& op) {
   Dwarf_Attribute inner;

@@ -68,6 +68,7 @@ class Translator {
   void push_base(const std::function<std::optional<std::vector<Op>>()>& base, const char* what);
   void push_address(const Dwarf_Op& op, bool is_address);
   void push_entry_value(const Dwarf_Op& op);
+  void push_thread_local();
   void copy_entry(OpKind kind, std::size_t index);
   void dereference(std::uint64_t size);
   void binary(OpKind kind);

@@ -19,9 +19,10 @@
 namespace nohalt::symbols {
 
 enum class OpKind {
-  kRegister,     // push register `number` (DWARF numbering) as it is at the hit
-  kConstant,     // push `value`
-  kLinkAddress,  // push `value`, a link address: add the load bias first
+  kRegister,       // push register `number` (DWARF numbering) as it is at the hit
+  kConstant,       // push `value`
+  kLinkAddress,    // push `value`, a link address: add the load bias first
+  kThreadPointer,  // push the thread pointer of the thread that hits: its FS base
   kPlus,
   kMinus,
   kMul,
@@ -93,7 +94,7 @@ struct InPieces {
 enum class UnavailableWhy {
   kOptimizedOut,  // no location at this pc, or an empty one
   kEntryValue,    // needs the caller's frame (DW_OP_entry_value) and it cannot be had
-  kThreadLocal,   // not covered
+  kThreadLocal,   // not in the executable's own block: nobody knows its place
   kUnsupported,   // an operation this reader does not cover: `detail` names it
 };
 

@@ -247,7 +247,8 @@ Location Variables::evaluate(const Place& place, Dwarf_Attribute attribute, bool
                                   if (!place.cfa) place.cfa = frames_.cfa_at(place.pc);
                                   return *place.cfa;
                                 },
-                            .at_function_entry = at_entry || of_entry};
+                            .at_function_entry = at_entry || of_entry,
+                            .thread_locals = thread_locals_};
   Location location = Unavailable{};
   const bool readable = for_each_location(attribute, [&](const ListEntry& entry) {
     const bool is_entry_only =

@@ -19,8 +19,12 @@ namespace nohalt::symbols {
 class Variables {
  public:
   Variables(const Units& units, const CallFrames& frames, TypeReader& types,
-            std::function<const NameIndex&()> names)
-      : units_(units), frames_(frames), types_(types), names_(std::move(names)) {}
+            std::function<const NameIndex&()> names, std::optional<std::uint64_t> thread_locals)
+      : units_(units),
+        frames_(frames),
+        types_(types),
+        names_(std::move(names)),
+        thread_locals_(thread_locals) {}
 
   [[nodiscard]] Result<std::vector<Variable>> at(LinkAddress pc) const;
   [[nodiscard]] Result<std::vector<std::vector<Variable>>> by_function(LinkAddress pc) const;
@@ -65,6 +69,7 @@ class Variables {
   const CallFrames& frames_;
   TypeReader& types_;
   std::function<const NameIndex&()> names_;
+  std::optional<std::uint64_t> thread_locals_;  // as ExpressionContext has it
 };
 
 // True where an expression is told by entry values and constants alone.

@@ -112,6 +112,7 @@ std::string hit_json(const Origin& origin, const Hit& hit) {
   object.text("function", hit.function);
   object.text("message", hit.message);
   object.set_if("values", values_json(hit.values));
+  if (hit.error_number) object.set("errno", value_json(*hit.error_number));
   object.set_if("frames", frames_json(hit.frames));
   object.text("stack_end", hit.stack_end);
   object.text("stack_end_why", hit.stack_end_why);

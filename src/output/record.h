@@ -54,6 +54,7 @@ struct Hit {
   std::string function;
   std::string message;
   std::vector<Value> values;
+  std::optional<Value> error_number;  // snapshot: the thread's errno, where its place is known
   // Snapshot: where there is more than one function to tell of. The first is that
   // of the hit, whose values are above.
   std::vector<Frame> frames;

@@ -355,6 +355,15 @@ std::string frames_text(const Json& record, const Tree& tree) {
   return text;
 }
 
+// With the name of the error, which is what a person reads.
+std::string error_number_text(const Json& node, const Tree& tree) {
+  if (!node.is_object()) return {};
+  std::string text = tree.named("errno", node, 2);
+  const std::string name = text_of(node, "symbol");
+  if (!name.empty()) text.insert(text.size() - 1, " (" + name + ")");
+  return text;
+}
+
 std::string snapshot_text(const Json& record, const SnapshotStyle& style) {
   const Tree tree(style);
   std::string text = head_text(record, style) + "\n";
@@ -365,6 +374,7 @@ std::string snapshot_text(const Json& record, const SnapshotStyle& style) {
   section("arguments", values_text(values, "argument", tree, 4));
   section("locals", values_text(values, "local", tree, 4));
   section("captured", values_text(values, "capture", tree, 4));
+  text += error_number_text(part_of(record, "errno"), tree);
   section("stack", frames_text(record, tree));
   return text;
 }

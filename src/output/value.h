@@ -19,11 +19,12 @@ struct Value {
   // kind in turn: "42", "\"abc\"", "{\"x\":1}". Numbers that JSON readers may not
   // hold exactly are strings already. Empty: there is no value to show.
   std::string json;
-  bool bytes_escaped = false;              // strings in it were not UTF-8 and have \xNN
-  bool in_message = false;                 // the message shows it; the text form does not repeat it
-  std::string role = {};                   // snapshot: argument, local or capture
-  std::string kind = {};                   // snapshot: what `json` is: integer, text, struct, ...
-  std::string symbol = {};                 // of a pointer to code: the function that begins there
+  bool bytes_escaped = false;  // strings in it were not UTF-8 and have \xNN
+  bool in_message = false;     // the message shows it; the text form does not repeat it
+  std::string role = {};       // snapshot: argument, local or capture
+  std::string kind = {};       // snapshot: what `json` is: integer, text, struct, ...
+  std::string symbol =
+      {};  // of a pointer to code: the function that begins there; of errno its name
   std::optional<std::uint64_t> size = {};  // of a container: how many it holds, shown or not
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "src/base/file.h"
+#include "src/session/error_number.h"
 #include "src/session/function_names.h"
 #include "src/session/shown_value.h"
 
@@ -96,6 +97,11 @@ void HitMaker::add_snapshot(output::Hit& hit, const SiteIndex& at,
   }
   hit.values = std::exchange(hit.frames.front().values, {});
   if (hit.frames.size() == 1) hit.frames.clear();
+  if (at.site->shows_error_number) {
+    values::NamedValue number = decoded[next++];
+    name_error(number.value);
+    hit.error_number = tree_value(number);
+  }
   for (; next < decoded.size(); ++next) {
     output::Value value = tree_value(decoded[next]);
     value.role = "capture";

@@ -12,6 +12,7 @@
 #include "src/base/escape.h"
 #include "src/base/time_text.h"
 #include "src/session/armed_probe.h"
+#include "src/session/error_number.h"
 #include "src/session/service_identity.h"
 #include "src/session/session.h"
 
@@ -74,9 +75,10 @@ Status LogRun::prepare_all() {
   NOHALT_TRY(const engines::TargetView view, engines::look_at(at_->process, *at_->info));
   bias_ = view.executable.bias;
   std::vector<inline_sites::ProbeBytes> taken;
+  const PrepareOptions options{.redaction = &at_->authority.redaction(),
+                               .error_number = error_number_of(at_->process, view.maps)};
   for (const spec::ProbeSpec& spec : command_.probes) {
-    NOHALT_TRY(PreparedProbe probe,
-               prepare(spec, *at_->info, view, taken, {.redaction = &at_->authority.redaction()}));
+    NOHALT_TRY(PreparedProbe probe, prepare(spec, *at_->info, view, taken, options));
     if (!probe.armable()) return std::unexpected(refusal_of(probe, *at_->info, view));
     probes_.push_back(std::move(probe));
   }

@@ -5,6 +5,7 @@
 #include "src/output/talk.h"
 #include "src/session/answer.h"
 #include "src/session/attach.h"
+#include "src/session/error_number.h"
 #include "src/session/prepare.h"
 #include "src/session/session.h"
 
@@ -33,7 +34,7 @@ std::string why_unavailable(const symbols::Unavailable& unavailable) {
     case symbols::UnavailableWhy::kEntryValue:
       return "Only its value on entry is described, which needs the caller's frame.";
     case symbols::UnavailableWhy::kThreadLocal:
-      return "Thread-local variables are not read.";
+      return "It is thread-local, and not in the executable itself.";
     case symbols::UnavailableWhy::kUnsupported:
       return unavailable.detail;
   }
@@ -101,10 +102,12 @@ Result<Planned> make_plan(const PlanCommand& command) {
   planned.report.exe = at->facts.exe_path;
   planned.report.build_id = at->facts.build_id;
   std::vector<inline_sites::ProbeBytes> taken;
+  const PrepareOptions options{.redaction = &at->authority.redaction(),
+                               .error_number = error_number_of(at->process, view.maps)};
   for (const spec::ProbeSpec& spec : command.probes) {
     output::PlanPlace place;
     place.location = spec.location;
-    auto probe = prepare(spec, *at->info, view, taken, {.redaction = &at->authority.redaction()});
+    auto probe = prepare(spec, *at->info, view, taken, options);
     if (!probe) {
       place.errors.push_back(obstacle(probe.error()));
       planned.status = std::max(planned.status, exit_status(probe.error().code));

@@ -23,7 +23,7 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
                                const PrepareOptions& options) {
   symbols::LineSite here = site.line;
   here.pc = site.chosen.plan.patched;
-  NOHALT_TRY(site.scope, language::scope_at(info, here));
+  NOHALT_TRY(site.scope, language::scope_at(info, here, {options.error_number}));
   const language::BindOptions binding{.allow_raw = options.allow_raw};
   const bool is_snapshot = spec.kind == spec::ProbeKind::kSnapshot;
   if (is_snapshot) {
@@ -33,6 +33,11 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
   }
   capture::CaptureRequest request;
   request.values = site.message.values;
+  site.shows_error_number =
+      is_snapshot && std::holds_alternative<symbols::InMemory>(options.error_number.location) &&
+      engines::check_reads(view.reads, {.user_reads = 1});
+  if (site.shows_error_number)
+    request.values.push_back(language::bind_variable(options.error_number));
   for (const std::string& text : spec.captures) {
     NOHALT_TRY(auto bound, language::bind_expression(text, *site.scope, binding, "--capture"));
     site.extra.push_back(bound);
@@ -44,6 +49,7 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
   request.limits = capture_limits(spec);
   if (spec.stack_frames > 0) request.stack_bytes = kStackBytes;
   request.bias = view.executable.bias;
+  request.has_thread_pointer = !view.reads.hides_thread_pointer;
   if (options.redaction != nullptr) request.is_redacted = redaction_of(*options.redaction);
   NOHALT_TRY(site.capture,
              is_snapshot ? build_snapshot(request, site.frames) : capture::build_capture(request));

@@ -32,6 +32,7 @@ struct PreparedSite {
   std::unique_ptr<language::ScopeView> scope;
   language::BoundTemplate message;               // its expressions come first in `capture`
   std::vector<ScopeFrame> frames;                // snapshot: what is in scope, in its place
+  bool shows_error_number = false;               // snapshot: it comes after them
   std::vector<language::BoundPtr> extra;         // those of --capture, after them
   std::optional<capture::BuiltCapture> capture;  // absent where refused
   program::Cost cost;
@@ -46,6 +47,7 @@ struct PreparedProbe {
 
 struct PrepareOptions {
   const policy::RedactionRules* redaction = nullptr;  // null: nothing is hidden
+  symbols::Variable error_number;                     // see error_number.h
   bool allow_raw = false;
 };
 

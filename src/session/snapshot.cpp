@@ -54,6 +54,7 @@ void leave_out_uncapturable(const CaptureRequest& request, std::vector<ScopeFram
   CaptureRequest alone;
   alone.limits = request.limits;
   alone.bias = request.bias;
+  alone.has_thread_pointer = request.has_thread_pointer;
   alone.is_redacted = request.is_redacted;
   for (ScopeValue* value : captured(frames)) {
     const auto built = build_with(alone, {value});

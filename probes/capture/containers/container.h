@@ -123,6 +123,7 @@ struct Text {
   bool may_be_short = false;
   std::uint64_t short_at = 0;
   std::uint64_t tag_at = 0;
+  std::uint32_t unit = 1;  // bytes of a character; lengths count characters
 };
 
 }  // namespace nohalt::capture::containers

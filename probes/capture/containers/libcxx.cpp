@@ -196,8 +196,9 @@ std::optional<Text> string(const Type* type) {
   const bool is_usual = mark->member->bit_offset == 0U && mark->member->bit_size == 1 &&
                         short_length->member->bit_offset == 1U &&
                         short_length->member->bit_size == 7 && mark->at == short_length->at;
-  if (!is_usual || !language::is_byte_char(pointer->type->target)) return std::nullopt;
-  return Text{pointer->at, length->at, true, data->at, mark->at};
+  const std::uint32_t unit = language::text_unit(pointer->type->target);
+  if (!is_usual || unit == 0) return std::nullopt;
+  return Text{pointer->at, length->at, true, data->at, mark->at, unit};
 }
 
 }  // namespace
@@ -222,8 +223,9 @@ std::optional<Text> libcxx_text(std::string_view name, const Type* type) {
   if (name != "basic_string_view") return std::nullopt;
   const auto pointer = find_pointer(type, {"__data_"});
   const auto length = find_word(type, {"__size_"});
-  if (!pointer || !length || !language::is_byte_char(pointer->type->target)) return std::nullopt;
-  return Text{pointer->at, length->at, false, 0, 0};
+  const std::uint32_t unit = pointer ? language::text_unit(pointer->type->target) : 0;
+  if (!length || unit == 0) return std::nullopt;
+  return Text{.pointer_at = pointer->at, .length_at = length->at, .unit = unit};
 }
 
 }  // namespace nohalt::capture::containers

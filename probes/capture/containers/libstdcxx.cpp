@@ -253,8 +253,9 @@ std::optional<Text> libstdcxx_text(std::string_view name, const Type* type) {
   const auto pointer =
       view ? find_pointer(type, {"_M_str"}) : find_pointer(type, {"_M_dataplus", "_M_p"});
   const auto length = find_word(type, {view ? "_M_len" : "_M_string_length"});
-  if (!pointer || !length || !language::is_byte_char(pointer->type->target)) return std::nullopt;
-  return Text{pointer->at, length->at, false, 0, 0};
+  const std::uint32_t unit = pointer ? language::text_unit(pointer->type->target) : 0;
+  if (!length || unit == 0) return std::nullopt;
+  return Text{.pointer_at = pointer->at, .length_at = length->at, .unit = unit};
 }
 
 }  // namespace nohalt::capture::containers

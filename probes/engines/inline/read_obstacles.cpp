@@ -7,6 +7,9 @@
 // is on a processor without keys.
 #include "probes/engines/inline/read_obstacles.h"
 
+#include <asm/hwcap2.h>
+#include <sys/auxv.h>
+
 #include <charconv>
 
 #include "probes/target/image.h"
@@ -61,6 +64,7 @@ Result<ReadObstacles> find_read_obstacles(const target::Process& process,
     if (path.substr(path.rfind('/') + 1).starts_with("libseccomp.")) found.filter_library = path;
   }
   NOHALT_TRY(found.has_protection_keys, has_protection_keys(process.pid()));
+  found.hides_thread_pointer = (::getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) == 0;
   return found;
 }
 

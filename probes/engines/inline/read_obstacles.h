@@ -21,6 +21,7 @@ namespace nohalt::engines {
 struct ReadObstacles {
   std::string filter_library;  // path of the library for filters; empty: none is linked
   bool has_protection_keys = false;
+  bool hides_thread_pointer = false;  // rdfsbase is not allowed on this machine
 };
 
 [[nodiscard]] Result<ReadObstacles> find_read_obstacles(const target::Process& process,

@@ -273,7 +273,7 @@ Value NodeReader::read_pointer(const Node& node, const Type* type, std::uint64_t
   if (leads == nullptr || (value.bits == 0 && !is_text)) return value;
   value.target.push_back(is_text ? read_text(*leads) : read_inner(*leads, nesting + 1));
   // Of a text it is the characters that were asked for, also where they were left out.
-  if (is_text || (to != nullptr && language::is_byte_char(strip_typedefs(to)))) {
+  if (is_text || (to != nullptr && language::text_unit(to) != 0)) {
     value.state = value.target[0].state;
     value.why = value.target[0].why;
   }
@@ -317,7 +317,8 @@ Value NodeReader::read_array(const Node& node, const Type* type, std::uint64_t a
     return absent(type, {ValueState::kUnavailable, "its length is not known"});
   }
   const std::uint64_t count = *real->element_count;
-  const bool is_wide = item->byte_size > 1 && is_character(item);
+  const bool is_wide =
+      item->byte_size > 1 && (is_character(item) || language::text_unit(real->target) != 0);
   if (is_wide || (language::is_byte_char(item) && item->is_signed))
     return read_char_array(node, type, at, static_cast<std::uint32_t>(item->byte_size));
   Value value = shell(type, Value::Kind::kArray);

@@ -58,9 +58,11 @@ bool is_character(const Type* real) {
 std::uint32_t character_size(const Type* type) {
   const Type* real = strip_typedefs(type);
   if (real->kind == TypeKind::kStruct && !real->template_types.empty())
-    real = strip_typedefs(real->template_types[0]);
+    type = real->template_types[0];
   else if (real->target != nullptr)
-    real = strip_typedefs(real->target);
+    type = real->target;
+  if (const std::uint32_t unit = language::text_unit(type); unit != 0) return unit;
+  real = strip_typedefs(type);
   const bool is_wide = is_character(real) && (real->byte_size == 2 || real->byte_size == 4);
   return is_wide ? static_cast<std::uint32_t>(real->byte_size) : 1;
 }
@@ -97,7 +99,13 @@ Value NodeReader::read_text(const Node& node) const {
   if (length > most) return absent(node.type, damaged());
   Value value = shell(node.type, Value::Kind::kText);
   const std::uint32_t unit = character_size(node.type);
-  set_characters(value, room.subspan(0, std::min<std::uint64_t>(length, node.size)), unit);
+  std::uint64_t shown = std::min<std::uint64_t>(length, node.size);
+  // Nor is the first half of two.
+  if (length == most && unit == 2 && shown >= 2 &&
+      is_between(static_cast<std::uint32_t>(little_endian(room.subspan(shown - 2, 2))), 0xd800,
+                 0xdbff))
+    shown -= 2;
+  set_characters(value, room.subspan(0, shown), unit);
   if (length == most) {
     truncate(value, "longer than " + std::to_string(node.size) + " bytes");
     if (unit == 1) drop_half_character(value.text);

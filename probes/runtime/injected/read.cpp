@@ -128,6 +128,39 @@ uint64_t find_nul(const Byte* text, uint64_t begin, uint64_t end) {
   return i;
 }
 
+// The same for characters of `unit` bytes; [begin, end) may end within one, and then what
+// is found does not reach there.
+uint64_t find_end(const Byte* text, uint64_t begin, uint64_t end, uint64_t unit) {
+  if (unit == 1) return find_nul(text, begin, end);
+  uint64_t i = begin;
+  for (; i + unit <= end; i += unit) {
+    uint32_t character = 0;
+    for (uint64_t k = 0; k < unit; ++k) character |= text[i + k];
+    if (character == 0) break;
+  }
+  return i;
+}
+
+// The text at `from`, up to its end: how many bytes, at most `max`, a multiple of `unit`.
+int64_t read_text(HitContext& hit, Byte* bytes, uint64_t max, uint64_t from, uint64_t unit) {
+  uint64_t got = 0;
+  uint64_t length = 0;
+  while (got < max) {
+    const int64_t count = read_some(hit, bytes + got, smaller(max - got, kOneCall), from + got);
+    if (count <= 0) {
+      zero(bytes, max);
+      return kEfault;
+    }
+    got += static_cast<uint64_t>(count);
+    length = find_end(bytes, length, got, unit);
+    if (length + unit <= got) {
+      zero(bytes + length, max - length);
+      return static_cast<int64_t>(length);
+    }
+  }
+  return static_cast<int64_t>(max);
+}
+
 struct TreeNode {
   Word words[kTreeNodeBytes / sizeof(Word)];
 };
@@ -219,23 +252,15 @@ NOHALT_RUNTIME_ENTRY int64_t nohalt_read_bytes(HitContext* hit, void* to, uint64
 
 NOHALT_RUNTIME_ENTRY int64_t nohalt_read_string(HitContext* hit, void* to, uint64_t max,
                                                 uint64_t from) {
-  auto* bytes = static_cast<Byte*>(to);
-  uint64_t got = 0;
-  while (got < max) {
-    const int64_t count = read_some(*hit, bytes + got, smaller(max - got, kOneCall), from + got);
-    if (count <= 0) {
-      zero(bytes, max);
-      return kEfault;
-    }
-    const uint64_t end = got + static_cast<uint64_t>(count);
-    const uint64_t length = find_nul(bytes, got, end);
-    if (length != end) {
-      zero(bytes + length, max - length);
-      return static_cast<int64_t>(length);
-    }
-    got = end;
-  }
-  return static_cast<int64_t>(max);
+  return read_text(*hit, static_cast<Byte*>(to), max, from, 1);
+}
+
+NOHALT_RUNTIME_ENTRY int64_t nohalt_read_wide(HitContext* hit, void* to, uint64_t max,
+                                              uint64_t from, uint64_t unit) {
+  if ((unit == 2 || unit == 4) && max % unit == 0)
+    return read_text(*hit, static_cast<Byte*>(to), max, from, unit);
+  zero(static_cast<Byte*>(to), max);
+  return kEfault;
 }
 
 NOHALT_RUNTIME_ENTRY int64_t nohalt_read_stack(HitContext* hit, void* to, uint64_t max,
@@ -249,6 +274,15 @@ NOHALT_RUNTIME_ENTRY int64_t nohalt_read_stack(HitContext* hit, void* to, uint64
   }
   zero(bytes + got, max - got);
   return static_cast<int64_t>(got);
+}
+
+// The instruction cannot fault where the kernel allows it, which the tool has asked for:
+// unlike a load from %fs:0, where a thread's control block names its own address, but which
+// leads nowhere in a thread that has none.
+NOHALT_RUNTIME_ENTRY uint64_t nohalt_thread_pointer(HitContext* /*hit*/) {
+  uint64_t base = 0;
+  asm volatile("rdfsbase %0" : "=r"(base));
+  return base;
 }
 
 NOHALT_RUNTIME_ENTRY int64_t nohalt_tree_next(HitContext* hit, void* to, uint64_t size,

@@ -31,6 +31,8 @@ Why why_lacking(Lacking lacking) {
   switch (lacking) {
     case Lacking::kRegister:
       return {ValueState::kUnavailable, "its place is told by a register that calls do not keep"};
+    case Lacking::kThreadPointer:
+      return {ValueState::kUnavailable, "thread-local variables lie outside of the captured stack"};
     case Lacking::kMemory:
       return {ValueState::kUnavailable,
               "its place is told by memory outside of the captured stack"};

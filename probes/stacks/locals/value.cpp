@@ -93,7 +93,7 @@ class Record {
       target = record_at({word_at(data, lead.at)}, lead, depth);
     else if (lead.kind == Lead::Kind::kText)
       target = text_at({word_at(data, lead.at)}, lead, rules_.limits.string_bytes, false);
-    else if (lead.kind == Lead::Kind::kCountedText && is_of_bytes(lead.target))
+    else if (lead.kind == Lead::Kind::kCountedText)
       target = counted_text(lead, data.subspan(lead.at, lead.size()));
     else
       target = not_looked_into(lead);
@@ -108,18 +108,12 @@ class Record {
     return absent(std::move(node), {ValueState::kUnavailable, "not looked into in a caller"});
   }
 
-  // Of a string's type.
-  static bool is_of_bytes(const Type* type) {
-    const auto& arguments = strip_typedefs(type)->template_types;
-    return !arguments.empty() && language::is_byte_char(strip_typedefs(arguments.front()));
-  }
-
   // `data` is the string itself; a short one of libc++ has its characters in it.
   std::optional<Node> counted_text(const Lead& lead, std::span<const std::byte> data) {
     const auto& text = lead.text;
     if (text.may_be_short) {
       const auto tag = std::to_integer<std::uint32_t>(data[text.tag_at]);
-      const std::uint32_t length = tag >> 1U;
+      const std::uint32_t length = (tag >> 1U) * text.unit;
       const bool is_short = (tag & 1U) == 0;
       if (is_short && text.short_at + length > data.size()) return not_looked_into(lead);
       if (is_short) return text_node(lead, data.subspan(text.short_at, length), length, true);
@@ -134,11 +128,21 @@ class Record {
                    [&](std::uint64_t size) { return bytes_at(to, size, memory_); });
   }
 
+  // How many of the bytes come before the first character that is null.
+  static std::size_t end_of_text(std::span<const std::byte> text, std::size_t unit) {
+    std::size_t at = 0;
+    const auto is_zero = [](std::byte byte) { return byte == std::byte{0}; };
+    while (at + unit <= text.size() && !std::ranges::all_of(text.subspan(at, unit), is_zero))
+      at += unit;
+    return at;
+  }
+
   // Characters up to a null, or, of a std::string, `length` of them.
   std::optional<Node> text_at(RuntimeAddress to, const Lead& lead, std::uint64_t length,
                               bool is_counted) {
-    const std::uint64_t most = std::max<std::uint32_t>(rules_.limits.string_bytes, 1);
-    std::vector<std::byte> text(std::min(length, most));
+    const std::uint32_t unit = lead.text.unit;
+    const std::uint64_t most = std::max(rules_.limits.string_bytes / unit, 1U);
+    std::vector<std::byte> text(std::min(length, most) * unit);
     const std::size_t known = memory_.read(to, text);
     Node node;
     node.type = lead.target;
@@ -147,11 +151,10 @@ class Record {
     if (is_counted && known < text.size())
       return absent(std::move(node),
                     {ValueState::kUnavailable, "lies outside of the captured stack"});
-    text.resize(known);
-    const auto end = is_counted ? text.end() : std::ranges::find(text, std::byte{0});
-    auto shown = static_cast<std::uint32_t>(end - text.begin());
+    text.resize(known / unit * unit);
+    auto shown = static_cast<std::uint32_t>(is_counted ? text.size() : end_of_text(text, unit));
     // Hidden bytes are zeros, so that a text ends there at the latest.
-    if (!memory_.hidden(to, std::min<std::uint64_t>(shown + 1, known)).empty())
+    if (!memory_.hidden(to, std::min<std::uint64_t>(shown + unit, known)).empty())
       return absent(std::move(node), {ValueState::kRedacted, "hidden by policy"});
     if (is_counted && length > most) ++shown;
     return text_node(lead, text, shown, is_counted);

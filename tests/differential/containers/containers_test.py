@@ -2,7 +2,8 @@
 shows them, beside what the debuggers' own printers make of a twin of the same program
 that is stopped at the same statement.
 
-GDB walks with libstdc++'s printers, LLDB with its own formatters for either library.
+GDB walks with libstdc++'s printers, LLDB with its own formatters for either library. What
+GDB dies of it is asked no more: it is started again without that.
 Twins run without address randomisation and do the same, so that even addresses are
 compared. Counted by container, each value of a kind (what lies inside counts with it):
 
@@ -30,7 +31,7 @@ sys.path[:0] = [os.path.join(HERE, "..", "..", "e2e"), os.path.join(HERE, "..", 
 
 import harness
 from judge import _unescaped as unescape_one
-from normal import short_name
+from normal import LONGEST, short_name
 
 SHOWN = 20  # items, by default
 VERDICTS = ("equal", "cut", "only oracle", "no oracle", "DIFFERENT")
@@ -262,10 +263,26 @@ def plan(program, places):
     return known, refused
 
 
+MOST_DEATHS = 30
+
+
 def debugger_values(oracle, program, places):
+    skip = []
+    while True:
+        seen, reason = ask_debugger(oracle, program, places, skip)
+        if seen is not None:
+            return seen
+        if reason in skip or len(skip) == MOST_DEATHS:
+            raise AssertionError(f"{oracle} fails, at last at {reason}")
+        skip.append(reason)
+
+
+def ask_debugger(oracle, program, places, skip):
+    """What it sees; or nothing, and what it died of."""
     twin = Twin(program)
     folder = tempfile.mkdtemp(dir=harness.environment()["XDG_STATE_HOME"])
-    order = {"pid": twin.pid, "places": places, "output": os.path.join(folder, "values")}
+    order = {"pid": twin.pid, "places": places, "skip": skip,
+             "output": os.path.join(folder, "values")}
     if oracle == "gdb":
         command = ["gdb", "-nx", "-batch", program, "-ex",
                    f"python FOLDER = {HERE!r}; ORDER = {order!r}", "-x",
@@ -285,9 +302,11 @@ def debugger_values(oracle, program, places):
     finally:
         harness.end(process)
         twin.end()
-    if not os.path.exists(order["output"]):
+    if os.path.exists(order["output"]):
+        return json.loads(harness.read(order["output"])), ""
+    if "internal-error" not in said or not os.path.exists(order["output"] + ".at"):
         raise AssertionError(f"{oracle} failed:\n{said[-2000:]}")
-    return json.loads(harness.read(order["output"]))
+    return None, harness.read(order["output"] + ".at")
 
 
 def snapshot(program, place, *options):
@@ -312,6 +331,36 @@ def snapshot(program, place, *options):
                 if record["kind"] == "snapshot")
 
 
+COUNTED = ("array", "set", "map", "text")
+# Plain arrays are counted by their type; such a list, and an array of nothing, says nothing.
+NOT_COUNTED = re.compile(r"forward_list|, 0U?L?>|\[|\*|&")
+
+
+def lengths(program, place, record):
+    """What len() says of those that say how many they are, and of texts."""
+    names = [name for name, node in record.get("values", {}).items()
+             if node.get("kind") in COUNTED and node["state"] in ("exact", "truncated")
+             and not NOT_COUNTED.search(node["type"]) and name.isidentifier()]
+    if not names:
+        return {}
+    options = [option for name in names for option in ("--capture", f"len({name})")]
+    values = snapshot(program, place, *options)["values"]
+    return {name: values[f"len({name})"] for name in names}
+
+
+def compare_length(theirs, ours):
+    """An error in one sentence, or nothing."""
+    if theirs[0] == "text":
+        size = len(theirs[2]) // 2
+        known = size < LONGEST and theirs[1] != 0  # LLDB does not say how wide its characters were
+        count = size // max(theirs[1], 1)
+    else:
+        known, count = theirs[0] in ("array", "set", "map"), theirs[1]
+    if not known or ours.get("state") != "exact":
+        return None
+    return None if int(ours["value"]) == count else f"len() is {ours['value']}, not {count}"
+
+
 def container_of(node):
     """What the row of the table is called."""
     name = short_name(node["type"].removeprefix("const ").rstrip(" &"))
@@ -319,7 +368,7 @@ def container_of(node):
             "basic_string_view": "string_view"}.get(name, name)
 
 
-def compare_all(oracle, seen, records, table, talk):
+def compare_all(seen, records, counted, table, talk):
     for place, values in seen.items():
         for name, theirs in values.items():
             ours = records[place].get("values", {}).get(name)
@@ -330,6 +379,11 @@ def compare_all(oracle, seen, records, table, talk):
                 comparison.say("no oracle", f"{name}: {theirs[1]}")
             else:
                 comparison.compare(name, theirs, ours)
+                if name in counted[place]:
+                    wrong = compare_length(theirs, counted[place][name])
+                    table["len()"]["DIFFERENT" if wrong else "equal"] += 1
+                    if wrong:
+                        comparison.say("DIFFERENT", f"{name}: oracle says that {wrong}")
             verdict = comparison.result()
             table[container_of(ours) if ours else "?"][verdict] += 1
             if verdict != "equal":
@@ -360,9 +414,10 @@ def main():
     places, refused = plan(program, places_of(source))
     names = places_of(source)
     records = {name: snapshot(program, names[name], "--depth", "6") for name in places}
+    counted = {name: lengths(program, names[name], records[name]) for name in places}
     seen = debugger_values(oracle, program, places)
     table, talk = collections.defaultdict(collections.Counter), collections.defaultdict(list)
-    compare_all(oracle, seen, records, table, talk)
+    compare_all(seen, records, counted, table, talk)
     total = report(f"{os.path.basename(program)} beside {oracle}", table, talk, refused)
     if set(seen) != set(places):
         print(f"FAILED: {oracle} did not stop at {sorted(set(places) - set(seen))}")

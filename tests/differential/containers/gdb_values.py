@@ -2,8 +2,10 @@
 GDB's own pretty-printers give (children(), not their text).
 
 Variables (set with -ex "python ..."): FOLDER, where normal.py is, and ORDER, a
-dictionary of "pid", "places" {name: [address, ...]} and "output", the file to write:
-{place: {variable: value}}. Creates "output" + ".ready" once it may be told to go.
+dictionary of "pid", "places" {name: [address, ...]}, "skip" ["place variable", ...] and
+"output", the file to write: {place: {variable: value}}. Creates "output" + ".ready" once it
+may be told to go, and names in "output" + ".at" what it looks at: GDB 13 dies of some values
+that are in pieces.
 """
 
 import itertools
@@ -173,13 +175,22 @@ def shown(value, depth=0):
         return ["none", f"GDB: {error}"]
 
 
-def variables():
+def looked_at(place, symbol, frame):
+    name = f"{place} {symbol.print_name}"
+    if name in ORDER["skip"]:
+        return ["none", "GDB dies of it"]
+    with open(ORDER["output"] + ".at", "w") as file:
+        file.write(name)
+    return shown(symbol.value(frame))
+
+
+def variables(place):
     frame = gdb.newest_frame()
     found, block = {}, frame.block()
     while block is not None and not block.is_global and not block.is_static:
         for symbol in block:
             if (symbol.is_variable or symbol.is_argument) and symbol.print_name not in found:
-                found[symbol.print_name] = shown(symbol.value(frame))
+                found[symbol.print_name] = looked_at(place, symbol, frame)
         if block.function is not None:
             break
         block = block.superblock
@@ -189,6 +200,8 @@ def variables():
 def main():
     gdb.execute("set pagination off")
     gdb.execute("set confirm off")
+    gdb.execute("maintenance set internal-error quit yes")
+    gdb.execute("maintenance set internal-error corefile no")
     gdb.execute(f"attach {ORDER['pid']}", to_string=True)
     points = {address: (place, gdb.Breakpoint(f"*{address:#x}", internal=True))
               for place, addresses in ORDER["places"].items() for address in addresses}
@@ -199,7 +212,8 @@ def main():
         if gdb.newest_frame().pc() not in points:
             break
         place = points[gdb.newest_frame().pc()][0]
-        seen.setdefault(place, variables())
+        if place not in seen:
+            seen[place] = variables(place)
     with open(ORDER["output"], "w") as file:
         json.dump(seen, file)
 

@@ -101,6 +101,7 @@ class Generator {
   void load();
   void store();
   void read();
+  void ask_thread_pointer();
   void set_from();
   void branch(int depth);
   void jump_over(Assembler::Label label);
@@ -225,10 +226,16 @@ void Generator::set_from() {
   }
 }
 
+void Generator::ask_thread_pointer() {
+  as_.call(Helper::kThreadPointer);
+  clobber();
+  wrote(Register::kR0);
+}
+
 void Generator::read() {
   constexpr Helper kReads[] = {Helper::kReadFrame, Helper::kReadFrame, Helper::kReadStatic,
                                Helper::kReadUser,  Helper::kReadBytes, Helper::kReadString,
-                               Helper::kReadStack, Helper::kTreeNext};
+                               Helper::kReadStack, Helper::kTreeNext,  Helper::kReadWide};
   constexpr std::uint64_t kUsual[] = {1, 2, 4, 8, 8, 16, 24};
   const Helper helper = pick(kReads);
   std::uint64_t size = below(4) == 0 ? 1 + below(48) : pick(kUsual);
@@ -324,7 +331,10 @@ void Generator::statement(int depth) {
       store();
       return;
     case 7:
-      read();
+      if (below(8) == 0)
+        ask_thread_pointer();
+      else
+        read();
       return;
     default:
       if (depth < kMaxDepth) branch(depth);

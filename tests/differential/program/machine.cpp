@@ -63,6 +63,13 @@ std::int64_t entry_tree(Context*, void* to, std::uint64_t size, std::uint64_t fr
   return read(Helper::kTreeNext, to, size, from, links);
 }
 
+std::int64_t entry_wide(Context*, void* to, std::uint64_t max, std::uint64_t from,
+                        std::uint64_t unit) {
+  return read(Helper::kReadWide, to, max, from, unit);
+}
+
+std::uint64_t entry_thread_pointer(Context*) { return current->thread_pointer(); }
+
 // Calls with known values in the registers a function must keep, and looks at
 // them afterwards. All other registers are arbitrary.
 extern "C" std::uint64_t nohalt_call_watched(const void* code, void* context, std::uint64_t* kept,
@@ -142,6 +149,8 @@ inline_translate::Surroundings Machine::surroundings() const {
   set(RuntimeEntry::kReadString, address_of(&entry_string));
   set(RuntimeEntry::kReadStack, address_of(&entry_stack));
   set(RuntimeEntry::kTreeNext, address_of(&entry_tree));
+  set(RuntimeEntry::kReadWide, address_of(&entry_wide));
+  set(RuntimeEntry::kThreadPointer, address_of(&entry_thread_pointer));
   return result;
 }
 

@@ -72,6 +72,11 @@ bool Model::take_token() {
   return random_() % 8 != 0;
 }
 
+std::uint64_t Model::thread_pointer() {
+  calls_.push_back({Helper::kThreadPointer});
+  return random_();
+}
+
 std::span<std::byte> Model::reserve() {
   calls_.push_back({Helper::kReserve});
   if (random_() % 8 == 0) return {};
@@ -106,7 +111,8 @@ std::int64_t Model::read(Helper helper, char region, std::int64_t to_offset,
   if (random_() % 4 == 0) return -14;
   std::uint64_t got = to.size();
   if (helper == Helper::kReadBytes) got = std::min<std::uint64_t>(got, length);
-  if (helper == Helper::kReadString || helper == Helper::kReadStack) got = random_() % (got + 1);
+  if (helper == Helper::kReadString || helper == Helper::kReadStack || helper == Helper::kReadWide)
+    got = random_() % (got + 1);
   for (std::uint64_t at = 0; at < got; ++at) to[at] = std::byte(random_() & 0xff);
   return signature->counts_bytes ? static_cast<std::int64_t>(got) : 0;
 }

@@ -49,6 +49,7 @@ class Model {
 
   [[nodiscard]] runtime::HitContext& context() { return context_; }
   bool take_token();
+  std::uint64_t thread_pointer();
   std::span<std::byte> reserve();
   void release(bool commits);
   // `to_offset` is the destination's place in its region.
@@ -84,6 +85,7 @@ class ModelEnvironment : public program::Environment {
   std::span<std::byte> reserve(std::uint32_t /*record_size*/) override { return model_.reserve(); }
   void commit() override { model_.release(true); }
   void abandon() override { model_.release(false); }
+  std::uint64_t thread_pointer() override { return model_.thread_pointer(); }
   std::int64_t read(program::Helper helper, std::span<std::byte> to, std::uint64_t from,
                     std::uint64_t length) override;
 

@@ -96,6 +96,11 @@ std::int64_t entry_read(Context* context, void* to, std::uint64_t size, std::uin
   return size % 3 == 0 ? -14 : 0;
 }
 
+std::uint64_t entry_thread_pointer(Context* context) {
+  expect(context == run_state.context, "thread_pointer without the context");
+  return 0x123456789abc;
+}
+
 // Calls `code` with rsp at `stack`, and says whether it came back with the
 // registers that the ABI promises.
 extern "C" std::uint64_t nohalt_call_on_stack(const void* code, void* context, void* stack,
@@ -222,8 +227,9 @@ inline_translate::Surroundings Sandbox::surroundings() const {
   for (const RuntimeEntry read :
        {RuntimeEntry::kReadFrame, RuntimeEntry::kReadStatic, RuntimeEntry::kReadUser,
         RuntimeEntry::kReadBytes, RuntimeEntry::kReadString, RuntimeEntry::kReadStack,
-        RuntimeEntry::kTreeNext})
+        RuntimeEntry::kTreeNext, RuntimeEntry::kReadWide})
     set(read, &entry_read);
+  set(RuntimeEntry::kThreadPointer, &entry_thread_pointer);
   return result;
 }
 

@@ -13,7 +13,8 @@ Variables (set with -ex "python ..."): ORDER is a dictionary:
   pid        attach to it, instead of starting the program
   threads    at one stop in ten look at so many other threads too
   symbols    the folder of gdb_variables.py
-  values     read the variables too: not of C++, where GDB 13 fails on synthetic pointers
+  skip       variables ("function line name") that are not read: GDB 13 dies of some that are
+             in pieces or synthetic pointers. OUTPUT.at names the one that is being read
 """
 
 import json
@@ -68,14 +69,22 @@ def register(frame, name):
 
 
 def variables(frame):
-    if not ORDER["values"]:
-        return []
     try:
         block = frame.block()
     except RuntimeError:
         return []
-    return [[symbol.name, symbol.line, *gdb_variables.seen(symbol, frame)]
+    return [[symbol.name, symbol.line, *seen(symbol, frame)]
             for symbol in gdb_variables.variables(block)]
+
+
+def seen(symbol, frame):
+    name = f"{frame.name()} {symbol.line} {symbol.name}"
+    if name in ORDER["skip"]:
+        return symbol.type.sizeof, "GDB dies of it", 0, []
+    with open(ORDER["output"] + ".at", "w") as file:
+        file.write(name)
+    value = gdb_variables.seen(symbol, frame)
+    return value
 
 
 def describe(frame):
@@ -127,6 +136,8 @@ def prepare():
                     "backtrace past-entry on", "backtrace limit unlimited", "breakpoint pending off",
                     "print inferior-events off", "displaced-stepping off", "debuginfod enabled off"):
         gdb.execute("set " + setting, to_string=True)
+    gdb.execute("maintenance set internal-error quit yes")
+    gdb.execute("maintenance set internal-error corefile no")
     for number in ("SIGUSR1", "SIGUSR2", "SIGILL", "SIGPIPE"):
         gdb.execute(f"handle {number} nostop noprint pass", to_string=True)
     if "pid" in ORDER:

@@ -29,13 +29,18 @@ Op constant(std::uint64_t value) { return {.kind = OpKind::kConstant, .value = v
 Op plain(OpKind kind, std::uint64_t value = 0) { return {.kind = kind, .value = value}; }
 
 // The value of a variable that is what the operations leave.
-Value captured(const std::vector<Op>& ops) {
+Value captured(const std::vector<Op>& ops, bool has_thread_pointer = true) {
   static test::StoppedSubject subject(SUBJECT_O0, SUBJECT_SOURCE, "work");
   test::FakeScope scope;
   scope.local("x", scope.scalar(symbols::TypeKind::kInteger, "long", 8, true),
               symbols::Computed{ops});
   const auto bound = language::bind_expression("x", scope, {.allow_unavailable = true});
-  const auto built = build_capture({{*bound}, nullptr, {}, subject.bias(), {}});
+  const auto built = build_capture({.values = {*bound},
+                                    .condition = nullptr,
+                                    .limits = {},
+                                    .bias = subject.bias(),
+                                    .is_redacted = {},
+                                    .has_thread_pointer = has_thread_pointer});
   if (!built) {
     ADD_FAILURE() << built.error().message;
     return {};
@@ -82,6 +87,25 @@ TEST(ComputedLocation, WhatIsDividedByZeroHasNoValue) {
     EXPECT_EQ(value.state, values::ValueState::kUnavailable);
     EXPECT_EQ(value.why, "its location divides by zero");
   }
+}
+
+// The subject's first thread is laid out by the C library, whose control block names itself.
+TEST(ComputedLocation, TheThreadPointerIsThatOfTheThread) {
+  const std::vector<Op> pointer{plain(OpKind::kThreadPointer)};
+  const std::vector<Op> named{plain(OpKind::kThreadPointer),
+                              constant(16),
+                              plain(OpKind::kPlus),
+                              {.kind = OpKind::kDereference, .size = 8}};
+  const Value value = captured(pointer);
+  EXPECT_EQ(value.state, values::ValueState::kExact);
+  EXPECT_NE(value.bits, 0U);
+  EXPECT_EQ(captured(named).bits, value.bits);
+}
+
+TEST(ComputedLocation, WhereAThreadMayNotAskItsVariablesAreUnavailable) {
+  const Value value = captured({plain(OpKind::kThreadPointer)}, false);
+  EXPECT_EQ(value.state, values::ValueState::kUnavailable);
+  EXPECT_NE(value.why.find("this machine"), std::string::npos) << value.why;
 }
 
 TEST(ComputedLocation, ShiftsOutAllBits) {

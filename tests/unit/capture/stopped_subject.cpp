@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <optional>
@@ -22,8 +23,9 @@ namespace {
 
 class SubjectMemory final : public program::Environment {
  public:
-  SubjectMemory(int pid, const runtime::HitContext& context, StoppedSubject::Run& run)
-      : pid_(pid), context_(context), run_(run) {}
+  SubjectMemory(int pid, const runtime::HitContext& context, std::uint64_t thread_pointer,
+                StoppedSubject::Run& run)
+      : pid_(pid), context_(context), thread_pointer_(thread_pointer), run_(run) {}
 
   std::span<const std::byte> context() override { return std::as_bytes(std::span(&context_, 1)); }
   bool take_token() override { return run_.token_taken = true; }
@@ -33,11 +35,13 @@ class SubjectMemory final : public program::Environment {
   }
   void commit() override { run_.committed = true; }
   void abandon() override {}
+  std::uint64_t thread_pointer() override { return thread_pointer_; }
   std::int64_t read(program::Helper helper, std::span<std::byte> to, std::uint64_t from,
                     std::uint64_t length) override {
     run_.addresses.push_back(from);
     std::fill(to.begin(), to.end(), std::byte{0});
     if (helper == program::Helper::kReadString) return read_string(to, from);
+    if (helper == program::Helper::kReadWide) return read_wide(to, from, length);
     if (helper == program::Helper::kReadStack) return read_stack(to, from);
     if (helper == program::Helper::kTreeNext) return tree_next(to, from, length);
     const bool bounded = helper == program::Helper::kReadBytes;
@@ -97,8 +101,19 @@ class SubjectMemory final : public program::Environment {
     return static_cast<std::int64_t>(to.size());
   }
 
+  std::int64_t read_wide(std::span<std::byte> to, std::uint64_t from, std::uint64_t unit) const {
+    for (std::size_t i = 0; i < to.size(); i += unit) {
+      const auto character = to.subspan(i, unit);
+      if (!copy(character, from + i)) return -14;
+      if (std::ranges::all_of(character, [](std::byte byte) { return byte == std::byte{0}; }))
+        return static_cast<std::int64_t>(i);
+    }
+    return static_cast<std::int64_t>(to.size());
+  }
+
   int pid_;
   const runtime::HitContext& context_;
+  std::uint64_t thread_pointer_;
   StoppedSubject::Run& run_;
 };
 
@@ -197,12 +212,13 @@ void StoppedSubject::read_registers() {
   ASSERT_EQ(ptrace(PTRACE_GETREGS, pid_, nullptr, &regs), 0);
   ASSERT_EQ(ptrace(PTRACE_GETFPREGS, pid_, nullptr, &floats), 0);
   std::memcpy(&context_.regs, &regs, sizeof context_.regs);  // both are a struct pt_regs
+  thread_pointer_ = regs.fs_base;
   std::memcpy(context_.xmm, floats.xmm_space, sizeof context_.xmm);
 }
 
 StoppedSubject::Run StoppedSubject::run(const program::Program& program) const {
   Run result;
-  SubjectMemory memory(pid_, context_, result);
+  SubjectMemory memory(pid_, context_, thread_pointer_, result);
   result.execution = program::interpret(program, memory);
   return result;
 }

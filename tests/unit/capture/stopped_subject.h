@@ -55,6 +55,7 @@ class StoppedSubject {
   std::unique_ptr<language::ScopeView> scope_;
   LoadBias bias_;
   runtime::HitContext context_{};
+  std::uint64_t thread_pointer_ = 0;
   std::map<std::string, std::string> said_;
 };
 

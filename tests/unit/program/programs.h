@@ -69,6 +69,7 @@ class FakeEnvironment : public Environment {
   }
   void commit() override { ++commits; }
   void abandon() override { ++abandons; }
+  std::uint64_t thread_pointer() override { return 0x7f0000001700; }
   std::int64_t read(Helper, std::span<std::byte> to, std::uint64_t, std::uint64_t) override {
     for (std::byte& byte : to) byte = fill;
     return read_result;

@@ -115,6 +115,20 @@ TEST(Verifier, AcceptsWhatTreeNextWroteAndCountsItsReads) {
   EXPECT_EQ(verified->cost.bytes_read, runtime::kTreeSteps * runtime::kTreeNodeBytes);
 }
 
+TEST(Verifier, AcceptsTheThreadPointerAsANumber) {
+  expect_accepted(assemble([](Assembler& as) {
+    as.call(Helper::kThreadPointer);
+    as.alu(AluOp::kSub, r0, 64);
+    as.mov(r3, r0);
+    as.mov(r1, r10);
+    as.alu(AluOp::kAdd, r1, -8);
+    as.mov(r2, 8);
+    as.call(Helper::kReadUser);
+    as.load(Size::k8, r2, r10, -8);
+    as.exit(Outcome::kNoMatch);
+  }));
+}
+
 TEST(Verifier, AcceptsATokenThatWasMovedBeforeItIsLookedAt) {
   expect_accepted(assemble([](Assembler& as) {
     const auto denied = as.new_label();

@@ -62,7 +62,7 @@ void add_shapes(std::vector<Rejected>& cases) {
   at_0("jump to itself", Rule::kJumpBackward, {.opcode = 0x05, .offset = -1});
   at_0("jump past the end", Rule::kJumpOutside, {.opcode = 0x05, .offset = 2});
   at_0("helper 0", Rule::kUnknownHelper, {.opcode = 0x85});
-  at_0("helper 12", Rule::kUnknownHelper, {.opcode = 0x85, .imm = 12});
+  at_0("helper 14", Rule::kUnknownHelper, {.opcode = 0x85, .imm = 14});
   cases.push_back({"jump into a wide immediate",
                    {Rule::kJumpOutside, 0},
                    raw({{.opcode = 0x05, .offset = 1}, {.opcode = 0x18}, {}, kExit})});
@@ -240,6 +240,14 @@ void add_helpers(std::vector<Rejected>& cases) {
     as.mov(r3, 0);
     as.mov(r4, 0);
     as.call(Helper::kTreeNext);
+  });
+  read("wide text whose character is a pointer", Rule::kPointerAsNumber, 6, [](Assembler& as) {
+    as.mov(r1, r10);
+    as.alu(AluOp::kAdd, r1, -8);
+    as.mov(r2, 8);
+    as.mov(r3, 0);
+    as.mov(r4, r10);
+    as.call(Helper::kReadWide);
   });
   read("read of an unknown size", Rule::kHelperSize, 5, [](Assembler& as) {
     as.load(Size::k8, r2, r1, 0);

@@ -71,7 +71,9 @@ class Body {
     a.mov(rsi, r12);
     a.mov(edx, size);
     a.mov(rcx, qword_ptr(rbx, kRdi));
-    a.mov(r8d, entry == RuntimeEntry::kTreeNext ? kTreeLinks : size);
+    a.mov(r8d, entry == RuntimeEntry::kTreeNext   ? kTreeLinks
+               : entry == RuntimeEntry::kReadWide ? 4
+                                                  : size);
     call(entry);
   }
   inline_engine::CodeBytes finish() {
@@ -156,7 +158,8 @@ inline_engine::CodeBytes use_all_stack(const InProcessRun& run, RuntimeAddress a
   body.admit_and_reserve();
   for (const auto entry :
        {RuntimeEntry::kReadUser, RuntimeEntry::kReadFrame, RuntimeEntry::kReadStatic,
-        RuntimeEntry::kReadBytes, RuntimeEntry::kReadString, RuntimeEntry::kReadStack})
+        RuntimeEntry::kReadBytes, RuntimeEntry::kReadString, RuntimeEntry::kReadStack,
+        RuntimeEntry::kReadWide, RuntimeEntry::kThreadPointer})
     body.read(entry, 24);
   body.read(RuntimeEntry::kTreeNext, 8);
   body.a.add(rsp, kUsed / 16 * 16);

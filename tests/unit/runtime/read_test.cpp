@@ -60,6 +60,10 @@ class Reading : public ::testing::Test {
     return run_.function<Read>(RuntimeEntry::kReadString)(&hit_, to_.data(), max,
                                                           reinterpret_cast<std::uint64_t>(from));
   }
+  std::int64_t read_wide(std::uint64_t max, const void* from, std::uint64_t unit) {
+    return run_.function<ReadBytes>(RuntimeEntry::kReadWide)(&hit_, to_.data(), max, address(from),
+                                                             unit);
+  }
   static std::uint64_t address(const void* p) { return reinterpret_cast<std::uint64_t>(p); }
   [[nodiscard]] bool zeroed(std::size_t from, std::size_t to) const {
     return std::all_of(to_.begin() + static_cast<long>(from), to_.begin() + static_cast<long>(to),
@@ -191,6 +195,38 @@ TEST_F(Reading, LongStringIsTruncatedAtTheMost) {
   const std::string text(2 * kPage + 500, 'l');
   EXPECT_EQ(read_string(2 * kPage + 100, text.data()), static_cast<std::int64_t>(2 * kPage + 100));
   EXPECT_EQ(std::string(to_.data(), 2 * kPage + 101), std::string(2 * kPage + 100, 'l') + 'x');
+}
+
+TEST_F(Reading, WideTextEndsAtItsNullCharacterAndNotAtANullByte) {
+  EXPECT_EQ(read_wide(64, u"a\u0100b", 2), 6);
+  EXPECT_EQ(std::memcmp(to_.data(), u"a\u0100b", 6), 0);
+  EXPECT_TRUE(zeroed(6, 64));
+  EXPECT_EQ(read_wide(64, U"\U00010000\u0100", 4), 8);
+  EXPECT_TRUE(zeroed(8, 64)) << "what stands behind a text must not leave the target";
+}
+
+TEST_F(Reading, WideTextIsFoundAcrossPagesAtAnyAlignment) {
+  const Cliff cliff(3);
+  for (const std::size_t unit : {2U, 4U}) {
+    for (std::size_t odd = 0; odd < unit; ++odd) {
+      const std::size_t length = kPage + 64;
+      char* text = cliff.edge(length + unit + odd);
+      std::memset(text, 'w', length);
+      std::memset(text + length, 0, unit);
+      ASSERT_EQ(read_wide(2 * kPage, text, unit), static_cast<std::int64_t>(length));
+      EXPECT_EQ(to_[length - 1], 'w');
+    }
+  }
+}
+
+TEST_F(Reading, WideTextThatRunsOffTheCliffOrHasOddCharactersIsUnreadable) {
+  const Cliff cliff(1);
+  std::memset(cliff.edge(33), 'q', 33);
+  EXPECT_LT(read_wide(256, cliff.edge(33), 2), 0);
+  EXPECT_TRUE(zeroed(0, 256));
+  for (const std::uint64_t unit : {0ULL, 1ULL, 3ULL, 8ULL, ~0ULL})
+    EXPECT_LT(read_wide(64, u"text", unit), 0);
+  EXPECT_LT(read_wide(63, u"text", 2), 0);
 }
 
 TEST_F(Reading, StackIsReadUpToItsEnd) {

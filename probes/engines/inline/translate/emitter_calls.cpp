@@ -35,9 +35,13 @@ RuntimeEntry entry_of(Helper helper) {
     case Helper::kReadStack:
       return RuntimeEntry::kReadStack;
     case Helper::kTreeNext:
+      return RuntimeEntry::kTreeNext;
+    case Helper::kThreadPointer:
+      return RuntimeEntry::kThreadPointer;
+    case Helper::kReadWide:
       break;
   }
-  return RuntimeEntry::kTreeNext;
+  return RuntimeEntry::kReadWide;
 }
 
 }  // namespace

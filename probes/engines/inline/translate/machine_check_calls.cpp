@@ -31,7 +31,7 @@ Broken MachineChecker::push_or_pop(const MachineInstruction& i) {
 Broken MachineChecker::call(const MachineInstruction& i) {
   const MachineValue target = operand_value(i.operands[0]);
   if (i.operands[0].is_memory() || target.kind != Kind::kConstant) return "call-target";
-  const auto last_program_entry = static_cast<std::size_t>(RuntimeEntry::kTreeNext);
+  const auto last_program_entry = static_cast<std::size_t>(RuntimeEntry::kReadWide);
   std::size_t which = 0;
   while (which <= last_program_entry &&
          surroundings_.entries[which].value != static_cast<std::uint64_t>(target.offset))
@@ -51,7 +51,7 @@ Broken MachineChecker::call(const MachineInstruction& i) {
     result = {Kind::kAdmission, 0, 0};
   } else if (entry == RuntimeEntry::kCommit || entry == RuntimeEntry::kAbandon) {
     broken = call_release();
-  } else {
+  } else if (entry != RuntimeEntry::kThreadPointer) {
     broken = call_read(entry);
   }
   if (broken) return broken;
