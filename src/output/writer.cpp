@@ -42,14 +42,21 @@ void Writer::notice(const Notice& notice) {
     talk_.say(notice_text(notice, talk_.colour()));
 }
 
-void Writer::receipt(Receipt receipt) {
+void Writer::complete(Receipt& receipt) const {
   receipt.redactions = redactor_.counts();
   receipt.lost_output = sink_.lost();
   receipt.output_salt = digest_.salt();
-  if (format_ == session::Format::kJson)
-    put(receipt_json(origin_, receipt));
-  else
-    talk_.say(receipt_text(receipt));
+}
+
+void Writer::receipt(Receipt receipt) {
+  if (format_ != session::Format::kJson) return say_receipt(std::move(receipt));
+  complete(receipt);
+  put(receipt_json(origin_, receipt));
+}
+
+void Writer::say_receipt(Receipt receipt) {
+  complete(receipt);
+  talk_.say(receipt_text(receipt));
 }
 
 }  // namespace nohalt::output

@@ -29,6 +29,8 @@ class Writer {
   void notice(const Notice& notice);
   // The last record. Adds the writer's own counts: redactions, lost output, salt.
   void receipt(Receipt receipt);
+  // For people, where the record of it could not be written.
+  void say_receipt(Receipt receipt);
 
   // Call often: see Sink. In between the live status may be shown.
   [[nodiscard]] Result<SinkState> pump() { return sink_.pump(); }
@@ -46,6 +48,7 @@ class Writer {
 
  private:
   bool put(const std::string& line);  // false: lost
+  void complete(Receipt& receipt) const;
 
   Sink sink_;
   session::Format format_;

@@ -259,6 +259,8 @@ Status LogRun::finish(const Ending& ending) {
   explain(ending);
   writer_->receipt(slip);
   const auto drained = writer_->drain(kDrainPatience);
+  const bool output_failed = !drained || ending.outcome == "failed";
+  if (output_failed && command_.common.format == Format::kJson) writer_->say_receipt(slip);
   NOHALT_CHECK(record_end(ending, slip));
   if (!proof) return std::unexpected(proof.error());
   if (!drained) return std::unexpected(drained.error());

@@ -50,6 +50,18 @@ class Ending(harness.TestCase):
         self.assertEqual(outcome.status, DONE, outcome)
         self.check_clean()
 
+    def test_a_full_disk_ends_the_run_and_the_receipt_goes_to_stderr(self):
+        for form in "json", "text":
+            command = [harness.NOHALT, "log", "-p", str(self.target.pid), PLACE, "{amount}",
+                       "--format", form]
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                outcome = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True,
+                                         timeout=60, env=harness.environment(), check=False)
+            self.assertEqual(outcome.returncode, 1, outcome.stderr)
+            self.assertIn("No space left", outcome.stderr)
+            self.assertIn("text, mappings, descriptors and threads are as before", outcome.stderr)
+            self.check_clean()
+
     def test_a_closed_stdout_disarms_and_is_success(self):
         command = [harness.NOHALT, "log", "-p", str(self.target.pid), PLACE, "{amount}",
                    "--limit", "100/s"]
