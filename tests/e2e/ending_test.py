@@ -60,7 +60,8 @@ class Ending(harness.TestCase):
             self.assertEqual(outcome.returncode, 1, outcome.stderr)
             self.assertIn("No space left", outcome.stderr)
             self.assertIn("text, mappings, descriptors and threads are as before", outcome.stderr)
-            self.check_clean()
+            self.assert_unharmed(self.before, self.target.pid)
+        self.assert_right_end(self.target)
 
     def test_a_closed_stdout_disarms_and_is_success(self):
         command = [harness.NOHALT, "log", "-p", str(self.target.pid), PLACE, "{amount}",
