@@ -40,6 +40,8 @@ Status Builder::emit(Leaf& leaf) {
   const Miss miss = writer_.miss_into({&node}, done);
   if (leaf.expr->kind != ExprKind::kLoad) {
     NOHALT_CHECK(emit_value(leaf, node, miss));
+  } else if (leaf.is_object) {
+    NOHALT_CHECK(emit_object(leaf, node, miss));
   } else if (in_memory(leaf)) {
     NOHALT_CHECK(emit_memory(leaf, node, miss));
   } else {
@@ -108,6 +110,17 @@ Status Builder::emit_memory(Leaf& leaf, Node& node, const Miss& miss) {
   code_.store(Size::k8, *base, R::kR3);
   writer_.from_memory(node, {.bytes = {}, .base = base, .helper = helper}, leaf.shape, leaf.depth,
                       miss, unreadable);
+  return {};
+}
+
+Status Builder::emit_object(Leaf& leaf, Node& node, const Miss& miss) {
+  NOHALT_TRY(const Helper helper, generator_.address(leaf.spot, miss));
+  const auto base = code_.take_stack(8);
+  if (!base) return fail(ErrorCode::kInternal, "stack-too-small", "No stack is left for a base.");
+  code_.store(Size::k8, *base, R::kR3);
+  miss.because(ValueState::kUnreadable, memory_why(leaf.spot));
+  writer_.follow_object(node, leaf.path, {.bytes = {}, .base = base, .helper = helper}, leaf.depth,
+                        miss);
   return {};
 }
 

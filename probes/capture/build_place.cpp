@@ -90,6 +90,12 @@ Status Builder::place_load(Leaf& leaf, Node& node) {
            "the size of '" + language::type_name(spot.type) + "' is not known");
     return {};
   }
+  const bool is_target = leaf.expr->operand().kind == ExprKind::kDereference;
+  if (is_target && writer_.tells_its_class(spot.type)) {
+    leaf.is_object = writer_.make_object(node);
+    if (!leaf.is_object) absent(ValueState::kUnavailable, not_followed().text);
+    return {};
+  }
   node.bit_offset = spot.bit_offset;
   node.bit_size = spot.bit_size;
   node.size = static_cast<std::uint32_t>(

@@ -26,6 +26,7 @@ struct Leaf {
   std::uint32_t depth = 1;
   std::string key;  // equal: may share a read
   bool done = false;
+  bool is_object = false;  // that a pointer leads to, and that tells what it really is
 };
 
 class Builder {
@@ -43,6 +44,7 @@ class Builder {
   void emit_stack();
   Status emit(Leaf& leaf);
   Status emit_value(Leaf& leaf, Node& node, const Miss& miss);
+  Status emit_object(Leaf& leaf, Node& node, const Miss& miss);
   Status emit_parts(Leaf& leaf, Node& node, const Miss& miss);
   Status emit_memory(Leaf& leaf, Node& node, const Miss& miss);
   Status emit_shared(std::vector<Leaf*> leaves);
@@ -54,8 +56,9 @@ class Builder {
   }
   // How many values that lead somewhere are still to be captured.
   [[nodiscard]] std::size_t waiting() const {
-    return static_cast<std::size_t>(std::ranges::count_if(
-        leaves_, [](const Leaf& leaf) { return !leaf.done && !leaf.shape.leads.empty(); }));
+    return static_cast<std::size_t>(std::ranges::count_if(leaves_, [](const Leaf& leaf) {
+      return !leaf.done && (leaf.is_object || !leaf.shape.leads.empty());
+    }));
   }
   Node& node_of(const Leaf& leaf) { return built_.layout.nodes[leaf.node]; }
 

@@ -29,14 +29,27 @@ struct CaptureLimits {
 // ("user.password", base classes and anonymous members left out) and its type.
 using IsRedacted = std::function<bool(std::string_view path, std::string_view type_name)>;
 
+// A class that an object may really be of.
+struct DynamicClass {
+  const symbols::Type* type = nullptr;
+  struct Vtable {
+    std::uint64_t address = 0;   // what a vtable pointer in the object is ...
+    std::uint64_t distance = 0;  // ... so far from the object's beginning
+  };
+  std::vector<Vtable> vtables = {};
+};
+// What an object that is known by this class may really be, the likeliest first.
+using DynamicClasses = std::function<std::vector<DynamicClass>(const symbols::Type*)>;
+
 struct CaptureRequest {
   std::vector<language::BoundPtr> values;
   language::BoundPtr condition;  // null: none
   CaptureLimits limits;
   LoadBias bias;
-  IsRedacted is_redacted;           // null: nothing is
-  std::uint32_t stack_bytes = 0;    // of the stack, with the registers; 0: neither
-  bool has_thread_pointer = false;  // whether a hit may ask for it
+  IsRedacted is_redacted;               // null: nothing is
+  std::uint32_t stack_bytes = 0;        // of the stack, with the registers; 0: neither
+  bool has_thread_pointer = false;      // whether a hit may ask for it
+  DynamicClasses dynamic_classes = {};  // null: objects are taken for what their type says
 };
 
 struct BuiltCapture {

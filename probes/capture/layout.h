@@ -90,6 +90,9 @@ struct Items {
     kOptional,  // no item, or one
     kVariant,   // the u64 at `count` says which slot has the value; none: past the last
     kPointer,   // owns or shares one item: none where the u64 at `count`, its address, is 0
+    kObject,    // what a pointer leads to, of a class whose objects tell what they really are:
+                // the u64 at `count` is its vtable pointer, the u32 at `walked` its slot, of
+                // which the last is what the pointer says
   };
   Kind kind = Kind::kSequence;
   const symbols::Type* item = nullptr;  // null: of several types
@@ -102,6 +105,8 @@ struct Items {
   // kPointer, where it counts its owners: two u64, those that share, those that watch.
   std::uint32_t uses = kNowhere;
   std::uint32_t watchers = kNowhere;
+  // kObject: how far from its beginning an object with this vtable pointer is pointed to.
+  std::map<std::uint64_t, std::uint64_t> distances = {};
 };
 
 // The byte at `end`.

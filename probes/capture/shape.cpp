@@ -97,6 +97,10 @@ class Walk {
       if (may_lead) lead({Lead::Kind::kCountedText, at, real, path, *text});
       return;
     }
+    if (const auto text = containers::recognise_message(real)) {
+      if (may_lead) lead({Lead::Kind::kText, at + text->at, text->type->target, path});
+      return;
+    }
     if (auto container = containers::recognise(real)) {
       items(real, std::move(container), at, path, may_lead, nesting);
       return;

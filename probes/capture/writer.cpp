@@ -278,9 +278,11 @@ std::unique_ptr<Node> Writer::new_lead_node(const Lead& lead, const std::string&
   const auto status = space_.take(1);
   if (!status) return nullptr;
   node->status = *status;
-  const bool is_made = lead.kind == Lead::Kind::kRecord  ? make_bytes(*node, lead.target)
-                       : lead.kind == Lead::Kind::kItems ? make_items(*node, lead)
-                                                         : make_text(*node, lead);
+  const bool is_object = lead.kind == Lead::Kind::kRecord && tells_its_class(lead.target);
+  const bool is_made = is_object                          ? make_object(*node)
+                       : lead.kind == Lead::Kind::kRecord ? make_bytes(*node, lead.target)
+                       : lead.kind == Lead::Kind::kItems  ? make_items(*node, lead)
+                                                          : make_text(*node, lead);
   if (!is_made) return nullptr;
   if (lead.kind != Lead::Kind::kItems) {
     node->whys = {{ValueState::kUnreadable, name + " could not be read again"},
@@ -322,12 +324,15 @@ void Writer::follow(Node& node, const Lead& lead, const Source& from, std::uint3
 
 void Writer::follow_record(Node& node, const Lead& lead, Dest pointer, std::uint32_t depth,
                            Code::Label done) {
-  const Shape inner = shape(lead.target, lead.path, node.size, depth - 1);
-  node.holes = inner.holes;
   write_status(node, status_of(kWhyNull));
   code_.load(Size::k8, R::kR3, pointer);
   code_.jump_if(JumpOp::kEqual, R::kR3, 0, done);
   write_status(node, status_of(kWhyUnreadable));
+  if (node.kind == Node::Kind::kItems)
+    return follow_object(node, lead.path, {.bytes = {}, .base = pointer}, depth - 1,
+                         {done, nullptr});
+  const Shape inner = shape(lead.target, lead.path, node.size, depth - 1);
+  node.holes = inner.holes;
   from_memory(node, {.bytes = {}, .base = pointer}, inner, depth - 1, {done, nullptr},
               node.whys[kWhyUnreadable]);
 }

@@ -26,6 +26,8 @@ class RecordSpace {
   [[nodiscard]] std::uint32_t used() const { return used_; }
   [[nodiscard]] std::uint32_t limit() const { return limit_; }
   void set_limit(std::uint32_t limit) { limit_ = limit; }
+  // For what is never there together: back to `used`, or past all of it again.
+  void set_used(std::uint32_t used) { used_ = used; }
 
  private:
   std::uint32_t limit_;
@@ -125,6 +127,14 @@ class Writer {
   [[nodiscard]] Shape shape(const Type* type, const std::string& path, std::uint64_t bytes,
                             std::uint32_t depth) const;
 
+  // Objects that tell what they really are: writer_objects.cpp.
+  [[nodiscard]] bool tells_its_class(const Type* type) const;
+  // Makes the node one that holds such an object; false: no room.
+  [[nodiscard]] bool make_object(Node& node);
+  // The object is at `from`, in memory; misses before it is known go to `miss`.
+  void follow_object(Node& node, const std::string& path, const Source& from, std::uint32_t depth,
+                     const Miss& miss);
+
  private:
   // A container that is being walked.
   struct Walk {
@@ -179,6 +189,7 @@ class Writer {
   [[nodiscard]] bool walk(Walk& walk, const containers::Inside& inside);
   [[nodiscard]] bool walk(Walk& walk, const containers::Choice& choice);
   [[nodiscard]] bool walk(Walk& walk, const containers::Owner& owner);
+  [[nodiscard]] bool own_object(Walk& walk, const Source& item, std::uint32_t depth);
   [[nodiscard]] bool count_owners(Walk& walk, const containers::Owner::Control& control,
                                   Dest counts);
   void skip_expired(const Walk& walk, Dest counts);
@@ -192,6 +203,26 @@ class Writer {
   void begun(const Walk& walk);
   void end(const Walk& walk, std::uint8_t how);
   void write_walked(const Walk& walk, std::size_t slots);
+
+  // writer_objects.cpp
+  struct Object {
+    Node& node;
+    const std::string& path;
+    Source from;
+    std::uint32_t depth;
+    Dest vptr;
+    Code::Label done;
+  };
+  struct Peak {
+    std::uint32_t room = 0;
+    std::size_t leads = 0;
+  };
+  [[nodiscard]] std::vector<DynamicClass> classes_of(const Type* type,
+                                                     const std::string& path) const;
+  [[nodiscard]] Node* new_class(const Object& object, const Type* type);
+  void add_class(const Object& object, const DynamicClass& candidate);
+  void add_declared(const Object& object);
+  void fill_class(const Object& object, Node& slot, const Source& from);
 
   // writer_walks.cpp
   using Step = std::function<void(Node& slot, const Shape& shape, std::size_t number)>;

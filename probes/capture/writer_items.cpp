@@ -217,13 +217,36 @@ bool Writer::walk(Walk& walk, const containers::Owner& owner) {
   if (owner.control) skip_expired(walk, *counts);
   const std::uint32_t depth = walk.depth - 1;
   const bool goes_on = walk.depth > 1 && may_go_on();
-  const Shape shape = slot_shape(walk, walk.items.item, depth);
+  const Source item{.bytes = {}, .base = pointer};
   walk.items.slots.reserve(1);
+  if (goes_on && !owner.has_more && tells_its_class(walk.items.item))
+    return own_object(walk, item, depth);
+  const Shape shape = slot_shape(walk, walk.items.item, depth);
   Node* slot = goes_on ? new_slot(walk, walk.items.item, shape) : nullptr;
   if (slot == nullptr || owner.has_more) end(walk, kEndMore);
   if (slot == nullptr) return true;
   write_walked(walk, 1);
-  fill_slot(walk, *slot, {.bytes = {}, .base = pointer}, shape, depth);
+  fill_slot(walk, *slot, item, shape, depth);
+  return true;
+}
+
+bool Writer::own_object(Walk& walk, const Source& item, std::uint32_t depth) {
+  const auto status = space_.take(1);
+  Node slot;
+  slot.type = walk.items.item;
+  if (!status || !make_object(slot)) {
+    end(walk, kEndMore);
+    return true;
+  }
+  slot.status = *status;
+  slot.whys = {walk.node.whys[kWhyHeader]};
+  walk.items.slots.push_back(std::move(slot));
+  Node& object = walk.items.slots.back();
+  const auto next = code_.label();
+  write_walked(walk, 1);
+  write_status(object, status_of(kWhyHeader));
+  follow_object(object, item_path(walk.lead.path, walk.items.kind), item, depth, {next, nullptr});
+  code_.bind(next);
   return true;
 }
 

@@ -142,6 +142,17 @@ std::optional<CodePlace> UnwindImages::find(RuntimeAddress address) const {
   return CodePlace{stretch->image, *link, {address.value - link->value}};
 }
 
+std::vector<CodePlace> UnwindImages::files() const {
+  std::vector<CodePlace> places;
+  for (const Stretch& stretch : stretches_) {
+    const bool is_known = std::ranges::any_of(
+        places, [&](const CodePlace& place) { return place.image == stretch.image; });
+    if (is_known) continue;
+    if (const auto place = find(stretch.range.begin)) places.push_back(*place);
+  }
+  return places;
+}
+
 std::optional<ProbeCode> UnwindImages::probe_code(RuntimeAddress address) const {
   return options_.probe_code ? options_.probe_code(address) : std::nullopt;
 }

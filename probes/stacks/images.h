@@ -81,6 +81,8 @@ class UnwindImages {
   // holds and nobody may write there; empty: they are not.
   [[nodiscard]] std::vector<std::uint8_t> constants(RuntimeAddress address,
                                                     std::uint64_t size) const;
+  // Each file that has code, by the beginning of that code.
+  [[nodiscard]] std::vector<CodePlace> files() const;
   [[nodiscard]] const symbols::UnwindTable& table(const CodePlace& place) const;
   [[nodiscard]] const symbols::DebugInfo* debug_info(const CodePlace& place) const;
 

@@ -5,6 +5,7 @@
 
 #include "probes/symbols/call_frames.h"
 #include "probes/symbols/call_sites.h"
+#include "probes/symbols/class_index.h"
 #include "probes/symbols/debug_file.h"
 #include "probes/symbols/landing_pads.h"
 #include "probes/symbols/places.h"
@@ -26,6 +27,7 @@ class DwarfDebugInfo final : public DebugInfo {
     places_ = std::make_unique<Places>(file_.program, *units_);
     const auto names = [this]() -> const NameIndex& { return places_->names(); };
     types_ = std::make_unique<TypeReader>(*units_, names);
+    classes_ = std::make_unique<ClassIndex>(*units_, *types_);
     variables_ = std::make_unique<Variables>(*units_, *frames_, *types_, names,
                                              file_.program.thread_local_distance());
     calls_ = std::make_unique<CallSites>(*units_, *variables_, names);
@@ -72,6 +74,10 @@ class DwarfDebugInfo final : public DebugInfo {
     return types_->find(name, units_->at(pc));
   }
 
+  std::vector<const Type*> with_heirs(const Type* type) const override {
+    return classes_->with_heirs(type);
+  }
+
   std::optional<std::vector<LinkAddress>> landing_pads(LinkRange function) const override {
     if (!pads_) pads_ = read_landing_pads(file_.program);
     if (!*pads_) return std::nullopt;
@@ -94,6 +100,7 @@ class DwarfDebugInfo final : public DebugInfo {
   std::unique_ptr<CallFrames> frames_;
   std::unique_ptr<Places> places_;
   std::unique_ptr<TypeReader> types_;
+  std::unique_ptr<ClassIndex> classes_;
   std::unique_ptr<Variables> variables_;
   std::unique_ptr<CallSites> calls_;
   mutable std::optional<std::optional<std::vector<LinkAddress>>> pads_;
@@ -117,6 +124,8 @@ const std::string& DebugInfo::debug_file() const {
 std::optional<LinkRange> DebugInfo::section(std::string_view) const { return std::nullopt; }
 
 std::optional<Call> DebugInfo::call(LinkAddress, LinkAddress) const { return std::nullopt; }
+
+std::vector<const Type*> DebugInfo::with_heirs(const Type* type) const { return {type}; }
 
 std::vector<SourceFrame> DebugInfo::source_frames(LinkAddress) const { return {}; }
 

@@ -142,6 +142,10 @@ class DebugInfo {
   // A type by its name as C or C++ spells it ("struct foo", "foo", "unsigned int"), for casts.
   [[nodiscard]] virtual const Type* find_type(std::string_view name, LinkAddress pc) const = 0;
 
+  // The class itself and those that derive from it, nearest first; left out is what several
+  // types go by the name of.
+  [[nodiscard]] virtual std::vector<const Type*> with_heirs(const Type* type) const;
+
   // Places that control can enter without a direct branch: landing pads in the
   // LSDA of the function at pc. Absent: the tables could not be read.
   [[nodiscard]] virtual std::optional<std::vector<LinkAddress>> landing_pads(

@@ -52,9 +52,12 @@ TypeReader::TypeReader(const Units& units, std::function<const NameIndex&()> nam
     entry.type.name = name;
     entry.own_name = name;
     by_type_.emplace(&entry.type, &entry);
+    entry.type.byte_size = kind == TypeKind::kChar ? 1 : 0;
+    entry.type.is_signed = kind == TypeKind::kChar;
     return &entry.type;
   };
   void_ = add_plain(TypeKind::kVoid, "void");
+  plain_char_ = add_plain(TypeKind::kChar, "char");
   unknown_ = add_plain(TypeKind::kUnknown, "a type that contains itself");
 }
 
@@ -226,6 +229,7 @@ void TypeReader::fill_compound(Entry& entry) {
     return true;
   });
   std::ranges::stable_partition(type.members, &Member::is_base_class);
+  if (type.is_declaration) complete_known(type, entry.own_name);
 }
 
 // A pack of parameters (variant<Ts...>) holds them as its children.

@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,6 +31,9 @@ class TypeReader {
   [[nodiscard]] const Type* type_of(Dwarf_Die die);
   // By name as C or C++ spells it; `unit` is looked in first. Null: none.
   [[nodiscard]] const Type* find(std::string_view name, Unit* unit);
+  // Classes that are known without being described: those of the library that derive from
+  // this one.
+  [[nodiscard]] std::vector<const Type*> known_heirs(const Type& type);
 
  private:
   enum class State : std::uint8_t { kNew, kVisiting, kDone };
@@ -68,6 +72,9 @@ class TypeReader {
   [[nodiscard]] std::string spell(const Type* type, const std::string& inner, int depth) const;
   [[nodiscard]] const Type* find_plain(std::string_view name, Unit* unit);
   [[nodiscard]] const Type* pointer_to(const Type* target);
+  // known_classes.cpp
+  void complete_known(Type& type, std::string_view name);
+  [[nodiscard]] const Type* known_class(std::string_view name);
 
   const Units& units_;
   std::function<const NameIndex&()> names_;
@@ -77,7 +84,9 @@ class TypeReader {
   std::vector<Entry*> unfilled_;
   std::vector<Entry*> fresh_;  // filled, not yet checked and named
   std::unordered_map<const Type*, const Type*> pointers_;
+  std::map<std::string, const Type*, std::less<>> known_classes_;
   const Type* void_ = nullptr;
+  const Type* plain_char_ = nullptr;
   const Type* unknown_ = nullptr;
 };
 

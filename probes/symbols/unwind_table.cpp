@@ -150,6 +150,15 @@ class CfiTable final : public UnwindTable {
     return functions_.beginning_at(pc);
   }
 
+  const std::vector<VtableSymbol>& vtables() const override {
+    if (!vtables_) {
+      vtables_.emplace();
+      if (debug_ && debug_->separate) add_vtables(debug_->separate->elf(), *vtables_);
+      add_vtables(program_.elf(), *vtables_);
+    }
+    return *vtables_;
+  }
+
  private:
   ElfImage program_;
   std::optional<DebugFile> debug_;
@@ -157,6 +166,7 @@ class CfiTable final : public UnwindTable {
   Dwarf_CFI* debug_cfi_ = nullptr;  // owned by the Dwarf
   LostRbx lost_rbx_;
   FunctionSymbols functions_;
+  mutable std::optional<std::vector<VtableSymbol>> vtables_;
 };
 
 }  // namespace

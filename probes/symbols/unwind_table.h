@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "probes/symbols/location.h"
+#include "probes/symbols/vtable_symbols.h"
 #include "src/base/address.h"
 #include "src/base/result.h"
 
@@ -68,6 +69,8 @@ class UnwindTable {
   [[nodiscard]] virtual std::string function_at(LinkAddress pc) const = 0;
   // The same of a function that begins at pc.
   [[nodiscard]] virtual std::string function_beginning_at(LinkAddress pc) const = 0;
+  // Those that the file's symbol tables name, by address; read when first asked for.
+  [[nodiscard]] virtual const std::vector<VtableSymbol>& vtables() const = 0;
 };
 
 }  // namespace nohalt::symbols

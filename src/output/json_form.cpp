@@ -20,6 +20,9 @@ Json value_json(const Value& value) {
   ObjectBuilder object;
   object.text("role", value.role);
   object.text("type", value.type);
+  object.text("declared_type", value.declared_type);
+  if (value.distance != 0) object.number("distance", value.distance);
+  object.text("dynamic_type", value.dynamic_type);
   object.text("kind", value.kind);
   if (value.size) object.number("size", *value.size);
   if (!value.json.empty()) {

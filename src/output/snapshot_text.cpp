@@ -172,7 +172,15 @@ class Tree {
       return make_printable(value.begin().key()) +
              (is_nothing(fields) || is_numbered(fields) ? "" : " ");
     }
-    return is_one_of(node, {"function"}) ? function_of(node) : "";
+    return is_one_of(node, {"function"}) ? function_of(node) : class_of(node);
+  }
+
+  // What an object is that is of another class than its pointer says.
+  static std::string class_of(const Json& node) {
+    const std::string type = text_of(node, "type");
+    const std::string real = text_of(node, "dynamic_type");
+    if (!real.empty()) return real + ", of which " + type + " ";
+    return text_of(node, "declared_type").empty() ? "" : type + " ";
   }
 
   static std::string owner_of(const Json& node) {
@@ -188,7 +196,9 @@ class Tree {
 
   static std::string function_of(const Json& node) {
     const std::string address = text_of(part_of(node, "value"), "address");
-    return short_type(node) + (address == "0x0" ? " (empty)" : " -> " + address);
+    const std::string symbol = text_of(node, "symbol");
+    return short_type(node) +
+           (address == "0x0" ? " (empty)" : " -> " + (symbol.empty() ? address : symbol));
   }
 
   // What is inside of a value that holds one, or null.

@@ -25,6 +25,9 @@ struct Value {
   std::string kind = {};       // snapshot: what `json` is: integer, text, struct, ...
   std::string symbol =
       {};  // of a pointer to code: the function that begins there; of errno its name
+  std::string declared_type = {};          // of an object of another class than its pointer says
+  std::string dynamic_type = {};           // its class, where only its declared part is shown
+  std::uint64_t distance = 0;              // from its beginning to where it is pointed to
   std::optional<std::uint64_t> size = {};  // of a container: how many it holds, shown or not
 };
 

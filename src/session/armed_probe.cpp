@@ -6,6 +6,7 @@
 #include "src/base/file.h"
 #include "src/session/error_number.h"
 #include "src/session/function_names.h"
+#include "src/session/object_names.h"
 #include "src/session/shown_value.h"
 
 namespace nohalt::session {
@@ -46,7 +47,10 @@ output::Hit HitMaker::make(const engines::RawRecord& record, CoreContents* core)
   const SiteIndex& at = sites_[record.site];
   const values::HitFacts facts{pid_, static_cast<std::int64_t>(record.tid)};
   auto decoded = values::decode(at.site->capture->layout, record.body, facts);
-  for (values::NamedValue& each : decoded) name_functions(each.value, stacks_.images());
+  for (values::NamedValue& each : decoded) {
+    name_objects(each.value, vtables_, stacks_.is_redacted());
+    name_functions(each.value, stacks_.images());
+  }
   output::Hit hit;
   hit.wall_ns = record.wall_ns;
   hit.seq = record.seq;

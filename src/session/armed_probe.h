@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "probes/classes/vtables.h"
 #include "probes/engines/inline/inline_engine.h"
 #include "probes/records/values/decode.h"
 #include "src/output/record.h"
@@ -31,12 +32,14 @@ struct SiteIndex {
 
 class HitMaker {
  public:
-  HitMaker(pid_t pid, std::string run, const std::vector<PreparedProbe>& probes, StackValues stacks)
+  HitMaker(pid_t pid, std::string run, const std::vector<PreparedProbe>& probes, StackValues stacks,
+           const classes::Vtables& vtables)
       : pid_(pid),
         run_(std::move(run)),
         count_(probes.size()),
         sites_(index_sites(probes)),
-        stacks_(std::move(stacks)) {}
+        stacks_(std::move(stacks)),
+        vtables_(vtables) {}
 
   // `core` is filled with what a core file of the hit may hold, unless it is null.
   [[nodiscard]] output::Hit make(const engines::RawRecord& record, CoreContents* core = nullptr);
@@ -53,6 +56,7 @@ class HitMaker {
   std::size_t count_;
   std::vector<SiteIndex> sites_;
   StackValues stacks_;
+  const classes::Vtables& vtables_;
   std::map<std::uint32_t, std::string> names_;
 };
 

@@ -74,9 +74,11 @@ Status LogRun::prepare_all() {
   NOHALT_TRY(at_, attach(caller_, command_.pid, command_.common));
   NOHALT_TRY(const engines::TargetView view, engines::look_at(at_->process, *at_->info));
   bias_ = view.executable.bias;
+  NOHALT_TRY(classes_, ObjectClasses::open(*at_, command_.common.debug_dirs));
   std::vector<inline_sites::ProbeBytes> taken;
   const PrepareOptions options{.redaction = &at_->authority.redaction(),
-                               .error_number = error_number_of(at_->process, view.maps)};
+                               .error_number = error_number_of(at_->process, view.maps),
+                               .dynamic_classes = classes_->for_capture()};
   for (const spec::ProbeSpec& spec : command_.probes) {
     NOHALT_TRY(PreparedProbe probe, prepare(spec, *at_->info, view, taken, options));
     if (!probe.armable()) return std::unexpected(refusal_of(probe, *at_->info, view));
@@ -119,7 +121,6 @@ Status LogRun::arm() {
                   output::Origin{id_, caller_.host, command_.pid, at_->facts.exe_path,
                                  at_->facts.build_id, identity.service, identity.version, "inline"},
                   at_->authority.value_rules(), talk_);
-  NOHALT_TRY(auto mapped, images());
   if (!command_.core_file.empty()) {
     NOHALT_TRY(core_, CoreWriter::prepare(command_.core_file, command_.pid, at_->facts.exe_path));
   }
@@ -129,19 +130,12 @@ Status LogRun::arm() {
   started_ = std::chrono::steady_clock::now();
   sites_ = index_sites(probes_);
   maker_.emplace(command_.pid, id_, probes_,
-                 StackValues(std::move(mapped), redaction_of(at_->authority.redaction())));
+                 StackValues(classes_->images(), redaction_of(at_->authority.redaction())),
+                 classes_->vtables());
   for (const std::string& note : decision_->notes) notice("limit-lowered", note);
   say_armed();
   warn_of_missed_sites();
   return {};
-}
-
-Result<std::unique_ptr<stacks::UnwindImages>> LogRun::images() const {
-  NOHALT_TRY(const target::Maps maps, target::read_maps(command_.pid));
-  return std::make_unique<stacks::UnwindImages>(
-      maps, stacks::ImageOptions{.process_folder = "/proc/" + std::to_string(command_.pid),
-                                 .debug_dirs = command_.common.debug_dirs,
-                                 .known = at_->info.get()});
 }
 
 // So that nobody waits for a message without knowing whether the probe is on.

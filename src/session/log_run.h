@@ -19,6 +19,7 @@
 #include "src/session/armed_probe.h"
 #include "src/session/attach.h"
 #include "src/session/core_writer.h"
+#include "src/session/object_classes.h"
 #include "src/session/prepare.h"
 #include "src/session/stop_request.h"
 
@@ -54,8 +55,6 @@ class LogRun {
   [[nodiscard]] output::Counters total() const;
   [[nodiscard]] policy::Event event(policy::EventKind kind) const;
   [[nodiscard]] Status record_end(const Ending& ending, const output::Receipt& receipt);
-  // What stacks are unwound with, and pointers to code named.
-  [[nodiscard]] Result<std::unique_ptr<stacks::UnwindImages>> images() const;
   void say_armed();
   void warn_of_missed_sites();
   void explain(const Ending& ending);
@@ -70,6 +69,7 @@ class LogRun {
   policy::Caller caller_;
   std::optional<policy::Trail> trail_;
   std::unique_ptr<Attachment> at_;
+  std::unique_ptr<ObjectClasses> classes_;
   LoadBias bias_;
   std::vector<PreparedProbe> probes_;
   std::optional<policy::Decision> decision_;

@@ -6,6 +6,7 @@
 #include "src/session/answer.h"
 #include "src/session/attach.h"
 #include "src/session/error_number.h"
+#include "src/session/object_classes.h"
 #include "src/session/prepare.h"
 #include "src/session/session.h"
 
@@ -98,12 +99,14 @@ Result<Planned> make_plan(const PlanCommand& command) {
   NOHALT_TRY(const auto at, attach(policy::Caller::current(), command.pid, command.common));
   NOHALT_TRY(const engines::TargetView view, engines::look_at(at->process, *at->info));
   Planned planned;
+  NOHALT_TRY(const auto classes, ObjectClasses::open(*at, command.common.debug_dirs));
   planned.report.pid = command.pid;
   planned.report.exe = at->facts.exe_path;
   planned.report.build_id = at->facts.build_id;
   std::vector<inline_sites::ProbeBytes> taken;
   const PrepareOptions options{.redaction = &at->authority.redaction(),
-                               .error_number = error_number_of(at->process, view.maps)};
+                               .error_number = error_number_of(at->process, view.maps),
+                               .dynamic_classes = classes->for_capture()};
   for (const spec::ProbeSpec& spec : command.probes) {
     output::PlanPlace place;
     place.location = spec.location;

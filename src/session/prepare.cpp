@@ -50,6 +50,7 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
   if (spec.stack_frames > 0) request.stack_bytes = kStackBytes;
   request.bias = view.executable.bias;
   request.has_thread_pointer = !view.reads.hides_thread_pointer;
+  request.dynamic_classes = options.dynamic_classes;
   if (options.redaction != nullptr) request.is_redacted = redaction_of(*options.redaction);
   NOHALT_TRY(site.capture,
              is_snapshot ? build_snapshot(request, site.frames) : capture::build_capture(request));

@@ -49,6 +49,7 @@ struct PrepareOptions {
   const policy::RedactionRules* redaction = nullptr;  // null: nothing is hidden
   symbols::Variable error_number;                     // see error_number.h
   bool allow_raw = false;
+  capture::DynamicClasses dynamic_classes = {};  // null: objects are what their types say
 };
 
 // Fails where the place does not exist or the words do not fit it. A site that

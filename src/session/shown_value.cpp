@@ -12,6 +12,9 @@ output::Value shown_value(const values::NamedValue& named, bool in_message) {
   value.json = values::content_json(named.value, value.bytes_escaped);
   value.in_message = in_message;
   value.symbol = named.value.symbol;
+  value.declared_type = named.value.declared_type;
+  value.dynamic_type = named.value.dynamic_type;
+  value.distance = named.value.distance;
   return value;
 }
 

@@ -56,6 +56,7 @@ void leave_out_uncapturable(const CaptureRequest& request, std::vector<ScopeFram
   alone.bias = request.bias;
   alone.has_thread_pointer = request.has_thread_pointer;
   alone.is_redacted = request.is_redacted;
+  alone.dynamic_classes = request.dynamic_classes;
   for (ScopeValue* value : captured(frames)) {
     const auto built = build_with(alone, {value});
     if (!built) value->left_out = "a probe cannot capture it (" + built.error().reason + ")";

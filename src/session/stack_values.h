@@ -24,10 +24,11 @@ namespace nohalt::session {
 
 class StackValues {
  public:
-  StackValues(std::unique_ptr<stacks::UnwindImages> images, capture::IsRedacted is_redacted)
+  StackValues(std::shared_ptr<const stacks::UnwindImages> images, capture::IsRedacted is_redacted)
       : images_(std::move(images)), is_redacted_(std::move(is_redacted)) {}
 
   [[nodiscard]] const stacks::UnwindImages& images() const { return *images_; }
+  [[nodiscard]] const capture::IsRedacted& is_redacted() const { return is_redacted_; }
 
   // The functions of the site are in `hit.frames` already, where they are several.
   // `core` is to be filled, unless it is null.
@@ -49,7 +50,7 @@ class StackValues {
   [[nodiscard]] std::vector<RuntimeRange> hidden_in(const std::vector<stacks::Frame>& frames,
                                                     const stacks::HitMemory& memory);
 
-  std::unique_ptr<stacks::UnwindImages> images_;
+  std::shared_ptr<const stacks::UnwindImages> images_;
   capture::IsRedacted is_redacted_;
   std::map<std::pair<const stacks::Image*, LinkAddress>, Functions> known_;
 };

@@ -5,6 +5,7 @@
 
 #include "probes/capture/containers/fields.h"
 #include "probes/capture/containers/libraries.h"
+#include "probes/language/type_rules.h"
 
 namespace nohalt::capture::containers {
 
@@ -60,6 +61,15 @@ std::shared_ptr<const Container> recognise(const Type* type) {
   if (name.library == Library::kLlvm) found = libcxx_container(name.name, real);
   if (name.library == Library::kNone) found = rust_container(real);
   return found ? std::make_shared<const Container>(std::move(*found)) : nullptr;
+}
+
+std::optional<Field> recognise_message(const Type* type) {
+  const Type* real = structure(type);
+  if (real == nullptr || real->name != "std::__cow_string") return std::nullopt;
+  const auto pointer = find_pointer(real, {"_M_p"});
+  const bool fits = pointer && pointer->type->target != nullptr &&
+                    language::is_byte_char(strip_typedefs(pointer->type->target));
+  return fits ? pointer : std::nullopt;
 }
 
 std::optional<Text> recognise_text(const Type* type) {

@@ -8,6 +8,7 @@
 namespace nohalt::values {
 
 using capture::Items;
+using symbols::strip_typedefs;
 
 namespace {
 
@@ -25,6 +26,7 @@ Value::Kind kind_of(Items::Kind kind) {
       return Value::Kind::kSmartPointer;
     case Items::Kind::kSequence:
     case Items::Kind::kBits:
+    case Items::Kind::kObject:
       break;
   }
   return Value::Kind::kArray;
@@ -47,6 +49,7 @@ Value NodeReader::read_items(const Node& node, int nesting) {
   const bool too_large = ++made_ > kMaxValues || nesting > kMaxNesting;
   if (too_large) return absent(node.type, {ValueState::kUnavailable, "too large to show"});
   const Items& items = *node.items;
+  if (items.kind == Items::Kind::kObject) return read_object(node, nesting);
   Value value = shell(node.type, kind_of(items.kind));
   switch (items.kind) {
     case Items::Kind::kBits:
@@ -148,6 +151,31 @@ void NodeReader::read_variant(Value& value, const Node& node, int nesting) {
         absent(items.slots[*index].type, {ValueState::kUnavailable, "deeper than is captured"}));
   else
     value.items.push_back(read_inner(items.slots[*index], nesting + 1));
+}
+
+// What the vtable pointer said it is, and what the bytes that were copied then say, must
+// be the same.
+Value NodeReader::read_object(const Node& node, int nesting) {
+  const Items& items = *node.items;
+  const auto vptr = number_at(items.count, 8);
+  const auto which = number_at(items.walked, 4);
+  if (!vptr || !which || *which >= items.slots.size()) return absent(node.type, damaged());
+  const Node& slot = items.slots[*which];
+  const bool is_declared = *which + 1 == items.slots.size();
+  const auto known = items.distances.find(*vptr);
+  const std::uint64_t distance = is_declared || known == items.distances.end() ? 0 : known->second;
+  const bool was_copied =
+      slot.kind == Node::Kind::kBytes && !missing(slot) && !lost(slot, distance, 8);
+  if (was_copied && little_endian(node_bytes(slot).subspan(distance, 8)) != *vptr)
+    return absent(node.type, {ValueState::kUnavailable, "it became another object meanwhile"});
+  Value value = read_inner(slot, nesting);
+  look(node, 0, 0, value);
+  value.vtable_pointer = *vptr;
+  if (strip_typedefs(node.type)->name != strip_typedefs(slot.type)->name) {
+    value.declared_type = strip_typedefs(node.type)->name;
+    value.distance = distance;
+  }
+  return value;
 }
 
 void NodeReader::read_owner(Value& value, const Node& node, int nesting) {

@@ -92,14 +92,25 @@ enum class Inner {
 
 std::string content(const Value& value, Inner form, bool& escaped);
 
+// Each with a comma behind.
+std::string class_json(const Value& value) {
+  std::string json;
+  if (!value.declared_type.empty()) json += "\"declared_type\":" + plain(value.declared_type) + ",";
+  if (value.distance != 0) json += "\"distance\":" + std::to_string(value.distance) + ",";
+  if (!value.dynamic_type.empty()) json += "\"dynamic_type\":" + plain(value.dynamic_type) + ",";
+  return json;
+}
+
 std::string nested(const Value& value, Inner form) {
   bool escaped = false;
   const std::string inner = value.is_there() ? content(value, form, escaped) : "";
   const bool exact = value.state == ValueState::kExact;
-  if (form == Inner::kBare && exact && !escaped) return inner;
+  const bool is_plain = value.declared_type.empty() && value.dynamic_type.empty();
+  if (form == Inner::kBare && exact && !escaped && is_plain) return inner;
   std::string json = "{";
+  if (form == Inner::kNode || !is_plain) json += "\"type\":" + plain(value.type) + ",";
+  json += class_json(value);
   if (form == Inner::kNode) {
-    json += "\"type\":" + plain(value.type) + ",";
     if (value.is_there()) json += std::string("\"kind\":\"") + kind_name(value) + "\",";
   }
   if (value.count) json += "\"size\":" + std::to_string(*value.count) + ",";
@@ -287,6 +298,10 @@ std::string to_json(const Value& value) {
   bool escaped = false;
   const std::string inner = content(value, Inner::kBare, escaped);
   std::string json = "{\"type\":" + plain(value.type);
+  if (std::string classes = class_json(value); !classes.empty()) {
+    classes.pop_back();
+    json += "," + classes;
+  }
   if (value.count) json += ",\"size\":" + std::to_string(*value.count);
   if (!inner.empty()) json += ",\"value\":" + inner;
   json += std::string(",\"state\":\"") + state_name(value.state) + "\"";

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "probes/capture/containers/fields.h"
+#include "probes/capture/containers/recognise.h"
 #include "probes/records/values/node_reader.h"
 #include "src/base/time_text.h"
 
@@ -148,7 +149,12 @@ std::optional<Value> NodeReader::read_library(const Node& node, const Type* type
   }
   if (name == "tuple") return read_tuple(node, type, at, nesting);
   if (name == "duration" || name == "time_point") return read_duration(node, type, at, nesting);
-  if (name == "function") return read_function(node, type, at);
+  if (name == "function") return read_function(node, type, at, nesting);
+  if (const auto message = capture::containers::recognise_message(real)) {
+    Value value = read_pointer(node, message->type, at + message->at, nesting + 1);
+    value.type = real->name;
+    return value;
+  }
   return std::nullopt;
 }
 
@@ -193,9 +199,11 @@ std::optional<Value> NodeReader::read_duration(const Node& node, const Type* typ
 }
 
 // What is called is code that the library makes for the callable; a pointer to it, or
-// to the object that has it, is null where there is none.
-std::optional<Value> NodeReader::read_function(const Node& node, const Type* type,
-                                               std::uint64_t at) const {
+// to the object that has it, is null where there is none. That code's name, or the
+// object's class, says what the callable is; where it is a pointer to a function, that
+// is the first word of libstdc++'s buffer.
+std::optional<Value> NodeReader::read_function(const Node& node, const Type* type, std::uint64_t at,
+                                               int nesting) {
   const Type* real = strip_typedefs(type);
   const auto manager = find_field(real, {"_M_manager"});
   const auto called = first_of(real, {{"_M_invoker"}, {"__f_", "__f_"}});
@@ -210,6 +218,17 @@ std::optional<Value> NodeReader::read_function(const Node& node, const Type* typ
   if (!manager || word(*manager) != 0) value.bits = word(*called);
   for (const auto& part : {manager, called})
     if (part) look(node, at + part->at, 8, value);
+  if (value.bits == 0) return value;
+  if (!manager) {
+    value.target = read_pointer(node, called->member->type, at + called->at, nesting + 1).target;
+    return value;
+  }
+  const auto functor = find_field(real, {"_M_functor"});
+  if (functor && !lost(node, at + functor->at, 8)) {
+    Value& held = value.target.emplace_back(shell(type, Value::Kind::kPointer));
+    held.bits = word(*functor);
+    held.is_to_code = true;
+  }
   return value;
 }
 

@@ -163,7 +163,9 @@ const Node* NodeReader::follow(const Node& node, std::uint64_t at, const Type* t
   const Node* found = nullptr;
   for (const capture::Follow& candidate : node.follows) {
     const Node* leads = candidate.node.get();
-    if (candidate.at != at || leads->kind == Node::Kind::kItems || leads->type != to) continue;
+    const bool is_inside =
+        leads->kind == Node::Kind::kItems && leads->items->kind != capture::Items::Kind::kObject;
+    if (candidate.at != at || is_inside || leads->type != to) continue;
     if (found == nullptr || missing(*found)) found = leads;
   }
   return found;

@@ -61,6 +61,7 @@ class NodeReader {
   void read_bits(Value& value, const Node& node) const;
   void read_variant(Value& value, const Node& node, int nesting);
   void read_owner(Value& value, const Node& node, int nesting);
+  [[nodiscard]] Value read_object(const Node& node, int nesting);
   void judge_end(Value& value, const Node& node) const;
   // Types that are a container's kind of thing but lie in the bytes around them. None:
   // it is none of these.
@@ -71,7 +72,7 @@ class NodeReader {
   [[nodiscard]] std::optional<Value> read_duration(const Node& node, const symbols::Type* type,
                                                    std::uint64_t at, int nesting);
   [[nodiscard]] std::optional<Value> read_function(const Node& node, const symbols::Type* type,
-                                                   std::uint64_t at) const;
+                                                   std::uint64_t at, int nesting);
   // A node of any kind that another leads to.
   [[nodiscard]] Value read_inner(const Node& node, int nesting);
   [[nodiscard]] std::optional<std::uint64_t> number_at(std::uint32_t offset,

@@ -40,6 +40,7 @@ class Placer {
 
   void put(const Node& node, std::optional<RuntimeAddress> at) {
     if (!is_seen(node)) return;
+    if (is_object(node)) return put_object(node, at);
     const std::size_t index = placed_.size();
     Placed& placed = placed_.emplace_back();
     placed.address = at;
@@ -60,6 +61,22 @@ class Placer {
   [[nodiscard]] std::vector<Placed> take() { return std::move(placed_); }
 
  private:
+  static bool is_object(const Node& node) {
+    return node.kind == Node::Kind::kItems && node.items->kind == Items::Kind::kObject;
+  }
+
+  // Of what the object may be only that which it was has been seen.
+  void put_object(const Node& node, std::optional<RuntimeAddress> at) {
+    const Items& items = *node.items;
+    const auto pointer = part_of(items.count, 8);
+    if (!at || pointer.empty()) return;
+    for (const Node& slot : items.slots) {
+      const auto known = items.distances.find(little_endian(pointer));
+      const bool is_whole = &slot != &items.slots.back() && known != items.distances.end();
+      put(slot, *at - (is_whole ? known->second : 0));
+    }
+  }
+
   // Of a container's bytes nothing need be shown by itself.
   [[nodiscard]] bool is_seen(const Node& node) const {
     return seen_.contains(&node) || std::ranges::any_of(node.follows, [this](const Follow& follow) {
@@ -84,7 +101,7 @@ class Placer {
 
   void lead(const Node& node, std::size_t index, const Follow& follow) {
     const Node& to = *follow.node;
-    if (to.kind == Node::Kind::kItems) return items(node, index, follow.at, to);
+    if (to.kind == Node::Kind::kItems && !is_object(to)) return items(node, index, follow.at, to);
     if (to.kind == Node::Kind::kText)
       if (const auto text = containers::recognise_text(to.type))
         return counted_text(node, index, follow.at, *text, to);

@@ -69,11 +69,19 @@ bool is_tuple(const Value& value) {
   return !value.members.empty();
 }
 
+// What an object is that is of another class than its pointer says.
+std::string class_text(const Value& value) {
+  if (!value.dynamic_type.empty())
+    return escape_untrusted(value.dynamic_type + ", of which " + value.type).text + " ";
+  return value.declared_type.empty() ? "" : escape_untrusted(value.type).text + " ";
+}
+
 std::string members_text(const Value& value) {
   const bool tuple = is_tuple(value) || value.type == "()";
-  std::string text = tuple ? "(" : "{";
+  std::string text = class_text(value) + (tuple ? "(" : "{");
+  const std::size_t begin = text.size();
   for (const auto& [name, member] : value.members) {
-    if (text.size() > 1) text += ", ";
+    if (text.size() > begin) text += ", ";
     if (!name.empty() && !tuple) text += escape_untrusted(name).text + " = ";
     text += to_text(member);
   }
@@ -197,7 +205,9 @@ std::string to_text(const Value& value) {
     case Value::Kind::kTimePoint:
       return moment(value);
     case Value::Kind::kFunction:
-      return value.bits == 0 ? "(empty)" : fmt::format("{:#x}", value.bits);
+      if (value.bits == 0) return "(empty)";
+      return value.symbol.empty() ? fmt::format("{:#x}", value.bits)
+                                  : escape_untrusted(value.symbol).text;
   }
   return {};
 }

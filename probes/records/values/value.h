@@ -58,6 +58,14 @@ struct Value {
   std::optional<std::uint64_t> watchers = {};  // those that do not keep it
   std::string calendar = {};                   // kTimePoint: RFC 3339
 
+  // Of an object behind a pointer: the class that the pointer says, where the object is of
+  // another, `type`, and how far from its beginning the pointer points into it ...
+  std::string declared_type = {};
+  std::uint64_t distance = 0;
+  // ... its vtable pointer, and the class that symbols have for that, where it is not `type`.
+  std::uint64_t vtable_pointer = 0;
+  std::string dynamic_type = {};
+
   [[nodiscard]] bool is_there() const { return kind != Kind::kNone; }
 };
 

@@ -72,7 +72,7 @@ class Comparison:
             return self.say("cut" if cut else "only oracle", f"{path}: {state}: {why}")
         if state == "truncated":
             self.say("cut" if LIMITS.search(why) else "only oracle", f"{path}: {why}")
-        if node.get("kind") == "struct" and seen[0] != "struct":
+        if node.get("kind") == "struct" and seen[0] not in ("struct", "class"):
             return self.say("only oracle", f"{path}: shown as a plain struct")
         if node.get("kind") == "pointer" and seen[0] == "text":
             return self.say("only oracle", f"{path}: its text is not captured")
@@ -119,7 +119,10 @@ class Comparison:
             return self.differ(path, seen, node)
         value = node["value"]
         address = value["address"] if isinstance(value, dict) else value
-        if node["kind"] == "pointer" and int(address, 16) != seen[1]:
+        # LLDB gives the address of the whole object.
+        distance = value["target"].get("distance", 0) if "target" in value else 0
+        if node["kind"] == "pointer" and seen[1] not in (int(address, 16),
+                                                         int(address, 16) - distance):
             return self.differ(path, seen, node)
         if isinstance(value, dict) and seen[2] is not None:
             self.compare(path + "->", seen[2], value["target"])
@@ -159,6 +162,16 @@ class Comparison:
                 self.compare(f"{path}.{name}", theirs, node["value"][name])
             else:
                 self.say("only oracle", f"{path}.{name} is missing")
+
+    def see_class(self, path, seen, node, _):
+        ours = plain_type(node.get("dynamic_type", node["type"]))
+        if ours.startswith("(anonymous") and plain_type(seen[1]) == node.get("declared_type"):
+            return self.say("no oracle", f"{path}: LLDB does not find {ours}")
+        if ours != plain_type(seen[1]):
+            return self.differ(path, seen[1], node)
+        if "dynamic_type" in node:
+            return self.say("only oracle", f"{path}: only its base is shown")
+        return self.compare(path, seen[2], node)
 
     def see_tuple(self, path, seen, node, _):
         if node.get("kind") != "tuple" or len(node["value"]) != len(seen[1]):
@@ -201,6 +214,12 @@ class Comparison:
     def see_function(self, path, seen, node, _):
         if node.get("kind") != "function" or (node["value"]["address"] != "0x0") is not seen[1]:
             self.differ(path, seen, node)
+
+
+def plain_type(name):
+    """One way to write a class's name."""
+    name = re.sub(r"^(const|volatile) ", "", name).replace("long unsigned int", "unsigned long")
+    return re.sub(r"(?<=\d)[uUlL]+|\s(?=>)|\s+$", "", name)
 
 
 def as_utf8(unit, raw):

@@ -19,12 +19,13 @@ sys.dont_write_bytecode = True
 from normal import LONGEST, MOST, short_name  # noqa: E402
 
 MAX_DEPTH = 7
+COUNTED = 100_000  # what is half optimised out may say anything of its size
 
 
 def counted(items):
     """The first of them, and how many there are."""
     first = list(itertools.islice(items, MOST))
-    return len(first) + sum(1 for _ in items), first
+    return len(first) + sum(1 for _ in itertools.islice(items, COUNTED)), first
 
 
 def text_bytes(pointer, count, unit):
@@ -49,9 +50,40 @@ def is_character(kind):
     return kind.code == gdb.TYPE_CODE_CHAR or kind.name in ("char", "wchar_t", "signed char")
 
 
+def tells_its_class(kind):
+    return kind.code == gdb.TYPE_CODE_STRUCT and any(
+        (field.name or "").startswith("_vptr")
+        or field.is_base_class and tells_its_class(field.type.strip_typedefs())
+        for field in kind.fields())
+
+
+def real_object(pointer):
+    """What a pointer to an object with a vtable pointer leads to, as what it really is."""
+    plainly = pointer.cast(pointer.type.strip_typedefs().target().strip_typedefs().pointer())
+    whole = plainly.cast(plainly.dynamic_type).dereference()
+    kind = whole.type.strip_typedefs()
+    return ["class", str(kind.unqualified()), ["struct", members(whole, kind, 0)]]
+
+
+def members(value, kind, depth):
+    """Those of bases too."""
+    found = []
+    for field in kind.fields():
+        if not hasattr(field, "bitpos") or not field.name or field.name.startswith("_vptr"):
+            continue
+        if field.is_base_class:
+            base = field.type.strip_typedefs()
+            found.append([field.name, ["struct", members(value[field], base, depth + 1)]])
+        else:
+            found.append([field.name, shown(value[field], depth + 1)])
+    return found
+
+
 def plain(value, kind, depth):
     """What the language has."""
     if kind.code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
+        if tells_its_class(kind.target().strip_typedefs()):
+            return real_object(value.referenced_value().address)
         return shown(value.referenced_value(), depth)
     if kind.code == gdb.TYPE_CODE_PTR:
         target = kind.target().strip_typedefs()
@@ -76,6 +108,8 @@ def plain(value, kind, depth):
 
 def pointed_to(value, depth):
     target = value.type.strip_typedefs().target().strip_typedefs()
+    if tells_its_class(target) and int(value):
+        return real_object(value)
     can = target.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_INT, gdb.TYPE_CODE_FLT)
     return shown(value.dereference(), depth + 1) if can and int(value) else None
 
@@ -96,6 +130,8 @@ def by_hand(name, value, depth):
         return by_hand("duration", value["__d"], depth)
     if name == "function":
         return ["function", int(value["_M_manager"]) != 0]
+    if name == "__cow_string":
+        return shown(value["_M_p"], depth)
     if name == "atomic_flag":
         return shown(value["_M_i"], depth)
     return None

@@ -68,9 +68,24 @@ def scalar(value, kind):
     return ["int", value.GetValueAsSigned() if signed else value.GetValueAsUnsigned()]
 
 
+def tells_its_class(kind):
+    return kind.GetTypeClass() in (lldb.eTypeClassStruct, lldb.eTypeClassClass) and \
+        kind.IsPolymorphicClass()
+
+
+def real_object(value):
+    """What a pointer to an object with a vtable pointer leads to, as what it really is."""
+    whole = value.GetDynamicValue(lldb.eDynamicDontRunTarget)
+    whole = (whole if whole.IsValid() else value).Dereference()
+    kind = whole.GetType().GetCanonicalType().GetUnqualifiedType()
+    return ["class", kind.GetName(), plain(whole, kind, 0)]
+
+
 def pointed_to(value, depth):
     target = value.GetType().GetCanonicalType().GetPointeeType().GetCanonicalType()
     classes = (lldb.eTypeClassStruct, lldb.eTypeClassClass, lldb.eTypeClassBuiltin)
+    if tells_its_class(target) and value.GetValueAsUnsigned():
+        return real_object(value)
     can = target.GetTypeClass() in classes and target.GetByteSize() > 0
     return shown(value.Dereference(), depth + 1) if can and value.GetValueAsUnsigned() else None
 
@@ -97,7 +112,7 @@ def of_library(name, value, depth):
         return text(value)
     if name in ("unique_ptr", "shared_ptr", "weak_ptr"):
         return smart(name, value, depth)
-    if name in ("duration", "time_point", "function", "atomic_flag"):
+    if name in ("__cow_string", "__libcpp_refstring", "duration", "time_point", "function", "atomic_flag"):
         return ["none", "LLDB gives no children"]
     if name == "monostate":
         return ["struct", []]
@@ -126,6 +141,8 @@ def of_library(name, value, depth):
 def plain(value, kind, depth):
     type_class = kind.GetTypeClass()
     if type_class == lldb.eTypeClassReference:
+        if tells_its_class(kind.GetDereferencedType().GetCanonicalType()):
+            return real_object(value)
         return shown(value.Dereference(), depth)
     if type_class == lldb.eTypeClassPointer:
         target = kind.GetPointeeType().GetCanonicalType().GetUnqualifiedType()
@@ -151,6 +168,8 @@ def shown(value, depth=0):
         return ["none", f"LLDB: {value.GetError().GetCString()}"]
     kind = value.GetType().GetCanonicalType().GetUnqualifiedType()
     name = short_name(kind.GetName() or "")
+    if kind.IsPointerType() or kind.IsReferenceType() or tells_its_class(kind):
+        name = ""
     return of_library(name, value, depth) if name else plain(value, kind, depth)
 
 

@@ -10,6 +10,7 @@ can hold, so that they can come out of a debugger's own Python.
   ["smart", address, [uses, weak] or None, target or None]
   ["time", count]                      of a duration, or of a point in time
   ["function", is there]
+  ["class", name, value]               of an object behind a pointer: what it really is
   ["none", why]                        the debugger does not show it
 """
 

@@ -1,0 +1,42 @@
+// What is known of a target's classes before it is probed: its files, their vtables, and
+// what an object of a class may really be.
+//
+// Threading: one thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "probes/classes/dynamic_classes.h"
+#include "probes/classes/vtables.h"
+#include "probes/stacks/images.h"
+#include "probes/target/memory.h"
+#include "src/session/attach.h"
+
+namespace nohalt::session {
+
+class ObjectClasses {
+ public:
+  // `at` must outlive it.
+  [[nodiscard]] static Result<std::unique_ptr<ObjectClasses>> open(
+      const Attachment& at, const std::vector<std::string>& debug_dirs);
+  ObjectClasses(const ObjectClasses&) = delete;
+  ObjectClasses& operator=(const ObjectClasses&) = delete;
+
+  [[nodiscard]] std::shared_ptr<const stacks::UnwindImages> images() const { return images_; }
+  [[nodiscard]] const classes::Vtables& vtables() const { return vtables_; }
+  // It must not outlive this.
+  [[nodiscard]] capture::DynamicClasses for_capture();
+
+ private:
+  ObjectClasses(const Attachment& at, target::Memory memory,
+                std::shared_ptr<const stacks::UnwindImages> images);
+
+  target::Memory memory_;
+  std::shared_ptr<const stacks::UnwindImages> images_;
+  classes::Vtables vtables_;
+  classes::DynamicClasses dynamic_;
+};
+
+}  // namespace nohalt::session
