@@ -2,6 +2,7 @@
 
 #include <cxxabi.h>
 #include <gelf.h>
+#include <libiberty/demangle.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -24,11 +25,15 @@ std::size_t leading_underscores(const std::string& name) {
   return std::min(name.find_first_not_of('_'), name.size());
 }
 
-// As C++ spells it; as it is, where it is no mangled name. Versions of a name
+// As C++ or Rust spells it; as it is, where it is no mangled name. Rust's older names are C++
+// names but for the hash at their end, so Rust is asked first. Versions of a name
 // ("memcpy@@GLIBC_2.14") are the linker's business.
 std::string spelled(const std::string& versioned) {
   const std::string name = versioned.substr(0, versioned.find('@'));
-  if (!name.starts_with("_Z") || name.size() > kLongestMangled) return name;
+  const bool is_mangled = name.starts_with("_Z") || name.starts_with("_R");
+  if (!is_mangled || name.size() > kLongestMangled) return name;
+  const std::unique_ptr<char, FreeText> rust(rust_demangle(name.c_str(), DMGL_PARAMS));
+  if (rust) return rust.get();
   int status = 0;
   const std::unique_ptr<char, FreeText> text(
       abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status));

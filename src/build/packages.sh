@@ -7,7 +7,7 @@
 packages_of() {
   case "$1" in
     build)  # nohalt itself and the example services
-      echo "cmake ninja-build g++ make pkg-config libdw-dev libelf-dev
+      echo "cmake ninja-build g++ make pkg-config libdw-dev libelf-dev libiberty-dev
             libcapstone-dev libasmjit-dev libcli11-dev libre2-dev libyaml-cpp-dev
             nlohmann-json3-dev libfmt-dev libsodium-dev" ;;
     source)  # fetching and building Debian source packages
