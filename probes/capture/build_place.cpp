@@ -85,6 +85,11 @@ Status Builder::place_load(Leaf& leaf, Node& node) {
       return {};
     }
   }
+  if (language::is_empty_type(spot.type)) {
+    node.kind = Node::Kind::kConstant;
+    leaf.done = true;
+    return {};
+  }
   if (spot.size == 0) {
     absent(ValueState::kUnavailable,
            "the size of '" + language::type_name(spot.type) + "' is not known");
@@ -113,8 +118,8 @@ Status Builder::place_load(Leaf& leaf, Node& node) {
   const auto* implicit = spot.variable == nullptr
                              ? nullptr
                              : std::get_if<symbols::ImplicitBytes>(&spot.variable->location);
-  const bool constant = implicit != nullptr && spot.indexes.empty() && node.holes.empty() &&
-                        leaf.shape.leads.empty() &&
+  const bool constant = implicit != nullptr && spot.indexes.empty() && spot.variants.empty() &&
+                        node.holes.empty() && leaf.shape.leads.empty() &&
                         spot.offset + node.size <= implicit->bytes.size();
   if (constant) {
     node.kind = Node::Kind::kConstant;

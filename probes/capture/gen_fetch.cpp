@@ -73,7 +73,36 @@ Status Generator::base_address(const Spot& spot, const Miss& miss) {
   return operations(std::get<symbols::InMemory>(spot.variable->location).address, miss);
 }
 
+Status Generator::check_variants(const Spot& spot, const Miss& miss) {
+  for (auto variant = spot.variants.rbegin(); variant != spot.variants.rend(); ++variant) {
+    const StackScope scope(code_);
+    NOHALT_TRY(const Dest discriminant, scratch(8));
+    if (!variant->guard) {
+      miss.because(ValueState::kUnavailable, "which of its variants is there is not known");
+      code_.jump(miss.label);
+      return {};
+    }
+    const Guard& guard = *variant->guard;
+    if (guard.values.empty()) continue;
+    Spot place = spot;
+    place.offset = guard.at;
+    place.indexes.erase(place.indexes.begin(),
+                        place.indexes.begin() + static_cast<std::ptrdiff_t>(variant->first_index));
+    place.variants.clear();
+    NOHALT_CHECK(fetch(place, {0, guard.size}, discriminant, miss));
+    miss.because(ValueState::kUnavailable, "it is not " + variant->name + " here");
+    const auto fits = code_.label();
+    code_.load(size_of(guard.size), R::kR0, discriminant);
+    for (const std::uint64_t value : guard.values)
+      code_.jump_if(JumpOp::kEqual, R::kR0, value, guard.is_one_of ? fits : miss.label);
+    if (guard.is_one_of) code_.jump(miss.label);
+    code_.bind(fits);
+  }
+  return {};
+}
+
 Result<Helper> Generator::address(const Spot& spot, const Miss& miss) {
+  NOHALT_CHECK(check_variants(spot, miss));
   const StackScope scope(code_);
   std::optional<Dest> extra;
   if (!spot.indexes.empty()) {
@@ -99,6 +128,7 @@ Status Generator::fetch(const Spot& spot, Extent extent, Dest to, const Miss& mi
   const bool in_memory =
       spot.pointer != nullptr || std::holds_alternative<symbols::InMemory>(spot.variable->location);
   if (!in_memory) {
+    NOHALT_CHECK(check_variants(spot, miss));
     if (!spot.indexes.empty()) {
       miss.because(ValueState::kUnavailable, "an array in registers has constant indexes only");
       code_.jump(miss.label);

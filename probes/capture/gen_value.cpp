@@ -51,7 +51,8 @@ Status Generator::load_scalar(const Expr& expr, const Miss& miss) {
                                 : std::get_if<symbols::InRegister>(&spot.variable->location);
   const auto general = in_register == nullptr ? std::nullopt : context_offset(in_register->number);
   const std::uint64_t width = 8 * spot.size;
-  if (general && spot.offset + spot.size <= 8 && spot.indexes.empty()) {
+  const bool is_bare = spot.indexes.empty() && spot.variants.empty();
+  if (general && spot.offset + spot.size <= 8 && is_bare) {
     code_.load_context(R::kR0, *general);
     if (spot.offset != 0) code_.alu(AluOp::kShiftRight, R::kR0, 8 * spot.offset);
   } else {

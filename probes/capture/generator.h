@@ -62,6 +62,8 @@ class Generator {
   [[nodiscard]] Status register_bytes(std::uint16_t number, Extent extent, Dest to,
                                       const Miss& miss);
   [[nodiscard]] Status indexes(const Spot& spot, const Miss& miss);
+  // Misses where a variant that the spot lies in is not there.
+  [[nodiscard]] Status check_variants(const Spot& spot, const Miss& miss);
   [[nodiscard]] Status base_address(const Spot& spot, const Miss& miss);
 
   // gen_location.cpp: r0 = what the operations leave; Words is their stack.

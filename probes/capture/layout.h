@@ -97,6 +97,7 @@ struct Items {
   Kind kind = Kind::kSequence;
   const symbols::Type* item = nullptr;  // null: of several types
   std::vector<Node> slots;
+  std::vector<Node> values;         // kMap whose values lie apart from the keys, which `slots` are
   std::uint32_t count = kNowhere;   // a u64: how many there are; kNowhere: it does not say
   std::uint32_t walked = kNowhere;  // kNowhere: no slot was to be walked
   std::uint32_t end = kNowhere;

@@ -2,7 +2,6 @@
 #include "probes/capture/shape.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "probes/capture/containers/recognise.h"
 #include "probes/language/binder_impl.h"
@@ -59,6 +58,14 @@ class Walk {
     if (found.at + found.size() <= rules_.bytes) shape_.leads.push_back(std::move(found));
   }
 
+  // Rust's references and boxes lead to a value that is there, whatever it is.
+  static bool leads_to_a_value(const Type* real, const Type* target) {
+    const std::string_view name = real->name;
+    const bool is_sure = name.starts_with('&') || name.starts_with("alloc::boxed::Box<");
+    const bool has_bytes = target->byte_size > 0 && target->kind != TypeKind::kFunction;
+    return language::is_record(target) || (is_sure && has_bytes);
+  }
+
   void pointer(const Type* real, std::uint64_t at, const std::string& path, bool may_lead) {
     if (!may_lead || real->target == nullptr || real->byte_size != 8) return;
     const Type* target = strip_typedefs(real->target);
@@ -66,7 +73,7 @@ class Walk {
     const std::uint32_t unit = language::text_unit(real->target);
     if (unit != 0 && real->kind == TypeKind::kPointer) {
       lead({Lead::Kind::kText, at, real->target, path, {.unit = unit}});
-    } else if (language::is_record(target) && target->byte_size > 0 && rules_.follow_records) {
+    } else if (leads_to_a_value(real, target) && target->byte_size > 0 && rules_.follow_records) {
       lead({Lead::Kind::kRecord, at, real->target, path});
     }
   }
@@ -121,35 +128,15 @@ class Walk {
         continue;
       }
       if (member.bit_offset) continue;
-      const auto guard = guard_of(*real, member, at);
+      auto guard = guard_of(*real, member);
+      if (guard) guard->at += at;
+      if (guard && guard->at + guard->size > rules_.bytes) guard.reset();
       const bool is_guarded = guard && !guard->values.empty();
       if (is_guarded) guards_.push_back(*guard);
       visit(member.type, begin, inner, may_lead && (real->kind != TypeKind::kUnion || guard),
             nesting + 1);
       if (is_guarded) guards_.pop_back();
     }
-  }
-
-  // When the member of an enum with data is there: of no values means always. Absent:
-  // the member may be another's bytes, and nothing says so.
-  [[nodiscard]] std::optional<Guard> guard_of(const Type& real, const Member& member,
-                                              std::uint64_t at) const {
-    const symbols::Discriminated* enumeration = real.discriminated.get();
-    const auto index = static_cast<std::size_t>(&member - real.members.data());
-    if (enumeration == nullptr || !enumeration->is_known ||
-        enumeration->alternatives.size() != real.members.size())
-      return std::nullopt;
-    if (!enumeration->discriminant) return Guard{};
-    Guard guard{at + enumeration->discriminant->byte_offset,
-                strip_typedefs(enumeration->discriminant->type)->byte_size,
-                enumeration->alternatives[index].values, true};
-    if (!std::has_single_bit(guard.size) || guard.size > 8 || guard.at + guard.size > rules_.bytes)
-      return std::nullopt;
-    if (!enumeration->alternatives[index].is_default) return guard;
-    guard.is_one_of = false;
-    for (const symbols::Alternative& other : enumeration->alternatives)
-      guard.values.insert(guard.values.end(), other.values.begin(), other.values.end());
-    return guard;
   }
 
   // Where all items are hidden the container is. Of an item in the container's own
@@ -244,6 +231,10 @@ Shape shape_of(const Type* type, const std::string& path, const ShapeRules& rule
     return is_over(shape.holes, lead);
   });
   return shape;
+}
+
+Shape hidden_shape(const Type* type) {
+  return {{{0, std::max<std::uint64_t>(strip_typedefs(type)->byte_size, 1), kHidden}}, {}};
 }
 
 bool is_hidden(const Expr& expr, const IsRedacted& is_redacted) {

@@ -13,14 +13,6 @@
 
 namespace nohalt::capture {
 
-// What the discriminant of an enum with data must be for one of its variants to be there.
-struct Guard {
-  std::uint64_t at = 0;    // where the discriminant is, in the value's bytes
-  std::uint64_t size = 0;  // 1, 2, 4 or 8
-  std::vector<std::uint64_t> values = {};
-  bool is_one_of = true;  // else none of them
-};
-
 struct Lead {
   enum class Kind { kText, kCountedText, kRecord, kItems };
   Kind kind{};
@@ -57,6 +49,8 @@ struct ShapeRules {
 };
 
 [[nodiscard]] Shape shape_of(const Type* type, const std::string& path, const ShapeRules& rules);
+// Of a value of which nothing may be copied.
+[[nodiscard]] Shape hidden_shape(const Type* type);
 
 // True where reading the expression's value would read, or be steered by,
 // something that is redacted.

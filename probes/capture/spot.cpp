@@ -2,6 +2,7 @@
 #include "probes/capture/spot.h"
 
 #include <array>
+#include <bit>
 
 #include "probes/language/binder_impl.h"
 
@@ -14,6 +15,27 @@ using symbols::strip_typedefs;
 
 namespace {
 
+void flatten_into(const Expr& place, Spot& spot);
+
+bool is_of_variant(const Expr& member) {
+  return strip_typedefs(member.operand().type)->discriminated != nullptr;
+}
+
+void flatten_member(const Expr& place, Spot& spot) {
+  const std::uint64_t within = spot.offset;
+  const std::size_t first_index = spot.indexes.size();
+  const std::size_t before = spot.variants.size();
+  const bool is_guarded = is_of_variant(place);
+  if (is_guarded) {
+    const Type* enumeration = strip_typedefs(place.operand().type);
+    auto guard = guard_of(*enumeration, *place.member);
+    spot.variants.push_back({std::move(guard), first_index, place.member->name});
+  }
+  flatten_into(place.operand(), spot);
+  if (is_guarded && spot.variants[before].guard)
+    spot.variants[before].guard->at += spot.offset - within;
+}
+
 void flatten_into(const Expr& place, Spot& spot) {
   switch (place.kind) {
     case ExprKind::kVariable:
@@ -24,7 +46,7 @@ void flatten_into(const Expr& place, Spot& spot) {
       return;
     case ExprKind::kMember:
       if (!place.member->bit_offset) spot.offset += place.member->byte_offset;
-      flatten_into(place.operand(), spot);
+      flatten_member(place, spot);
       return;
     case ExprKind::kElement: {
       const std::uint64_t stride = strip_typedefs(place.type)->byte_size;
@@ -43,6 +65,24 @@ void flatten_into(const Expr& place, Spot& spot) {
 }
 
 }  // namespace
+
+std::optional<Guard> guard_of(const Type& real, const symbols::Member& member) {
+  const symbols::Discriminated* enumeration = real.discriminated.get();
+  if (enumeration == nullptr || !enumeration->is_known ||
+      enumeration->alternatives.size() != real.members.size())
+    return std::nullopt;
+  if (!enumeration->discriminant) return Guard{};
+  const auto index = static_cast<std::size_t>(&member - real.members.data());
+  Guard guard{enumeration->discriminant->byte_offset,
+              strip_typedefs(enumeration->discriminant->type)->byte_size,
+              enumeration->alternatives[index].values, true};
+  if (!std::has_single_bit(guard.size) || guard.size > 8) return std::nullopt;
+  if (!enumeration->alternatives[index].is_default) return guard;
+  guard.is_one_of = false;
+  for (const symbols::Alternative& other : enumeration->alternatives)
+    guard.values.insert(guard.values.end(), other.values.begin(), other.values.end());
+  return guard;
+}
 
 Spot flatten(const Expr& place) {
   Spot spot;
@@ -148,7 +188,7 @@ std::string value_key(const Expr& expr) {
     case ExprKind::kInteger:
       return "i" + std::to_string(expr.integer);
     case ExprKind::kMember:
-      inner = value_key(expr.operand());
+      inner = is_of_variant(expr) ? "" : value_key(expr.operand());
       return inner.empty() || expr.member->bit_offset
                  ? ""
                  : inner + "+" + std::to_string(expr.member->byte_offset);
@@ -181,7 +221,7 @@ std::string value_key(const Expr& expr) {
 }  // namespace
 
 std::string base_key(const Spot& spot, LoadBias bias) {
-  if (!spot.indexes.empty()) return "";
+  if (!spot.indexes.empty() || !spot.variants.empty()) return "";
   if (spot.pointer != nullptr) {
     const std::string key = value_key(*spot.pointer);
     return key.empty() ? "" : "p" + key;

@@ -22,11 +22,30 @@ struct Index {
   std::optional<std::uint64_t> count;  // checked at the hit
 };
 
+// What the discriminant of an enum with data must be for one of its variants to be there.
+struct Guard {
+  std::uint64_t at = 0;    // where the discriminant is, in the value's bytes
+  std::uint64_t size = 0;  // 1, 2, 4 or 8
+  std::vector<std::uint64_t> values = {};
+  bool is_one_of = true;  // else none of them
+};
+// When the member of an enum with data is there: of no values means always. Absent:
+// the member may be another's bytes, and nothing says so.
+[[nodiscard]] std::optional<Guard> guard_of(const Type& real, const symbols::Member& member);
+
+// A variant of an enum that a place lies in.
+struct InVariant {
+  std::optional<Guard> guard;   // `at` counts from the place's base
+  std::size_t first_index = 0;  // of the place's indexes those before lie within the variant
+  std::string name;
+};
+
 struct Spot {
   const symbols::Variable* variable = nullptr;  // either this
   const Expr* pointer = nullptr;                // or this (a pointer's value)
   std::uint64_t offset = 0;                     // bytes from there
   std::vector<Index> indexes;
+  std::vector<InVariant> variants;  // the innermost first
   std::uint64_t size = 0;
   std::uint32_t bit_offset = 0;
   std::uint32_t bit_size = 0;  // 0: no bitfield

@@ -79,6 +79,7 @@ inline constexpr std::size_t kWhyHeader = 0;  // it cannot be read itself, nor a
 inline constexpr std::size_t kWhyLink = 1;
 inline constexpr std::size_t kWhyDisagree = 2;
 inline constexpr std::size_t kWhyOdd = 3;
+inline constexpr std::size_t kWhyApart = 4;
 
 class Writer {
  public:
@@ -195,7 +196,14 @@ class Writer {
   void skip_expired(const Walk& walk, Dest counts);
   [[nodiscard]] std::optional<Dest> words(Walk& walk, std::uint64_t at, std::uint64_t size);
   [[nodiscard]] std::optional<Cursor> new_cursor();
+  // What an item is made of, and where the nodes of it go.
+  struct Part {
+    std::vector<Node>& slots;
+    const Type* type;
+    Shape shape;
+  };
   [[nodiscard]] Node* new_slot(Walk& walk, const Type* type, const Shape& shape);
+  [[nodiscard]] Node* new_slot(const Walk& walk, const Part& part);
   [[nodiscard]] Shape slot_shape(const Walk& walk, const Type* type, std::uint32_t depth) const;
   void fill_slot(const Walk& walk, Node& slot, const Source& from, const Shape& shape,
                  std::uint32_t depth);
@@ -226,11 +234,49 @@ class Writer {
 
   // writer_walks.cpp
   using Step = std::function<void(Node& slot, const Shape& shape, std::size_t number)>;
+  using ItemStep = std::function<void(std::size_t number)>;
   void each_slot(Walk& walk, const Cursor& cursor, const Ending& ending, const Step& step);
+  void each_item(Walk& walk, const Cursor& cursor, const Ending& ending,
+                 const std::vector<Part>& parts, const ItemStep& step);
+  [[nodiscard]] bool new_item(const Walk& walk, const std::vector<Part>& parts);
   void load_stop(const Walk& walk, const Ending& ending);
   [[nodiscard]] bool may_walk_on(const Walk& walk) const;
   [[nodiscard]] bool walk(Walk& walk, const containers::Chain& chain);
   [[nodiscard]] bool walk(Walk& walk, const containers::Tree& tree);
+
+  // writer_tables.cpp
+  [[nodiscard]] bool walk(Walk& walk, const containers::Ring& ring);
+  [[nodiscard]] bool walk(Walk& walk, const containers::Table& table);
+  [[nodiscard]] bool count_ring(Walk& walk, const containers::Ring& ring, const Cursor& cursor,
+                                Dest first, Dest capacity);
+  // One more; where it reaches the number at `most`, none.
+  void step_around(Dest number, Dest most);
+
+  // writer_btree.cpp
+  struct Descent {
+    Walk& walk;
+    const containers::BTree& tree;
+    Cursor cursor;
+    Dest value;   // address of the next item's value, less where a node's values begin
+    Dest length;  // of the leaf
+    // From the leaf upward: the node's address, and the number of its next key.
+    struct Level {
+      Dest node;
+      Dest next;
+    };
+    std::vector<Level> levels;
+  };
+  [[nodiscard]] bool walk(Walk& walk, const containers::BTree& tree);
+  [[nodiscard]] Part part_of(const Walk& walk, std::vector<Node>& slots, const Type* type,
+                             const std::string& name) const;
+  [[nodiscard]] bool count_btree(const Descent& descent, Dest height);
+  void go_down(const Descent& descent, std::size_t level);
+  void check_parent(const Descent& descent, std::size_t level);
+  void measure(const Descent& descent, std::size_t level, Dest length);
+  void to_first_leaf(const Descent& descent, Dest height);
+  void to_next(const Descent& descent, std::size_t number);
+  void pass_key(const Descent& descent, std::size_t level);
+  void place_item(const Descent& descent, std::size_t level);
 
   // writer_rows.cpp
   [[nodiscard]] bool walk(Walk& walk, const containers::Row& row);

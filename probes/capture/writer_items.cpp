@@ -23,7 +23,8 @@ std::vector<Why> whys_of(const std::string& name) {
           {ValueState::kTruncated, "what leads to the next item cannot be read"},
           {ValueState::kTruncated, "its items and its count do not agree: it is being changed"},
           {ValueState::kUnavailable,
-           "its parts do not fit together: it is being changed, or is not constructed yet"}};
+           "its parts do not fit together: it is being changed, or is not constructed yet"},
+          {ValueState::kTruncated, "its next item lies further on than is looked"}};
 }
 
 }  // namespace
@@ -88,19 +89,23 @@ Shape Writer::slot_shape(const Walk& walk, const Type* type, std::uint32_t depth
 
 // Room for one more item; null: there is none.
 Node* Writer::new_slot(Walk& walk, const Type* type, const Shape& shape) {
+  return new_slot(walk, Part{walk.items.slots, type, shape});
+}
+
+Node* Writer::new_slot(const Walk& walk, const Part& part) {
   Node slot;
-  slot.type = type;
+  slot.type = part.type;
   const auto status = space_.take(1);
-  if (!status || !make_bytes(slot, type)) return nullptr;
+  if (!status || !make_bytes(slot, part.type)) return nullptr;
   slot.status = *status;
-  slot.holes = shape.holes;
+  slot.holes = part.shape.holes;
   slot.whys = {walk.node.whys[kWhyHeader]};
   if (gaps_between(slot.holes, slot.size).empty()) {
     slot.kind = Node::Kind::kAbsent;
     slot.absent = slot.holes[0].why;
   }
-  walk.items.slots.push_back(std::move(slot));
-  return &walk.items.slots.back();
+  part.slots.push_back(std::move(slot));
+  return &part.slots.back();
 }
 
 void Writer::end(const Walk& walk, std::uint8_t how) {
@@ -205,6 +210,13 @@ bool Writer::walk(Walk& walk, const containers::Owner& owner) {
     if (!found) return false;
     if (owner.control) code_.copy(*counts, found->plus(owner.control->pointer_at - first), 8);
     code_.load(Size::k8, R::kR1, found->plus(owner.pointer_at - first));
+    const auto somewhere = code_.label();
+    if (owner.may_be_nowhere) {
+      code_.jump_if(JumpOp::kNotEqual, R::kR1, ~std::uint64_t{0}, somewhere);
+      code_.mov(R::kR1, std::uint64_t{0});
+      code_.store(Size::k8, *counts, R::kR1);
+    }
+    code_.bind(somewhere);
     code_.store(Size::k8, *pointer, R::kR1);
     code_.store(Size::k8, body(walk.items.count), R::kR1);
   }
@@ -217,7 +229,7 @@ bool Writer::walk(Walk& walk, const containers::Owner& owner) {
   if (owner.control) skip_expired(walk, *counts);
   const std::uint32_t depth = walk.depth - 1;
   const bool goes_on = walk.depth > 1 && may_go_on();
-  const Source item{.bytes = {}, .base = pointer};
+  const Source item{.bytes = {}, .base = pointer, .distance = owner.behind};
   walk.items.slots.reserve(1);
   if (goes_on && !owner.has_more && tells_its_class(walk.items.item))
     return own_object(walk, item, depth);

@@ -23,6 +23,7 @@ bool Writer::count_row(Walk& walk, const containers::Row& row, const Cursor& cur
     code_.load(Size::k8, to, found->plus(at - first));
   };
   load(R::kR1, row.begin_at);
+  if (row.behind != 0) code_.alu(AluOp::kAdd, R::kR1, row.behind);
   code_.store(Size::k8, cursor.at, R::kR1);
   if (row.end_at) {
     load(R::kR2, *row.end_at);

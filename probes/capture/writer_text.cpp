@@ -66,6 +66,7 @@ void Writer::follow_text(Node& node, const Lead& lead, const Source& from, Code:
   }
   code_.jump_if(JumpOp::kEqual, R::kR3, 0, done);
   write_status(node, status_of(kWhyUnreadable));
+  if (counted && lead.text.behind != 0) code_.alu(AluOp::kAdd, R::kR3, lead.text.behind);
   if (counted) {
     load_text_size(lead, length, most);
     generator_.read(Helper::kReadBytes, body(node.data), node.size, {done, nullptr});

@@ -14,11 +14,26 @@ bool Writer::may_walk_on(const Walk& walk) const {
   return walk.depth > 1 && walk.items.slots.size() < request_.limits.items && may_go_on();
 }
 
-// Calls step(slot) for each slot there is room for, past the point where the item count is
-// known to reach it. Then says how the walk ended: at `finish`, all items were come to.
 void Writer::each_slot(Walk& walk, const Cursor& cursor, const Ending& ending, const Step& step) {
-  const Type* type = walk.items.item;
-  const Shape shape = slot_shape(walk, type, walk.depth - 1);
+  const Shape shape = slot_shape(walk, walk.items.item, walk.depth - 1);
+  each_item(walk, cursor, ending, {{walk.items.slots, walk.items.item, shape}},
+            [&](std::size_t number) { step(walk.items.slots[number], shape, number); });
+}
+
+bool Writer::new_item(const Walk& walk, const std::vector<Part>& parts) {
+  const std::size_t number = walk.items.slots.size();
+  for (const Part& part : parts) {
+    if (new_slot(walk, part) != nullptr) continue;
+    for (const Part& made : parts) made.slots.resize(number);
+    return false;
+  }
+  return true;
+}
+
+// Calls step(number) for each item there is room for, past the point where the item count is
+// known to reach it. Then says how the walk ended: at `finish`, all items were come to.
+void Writer::each_item(Walk& walk, const Cursor& cursor, const Ending& ending,
+                       const std::vector<Part>& parts, const ItemStep& step) {
   const std::size_t most = request_.limits.items;
   const auto finish = code_.label();
   const auto early = code_.label();
@@ -33,17 +48,17 @@ void Writer::each_slot(Walk& walk, const Cursor& cursor, const Ending& ending, c
     code_.jump_if(JumpOp::kEqual, R::kR1, R::kR3, ending.is_counted ? early : finish);
   };
   end(walk, status_of(kWhyLink));
-  walk.items.slots.reserve(most);
+  for (const Part& part : parts) part.slots.reserve(most);
   while (may_walk_on(walk)) {
     const std::size_t number = walk.items.slots.size();
     // A few items that are whole say more than many that are cut short.
-    if (number > 0 && !has_room_for(type, shape)) break;
+    const auto has_room = [&](const Part& part) { return has_room_for(part.type, part.shape); };
+    if (number > 0 && !std::ranges::all_of(parts, has_room)) break;
     const Share share(*this, most - number, Share::Of::kAllButRoom);
-    Node* slot = new_slot(walk, type, shape);
-    if (slot == nullptr) break;
+    if (!new_item(walk, parts)) break;
     ++leads_followed_;
     leave_at_end(number);
-    step(*slot, shape, number);
+    step(number);
   }
   const std::size_t slots = walk.items.slots.size();
   if (ending.is_counted) {

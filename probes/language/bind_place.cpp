@@ -270,12 +270,11 @@ Result<ExprPtr> Binder::select(ExprPtr object, const Syntax& syntax) {
     if (step->type == nullptr) {
       return fail_at(source_, syntax.mark, "unsupported-type", "this member's type is not known");
     }
-    const bool may_be_another = strip_typedefs(object->type)->discriminated != nullptr;
-    if (may_be_another && !options_.allow_raw) {
+    const auto& variants = strip_typedefs(object->type)->discriminated;
+    if (variants != nullptr && !variants->is_known) {
       return fail_at(source_, syntax.mark, "variant-member",
-                     "whether '" + type_name(record) + "' is '" + step->name +
-                         "' is only known at the hit",
-                     "Show the whole value: it says which variant it is, with its fields.");
+                     "nothing says when '" + type_name(record) + "' is '" + step->name + "'",
+                     "Show the whole value.");
     }
     auto outer = make(ExprKind::kMember, syntax.span, step->type);
     outer->member = step;
@@ -311,7 +310,7 @@ bool is_from_mixed_union(const Expr& pointer) {
        place = &place->operand()) {
     if (place->kind != ExprKind::kMember) continue;
     const Type* record = strip_typedefs(place->operand().type);
-    if (record->kind != TypeKind::kUnion) continue;
+    if (record->kind != TypeKind::kUnion || record->discriminated != nullptr) continue;
     for (const Member& member : record->members) {
       if (member.type != nullptr && !is_pointer(member.type)) return true;
     }

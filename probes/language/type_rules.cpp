@@ -130,6 +130,12 @@ bool is_record(const Type* type) {
   const Type* real = strip_typedefs(type);
   return real->kind == TypeKind::kStruct || real->kind == TypeKind::kUnion;
 }
+bool is_empty_type(const Type* type) {
+  const Type* real = strip_typedefs(type);
+  const bool is_whole = real->kind == TypeKind::kStruct && !real->is_declaration;
+  return real->byte_size == 0 &&
+         (is_whole || (real->kind == TypeKind::kArray && real->element_count == 0));
+}
 bool is_signed(const Type* type) {
   const Type* real = strip_typedefs(type);
   return real->is_signed && real->kind != TypeKind::kBool && real->kind != TypeKind::kPointer;

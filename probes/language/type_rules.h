@@ -54,6 +54,8 @@ class TypeStore {
 [[nodiscard]] bool is_pointer(const Type* type);  // pointers and nullptr_t
 [[nodiscard]] bool is_scalar(const Type* type);   // arithmetic or pointer
 [[nodiscard]] bool is_record(const Type* type);   // struct, class, union
+// It has no bytes, and so one value only: Rust's `()` and structs without fields.
+[[nodiscard]] bool is_empty_type(const Type* type);
 [[nodiscard]] bool is_signed(const Type* type);
 // One-byte characters, and void where said.
 [[nodiscard]] bool is_byte_char(const Type* type);

@@ -309,6 +309,7 @@ Broken Interpreter::call_read(const HelperSignature& helper) {
   const std::int64_t result =
       environment_.read(helper.helper, bytes, arguments[3].bits, arguments[4].bits);
   std::uint64_t got = result < 0 ? 0 : size;
+  if (helper.helper == Helper::kNextFull) got = 0;
   if (helper.counts_bytes)
     got = result < 0 ? 0 : std::min(size, static_cast<std::uint64_t>(result));
   std::ranges::fill(bytes.subspan(got), std::byte{0});

@@ -133,9 +133,10 @@ struct HelperSignature {
   Helper helper;
   std::string_view name;
   bool writes_memory;  // r1 is `to`, r2 a constant size, r3 `from`
-  bool takes_length;   // r4 is a length (of tree_next the links, of read_wide the unit)
-  bool takes_body;     // r1 is the record's body
-  bool counts_bytes;   // the result is how many bytes were read, where it is not negative
+  // r4 is a length (of tree_next the links, of read_wide the unit, of next_full how many)
+  bool takes_length;
+  bool takes_body;    // r1 is the record's body
+  bool counts_bytes;  // the result is how many bytes were read, where it is not negative
 };
 
 inline constexpr HelperSignature kHelpers[] = {
@@ -152,6 +153,7 @@ inline constexpr HelperSignature kHelpers[] = {
     {Helper::kTreeNext, "tree_next", true, true, false, false},
     {Helper::kThreadPointer, "thread_pointer", false, false, false, false},
     {Helper::kReadWide, "read_wide", true, true, false, true},
+    {Helper::kNextFull, "next_full", true, true, false, false},
 };
 
 // Null for a number that is no helper's.
@@ -166,6 +168,7 @@ inline constexpr HelperSignature kHelpers[] = {
 [[nodiscard]] constexpr std::uint32_t system_calls_of(Helper helper, std::uint64_t size) {
   if (helper == Helper::kReadFrame || helper == Helper::kReadStatic) return 0;
   if (helper == Helper::kTreeNext) return runtime::kTreeSteps;
+  if (helper == Helper::kNextFull) return runtime::kTableSteps;
   constexpr std::uint64_t kPage = 4096;  // read_stack goes page by page
   return helper == Helper::kReadStack ? static_cast<std::uint32_t>(size / kPage + 2) : 1;
 }
@@ -173,11 +176,14 @@ inline constexpr HelperSignature kHelpers[] = {
 // Of the target's memory, at most, of a helper whose `to` is `size` bytes.
 [[nodiscard]] constexpr std::uint32_t bytes_read_by(Helper helper, std::uint64_t size) {
   if (helper == Helper::kTreeNext) return runtime::kTreeSteps * runtime::kTreeNodeBytes;
+  if (helper == Helper::kNextFull) return runtime::kTableSteps * static_cast<std::uint32_t>(size);
   return static_cast<std::uint32_t>(size);
 }
 // Whether a read may have that size, as far as its helper goes.
 [[nodiscard]] constexpr bool is_size_for(Helper helper, std::uint64_t size) {
-  return size > 0 && size <= runtime::kMaxRecordBody && (helper != Helper::kTreeNext || size == 8);
+  if (helper == Helper::kTreeNext) return size == 8;
+  return size > 0 &&
+         size <= (helper == Helper::kNextFull ? runtime::kTablePiece : runtime::kMaxRecordBody);
 }
 
 }  // namespace nohalt::program

@@ -54,6 +54,9 @@ inline constexpr std::size_t kMaxInstructions = 16384;
 // above on whose left it is. `links` says where in a node these are. It takes no more than
 // runtime::kTreeSteps reads, sees each link from both ends, and what does not fit counts as
 // unreadable. Behind the last node is the tree's header.
+// next_full says how many of `count` bytes at `from` come before the first whose top bit is
+// clear: which bucket of a hash table (hashbrown's) is the next with something in it. It looks
+// at no more than runtime::kTableSteps pieces of `size` bytes, and leaves zeros in `to`.
 // thread_pointer is a number like any other, and nothing says that it leads to memory: a
 // thread may have set it to anything. It is what the processor adds to %fs addresses, below
 // which lie the thread's own copies of the executable's thread-local variables.
@@ -71,6 +74,7 @@ enum class Helper : std::int32_t {
   kTreeNext = 11,       // (to, 8, from, links)     0. `to` gets the node's address
   kThreadPointer = 12,  // ()                   the thread's; 0: it has none
   kReadWide = 13,       // (to, max, from, unit)     as read_string; a character has `unit` bytes
+  kNextFull = 14,       // (to, size, from, count)  bytes before the first full one
 };
 
 // The `links` of tree_next, from byte offsets in a node, which are 0, 8, 16 or 24.

@@ -29,6 +29,8 @@ inline constexpr uint32_t kMaxRecordBody = 60 * 1024;
 inline constexpr uint32_t kMaxStaticRanges = 8;
 inline constexpr uint32_t kTreeSteps = 32;      // nodes that kTreeNext looks at, at most
 inline constexpr uint32_t kTreeNodeBytes = 32;  // that it reads of each
+inline constexpr uint32_t kTableSteps = 32;     // pieces that kNextFull looks at, at most
+inline constexpr uint32_t kTablePiece = 64;     // bytes of each, at most
 inline constexpr uint32_t kMaxHitStack =
     768;  // bytes a hit takes of the target's stack, red zone excluded
 inline constexpr uint64_t kSlowHit = uint64_t{1} << 63;  // no time stamp counter gets there
@@ -238,6 +240,7 @@ enum class RuntimeEntry : uint32_t {
   kTreeNext,       // int64_t  (HitContext*, void* to, uint64_t size, uint64_t from, uint64_t links)
   kThreadPointer,  // uint64_t (HitContext*)
   kReadWide,       // int64_t  (HitContext*, void* to, uint64_t max, uint64_t from, uint64_t unit)
+  kNextFull,       // int64_t  (HitContext*, void* to, uint64_t size, uint64_t from, uint64_t count)
   kFinish,  // void     (HitContext*, uint64_t outcome)       for the trampoline, not for programs
   kCount,
 };

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "src/base/escape.h"
+#include "src/base/utf8.h"
 #include "src/output/forms.h"
 #include "src/output/json.h"
 
@@ -136,13 +137,19 @@ class Tree {
 
   // An object that is one value for a reader.
   static bool is_leaf(const Json& node) {
-    return is_one_of(node, {"duration", "time_point", "function"});
+    const bool leads_nowhere = is_one_of(node, {"smart_pointer"}) && only_item(node).is_null();
+    return leads_nowhere || is_one_of(node, {"duration", "time_point", "function"});
   }
 
-  // std::vector of std::__cxx11::vector<...>, and so for all of the library's; a name
-  // that the program gave it as it is.
+  // std::vector of std::__cxx11::vector<...>, HashMap of std::collections::hash::map::HashMap<...>,
+  // and so for all of the libraries'; a name that the program gave it as it is.
   static std::string short_type(const Json& node) {
     std::string type = text_of(node, "type");
+    for (const std::string_view rust : {"alloc::", "std::collections::", "hashbrown::"}) {
+      if (!type.starts_with(rust) || type.find('<') == type.npos) continue;
+      type.resize(type.find('<'));
+      return type.substr(type.rfind(':') + 1);
+    }
     if (!type.starts_with("std::")) return type;
     type.resize(std::min(type.find('<'), type.size()));
     for (const std::string_view hidden : {"__cxx11::", "__1::", "__debug::"})
@@ -221,7 +228,8 @@ class Tree {
 
   // The brackets around a value's parts.
   static std::pair<char, char> brackets_of(const Json& node) {
-    if (is_one_of(node, {"tuple"}) || is_numbered(node)) return {'(', ')'};
+    const bool is_tuple = is_one_of(node, {"tuple"}) || is_numbered(node);
+    if (is_tuple || text_of(node, "type") == "()") return {'(', ')'};
     const bool is_list = part_of(node, "value").is_array() && !is_one_of(node, {"set", "map"});
     return is_list ? std::pair{'[', ']'} : std::pair{'{', '}'};
   }
@@ -249,15 +257,22 @@ class Tree {
     return (is_there ? " <" : "<") + state + (why.empty() ? "" : ": " + why) + ">";
   }
 
+  // Of Unicode: Rust's char, and C++'s wide ones.
+  static bool is_wide(const Json& node) {
+    const std::string type = text_of(node, "type");
+    return type == "char" || type == "char32_t" || type == "char16_t" || type == "wchar_t";
+  }
+
   static std::string scalar(const Json& node) {
     const Json& value = part_of(node, "value");
     const std::string kind = text_of(node, "kind");
     if (!value.is_string()) {
       const std::string text = value.dump();
-      const bool letter = kind == "char" && value.is_number_integer() &&
-                          value.get<std::int64_t>() >= 0x20 && value.get<std::int64_t>() < 0x7f;
-      return letter ? fmt::format("{} '{}'", text, static_cast<char>(value.get<std::int64_t>()))
-                    : text;
+      const std::uint64_t code =
+          kind == "char" && value.is_number_unsigned() ? value.get<std::uint64_t>() : 0;
+      const bool is_letter = code >= 0x20 && code < 0x7f;
+      const std::string letter = is_letter || (code >= 0x80 && is_wide(node)) ? utf8_of(code) : "";
+      return letter.empty() ? text : fmt::format("{} '{}'", text, make_printable(letter));
     }
     const std::string& text = value.get_ref<const std::string&>();
     // A text that could not be had is shown by its address.
@@ -283,7 +298,8 @@ class Tree {
     if (const Json& inner = only_item(node); !inner.is_null())
       return front_of(node) + type_of(inner) + flat(inner, depth + 1) + state_of(node, true);
     if (is_leaf(node))
-      return (is_one_of(node, {"function"}) ? head_of(node) : time_of(node)) + state_of(node, true);
+      return (is_one_of(node, {"duration", "time_point"}) ? time_of(node) : head_of(node)) +
+             state_of(node, true);
     if (value.empty() && !head_of(node).empty()) return head_of(node) + state_of(node, true);
     const auto [open, close] = brackets_of(node);
     std::string text = head_of(node) + open;

@@ -25,6 +25,7 @@ struct Row {
   std::optional<std::uint64_t> count_at;
   std::uint64_t fixed_count = 0;
   std::optional<std::uint64_t> limit_at;  // a pointer past the room; may be checked
+  std::uint64_t behind = 0;               // so far behind the pointer the first one lies
 };
 
 // Bools in words, from the one that a pointer leads to.
@@ -77,6 +78,43 @@ struct Blocks {
   std::uint64_t past_map_at = 0;
 };
 
+// Items side by side in a ring: the one behind the last place is in the first.
+struct Ring {
+  std::uint64_t begin_at = 0;     // pointer to the first place
+  std::uint64_t capacity_at = 0;  // how many places there are
+  std::uint64_t first_at = 0;     // the first item's number among them
+  // How many: a number, or the place behind the last item, of so many as a power of two.
+  std::optional<std::uint64_t> count_at;
+  std::uint64_t past_at = 0;
+};
+
+// Items in the buckets of a hash table, which lie below its control bytes, the first one
+// uppermost. A control byte whose top bit is clear says that its bucket is full.
+struct Table {
+  std::uint64_t control_at = 0;  // pointer to the control bytes
+  std::uint64_t mask_at = 0;     // one less than there are buckets, a power of two
+  std::uint64_t count_at = 0;
+  std::uint64_t bucket = 0;  // its size
+  std::uint64_t item = 0;    // in the bucket
+};
+
+// A tree whose nodes hold several keys, in order, and beside them as many values; one
+// above the leaves has a child on either side of each. All leaves are equally deep.
+struct BTree {
+  std::uint64_t root_at = 0;    // pointer to the root
+  std::uint64_t height_at = 0;  // of the root above the leaves
+  std::uint64_t count_at = 0;
+  // In a node; `children` only above the leaves.
+  std::uint64_t length = 0;  // a u16
+  std::uint64_t parent = 0;
+  std::uint64_t children = 0;
+  std::uint64_t keys = 0;
+  std::uint64_t values = 0;
+  std::uint64_t capacity = 0;
+  const Type* key = nullptr;
+  const Type* value = nullptr;  // null: a set
+};
+
 // One item in the container's own bytes, there where a byte is not 0.
 struct Inside {
   std::uint64_t at = 0;
@@ -104,13 +142,17 @@ struct Owner {
     std::uint64_t less = 0;      // what is stored is so much less than what is meant
   };
   std::optional<Control> control;
+  std::uint64_t behind = 0;     // so far behind the pointer the item lies
+  bool may_be_nowhere = false;  // a pointer of ones only leads to nothing
 };
 
-using Way = std::variant<Row, BitRow, Chain, Tree, Blocks, Inside, Choice, Owner>;
+using Way =
+    std::variant<Row, BitRow, Chain, Tree, Blocks, Ring, Table, BTree, Inside, Choice, Owner>;
 
 struct Container {
   Items::Kind kind = Items::Kind::kSequence;
-  const Type* item = nullptr;  // null: several (Choice), or one that nobody knows (void)
+  // Null: several (Choice), in two parts (BTree), or one that nobody knows (void).
+  const Type* item = nullptr;
   Way way;
 };
 
@@ -123,7 +165,8 @@ struct Text {
   bool may_be_short = false;
   std::uint64_t short_at = 0;
   std::uint64_t tag_at = 0;
-  std::uint32_t unit = 1;  // bytes of a character; lengths count characters
+  std::uint32_t unit = 1;    // bytes of a character; lengths count characters
+  std::uint64_t behind = 0;  // so far behind the pointer the first character lies
 };
 
 }  // namespace nohalt::capture::containers

@@ -18,6 +18,10 @@ namespace nohalt::capture::containers {
 // Rust's: by the type's whole name.
 [[nodiscard]] std::optional<Container> rust_container(const Type* type);
 [[nodiscard]] std::optional<Text> rust_text(const Type* type);
+[[nodiscard]] std::optional<Container> rust_hash(const Type* type, Items::Kind kind);
+[[nodiscard]] std::optional<Container> rust_btree(const Type* type, Items::Kind kind);
+[[nodiscard]] std::optional<Container> rust_owner(const Type* type);
+[[nodiscard]] std::optional<Text> rust_shared_text(const Type* type);
 
 // What the two of C++ have in common: the number of a span's items where its type says it, and the
 // kind of an ordered or hashed container by its name.

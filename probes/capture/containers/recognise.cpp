@@ -59,7 +59,8 @@ std::shared_ptr<const Container> recognise(const Type* type) {
   std::optional<Container> found;
   if (name.library == Library::kGnu) found = libstdcxx_container(name.name, real);
   if (name.library == Library::kLlvm) found = libcxx_container(name.name, real);
-  if (name.library == Library::kNone) found = rust_container(real);
+  // Rust has a module std too.
+  if (!found) found = rust_container(real);
   return found ? std::make_shared<const Container>(std::move(*found)) : nullptr;
 }
 

@@ -1,4 +1,5 @@
-// What Rust has beyond C and C++: enums with data, and integers of 16 bytes.
+// What Rust has beyond C and C++: enums with data, cells, and integers of 16 bytes.
+#include <algorithm>
 #include <cstring>
 
 #include "probes/language/binder_impl.h"
@@ -37,6 +38,24 @@ Value wide_integer(const Type* type, std::span<const std::byte> bytes) {
   value.is_signed = strip_typedefs(type)->is_signed;
   value.text = wide_integer_text(bytes, value.is_signed);
   return value;
+}
+
+const Member* only_content(const Type& type) {
+  static constexpr std::string_view kCells[] = {
+      "core::cell::Cell<",
+      "core::cell::UnsafeCell<",
+      "core::cell::SyncUnsafeCell<",
+      "core::mem::manually_drop::ManuallyDrop<",
+      "core::mem::maybe_dangling::MaybeDangling<",
+      "core::sync::atomic::Atomic",
+  };
+  const auto is_it = [&](std::string_view front) { return type.name.starts_with(front); };
+  if (type.members.size() != 1 || std::ranges::none_of(kCells, is_it)) return nullptr;
+  const Member& only = type.members[0];
+  const bool is_whole = only.type != nullptr && !only.is_static && !only.bit_offset &&
+                        only.byte_offset == 0 &&
+                        strip_typedefs(only.type)->byte_size == type.byte_size;
+  return is_whole ? &only : nullptr;
 }
 
 // Which member is there is read of the captured bytes, so that it fits what they hold.

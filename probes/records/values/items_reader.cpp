@@ -36,6 +36,17 @@ std::string shown_of(std::size_t shown, std::uint64_t count) {
   return std::to_string(shown) + " of " + std::to_string(count) + " shown";
 }
 
+Value pair_of(Value key, Value value) {
+  Value pair;
+  pair.kind = Value::Kind::kStruct;
+  pair.type = "(" + key.type + ", " + value.type + ")";
+  pair.state = ValueState::kExact;
+  pair.byte_size = key.byte_size + value.byte_size;
+  pair.members.emplace_back("__0", std::move(key));
+  pair.members.emplace_back("__1", std::move(value));
+  return pair;
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> NodeReader::number_at(std::uint32_t offset, std::uint64_t size) const {
@@ -73,12 +84,16 @@ Value NodeReader::read_items(const Node& node, int nesting) {
 void NodeReader::read_slots(Value& value, const Node& node, int nesting) {
   const Items& items = *node.items;
   const std::uint64_t walked = number_at(items.walked, 4).value_or(0);
-  if (walked > items.slots.size()) {
+  const bool in_parts = !items.values.empty();
+  if (walked > items.slots.size() || (in_parts && walked > items.values.size())) {
     value = absent(node.type, damaged());
     return;
   }
-  for (std::size_t i = 0; i < walked && made_ < kMaxValues; ++i)
-    value.items.push_back(read_inner(items.slots[i], nesting + 1));
+  for (std::size_t i = 0; i < walked && made_ < kMaxValues; ++i) {
+    Value item = read_inner(items.slots[i], nesting + 1);
+    if (in_parts) item = pair_of(std::move(item), read_inner(items.values[i], nesting + 1));
+    value.items.push_back(std::move(item));
+  }
   if (value.items.size() < walked)
     truncate(value, "too large to show");
   else

@@ -119,7 +119,8 @@ Value NodeReader::read_inner(const Node& node, int nesting) {
   if (const auto why = missing(node)) return absent(node.type, *why);
   if (node.kind == Node::Kind::kText) return read_text(node);
   if (node.kind == Node::Kind::kItems) return read_items(node, nesting);
-  if (node_bytes(node).empty()) return absent(node.type, damaged());
+  const bool is_empty = strip_typedefs(node.type)->byte_size == 0;
+  if (!is_empty && node_bytes(node).empty()) return absent(node.type, damaged());
   if (node.bit_size != 0) return read_scalar(node, node.type, 0, node.bit_offset, node.bit_size);
   return read_at(node, node.type, 0, nesting);
 }
@@ -290,6 +291,11 @@ Value NodeReader::read_record(const Node& node, const Type* type, std::uint64_t 
     return value;
   }
   if (auto known = read_library(node, type, at, nesting)) return std::move(*known);
+  if (const Member* cell = only_content(*real)) {
+    Value value = read_at(node, cell->type, at + cell->byte_offset, nesting + 1);
+    value.type = language::type_name(type);
+    return value;
+  }
   Value value = shell(type, Value::Kind::kStruct);
   if (real->is_declaration) {
     return absent(type, {ValueState::kUnavailable, "its members are not known in this program"});
@@ -315,7 +321,8 @@ Value NodeReader::read_record(const Node& node, const Type* type, std::uint64_t 
 Value NodeReader::read_array(const Node& node, const Type* type, std::uint64_t at, int nesting) {
   const Type* real = strip_typedefs(type);
   const Type* item = real->target == nullptr ? nullptr : strip_typedefs(real->target);
-  if (item == nullptr || item->byte_size == 0 || !real->element_count) {
+  if (item == nullptr || !real->element_count ||
+      (item->byte_size == 0 && real->element_count != 0)) {
     return absent(type, {ValueState::kUnavailable, "its length is not known"});
   }
   const std::uint64_t count = *real->element_count;

@@ -100,6 +100,8 @@ class NodeReader {
 // A value of the type that is there and exact, for its content to be put in.
 [[nodiscard]] Value shell(const symbols::Type* type, Value::Kind kind);
 [[nodiscard]] Value absent(const symbols::Type* type, const Why& why);
+// Of Rust's cells, and of what else has a value and nothing beside it: that. Null: it is none.
+[[nodiscard]] const symbols::Member* only_content(const symbols::Type& type);
 // Of 16 bytes.
 [[nodiscard]] Value wide_integer(const symbols::Type* type, std::span<const std::byte> bytes);
 [[nodiscard]] Why damaged();

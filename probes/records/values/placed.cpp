@@ -136,7 +136,8 @@ class Placer {
       }
     }
     const auto begin = word(node, index, at + text.pointer_at);
-    if (begin && word(node, index, at + text.length_at)) put(to, RuntimeAddress{*begin});
+    if (begin && word(node, index, at + text.length_at))
+      put(to, RuntimeAddress{*begin + text.behind});
   }
 
   void items(const Node& node, std::size_t index, std::uint64_t at, const Node& to) {
@@ -159,7 +160,7 @@ class Placer {
     if (!begin || items.item == nullptr) return;
     const std::uint64_t stride = strip_typedefs(items.item)->byte_size;
     for (std::size_t i = 0; i < items.slots.size(); ++i)
-      put(items.slots[i], RuntimeAddress{*begin + i * stride});
+      put(items.slots[i], RuntimeAddress{*begin + row.behind + i * stride});
   }
 
   void place_items(const Node& node, std::size_t index, std::uint64_t at, const Items& items,
@@ -191,7 +192,7 @@ class Placer {
                    const containers::Owner& owner) {
     if (owner.control) show(node, index, at + owner.control->pointer_at, 8);
     const auto begin = word(node, index, at + owner.pointer_at);
-    if (begin && !items.slots.empty()) put(items.slots[0], RuntimeAddress{*begin});
+    if (begin && !items.slots.empty()) put(items.slots[0], RuntimeAddress{*begin + owner.behind});
   }
 
   void place_items(const Node& node, std::size_t index, std::uint64_t at, const Items&,

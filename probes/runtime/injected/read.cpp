@@ -161,6 +161,18 @@ int64_t read_text(HitContext& hit, Byte* bytes, uint64_t max, uint64_t from, uin
   return static_cast<int64_t>(max);
 }
 
+// The same of the first byte whose top bit is clear.
+uint64_t find_full(const Byte* bytes, uint64_t end) {
+  constexpr uint64_t kHigh = 0x8080808080808080;
+  uint64_t i = 0;
+  for (; i + 8 <= end; i += 8) {
+    const uint64_t full = ~*reinterpret_cast<const Word*>(bytes + i) & kHigh;
+    if (full != 0) return i + static_cast<uint64_t>(__builtin_ctzll(full)) / 8;
+  }
+  while (i < end && bytes[i] >= 0x80) ++i;
+  return i;
+}
+
 struct TreeNode {
   Word words[kTreeNodeBytes / sizeof(Word)];
 };
@@ -299,6 +311,27 @@ NOHALT_RUNTIME_ENTRY int64_t nohalt_tree_next(HitContext* hit, void* to, uint64_
   if (next == 0) return kEfault;
   *reinterpret_cast<Word*>(bytes) = next;
   return 0;
+}
+
+// `to` is only where the pieces are put that are looked at.
+NOHALT_RUNTIME_ENTRY int64_t nohalt_next_full(HitContext* hit, void* to, uint64_t size,
+                                              uint64_t from, uint64_t count) {
+  auto* bytes = static_cast<Byte*>(to);
+  const uint64_t piece = smaller(size, kTablePiece);
+  uint64_t seen = 0;
+  int64_t result = 0;
+  for (uint32_t step = 0; step < kTableSteps && seen < count; ++step) {
+    const int64_t got = read_some(*hit, bytes, smaller(piece, count - seen), from + seen);
+    if (got <= 0) {
+      result = kEfault;
+      break;
+    }
+    const uint64_t empty = find_full(bytes, static_cast<uint64_t>(got));
+    seen += empty;
+    if (empty != static_cast<uint64_t>(got)) break;
+  }
+  zero(bytes, size);
+  return result < 0 ? result : static_cast<int64_t>(seen);
 }
 
 }  // namespace nohalt::runtime

@@ -38,6 +38,10 @@ class Record {
     const std::uint64_t whole = strip_typedefs(type)->byte_size;
     if (capture::is_redacted_step(path, type, rules_.is_redacted))
       return absent(std::move(node), {ValueState::kRedacted, "hidden by policy"});
+    if (language::is_empty_type(type)) {
+      node.kind = Node::Kind::kConstant;
+      return node;
+    }
     if (whole == 0) {
       return absent(std::move(node),
                     {ValueState::kUnavailable,

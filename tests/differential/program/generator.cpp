@@ -235,7 +235,8 @@ void Generator::ask_thread_pointer() {
 void Generator::read() {
   constexpr Helper kReads[] = {Helper::kReadFrame, Helper::kReadFrame, Helper::kReadStatic,
                                Helper::kReadUser,  Helper::kReadBytes, Helper::kReadString,
-                               Helper::kReadStack, Helper::kTreeNext,  Helper::kReadWide};
+                               Helper::kReadStack, Helper::kTreeNext,  Helper::kReadWide,
+                               Helper::kNextFull};
   constexpr std::uint64_t kUsual[] = {1, 2, 4, 8, 8, 16, 24};
   const Helper helper = pick(kReads);
   std::uint64_t size = below(4) == 0 ? 1 + below(48) : pick(kUsual);

@@ -70,6 +70,11 @@ std::int64_t entry_wide(Context*, void* to, std::uint64_t max, std::uint64_t fro
 
 std::uint64_t entry_thread_pointer(Context*) { return current->thread_pointer(); }
 
+std::int64_t entry_full(Context*, void* to, std::uint64_t size, std::uint64_t from,
+                        std::uint64_t count) {
+  return read(Helper::kNextFull, to, size, from, count);
+}
+
 // Calls with known values in the registers a function must keep, and looks at
 // them afterwards. All other registers are arbitrary.
 extern "C" std::uint64_t nohalt_call_watched(const void* code, void* context, std::uint64_t* kept,
@@ -151,6 +156,7 @@ inline_translate::Surroundings Machine::surroundings() const {
   set(RuntimeEntry::kTreeNext, address_of(&entry_tree));
   set(RuntimeEntry::kReadWide, address_of(&entry_wide));
   set(RuntimeEntry::kThreadPointer, address_of(&entry_thread_pointer));
+  set(RuntimeEntry::kNextFull, address_of(&entry_full));
   return result;
 }
 

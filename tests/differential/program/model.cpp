@@ -109,6 +109,7 @@ std::int64_t Model::read(Helper helper, char region, std::int64_t to_offset,
   calls_.push_back({helper, region, to_offset, to.size(), from, length});
   std::ranges::fill(to, std::byte{0});
   if (random_() % 4 == 0) return -14;
+  if (helper == Helper::kNextFull) return static_cast<std::int64_t>(random_() % (length | 1));
   std::uint64_t got = to.size();
   if (helper == Helper::kReadBytes) got = std::min<std::uint64_t>(got, length);
   if (helper == Helper::kReadString || helper == Helper::kReadStack || helper == Helper::kReadWide)

@@ -227,7 +227,7 @@ inline_translate::Surroundings Sandbox::surroundings() const {
   for (const RuntimeEntry read :
        {RuntimeEntry::kReadFrame, RuntimeEntry::kReadStatic, RuntimeEntry::kReadUser,
         RuntimeEntry::kReadBytes, RuntimeEntry::kReadString, RuntimeEntry::kReadStack,
-        RuntimeEntry::kTreeNext, RuntimeEntry::kReadWide})
+        RuntimeEntry::kTreeNext, RuntimeEntry::kReadWide, RuntimeEntry::kNextFull})
     set(read, &entry_read);
   set(RuntimeEntry::kThreadPointer, &entry_thread_pointer);
   return result;

@@ -31,6 +31,18 @@ def steady(node, others):
     return kept
 
 
+CELLS = ("core::cell::Cell<", "core::cell::UnsafeCell<", "core::mem::manually_drop::ManuallyDrop<",
+         "core::sync::atomic::Atomic")
+
+
+def content_of_cell(theirs):
+    """We show what is in a cell for the cell."""
+    while theirs["kind"] == "struct" and theirs.get("type", "").startswith(CELLS) and \
+            len(theirs["fields"]) == 1:
+        (theirs,) = theirs["fields"].values()
+    return theirs
+
+
 class Comparison:
     """Counts leaves; a difference is kept with its path."""
 
@@ -48,6 +60,7 @@ class Comparison:
             self.uncovered[why] = self.uncovered.get(why, 0) + 1
 
     def value(self, path, ours, theirs):
+        theirs = content_of_cell(theirs)
         state = ours.get("state", "exact")
         kind = theirs["kind"]
         if "value" not in ours:
@@ -138,6 +151,44 @@ class Comparison:
             return self.same(path, mine, name, False)
         return self.value(f"{path}.{name}", inner, fields)
 
+    def nothing_in(self, path, ours):
+        if ours.get("state") == "truncated":
+            return self.say(NOT_COVERED, path, "no item shown")
+        return self.say(EQUAL, path)
+
+    def _map(self, path, ours, theirs):
+        items = theirs.get("shown", {}).get("items")
+        if items is None:
+            return self.say(NOT_COVERED, path, "GDB shows no items")
+        pairs, mine = list(zip(items[::2], items[1::2])), ours["value"]
+        if ours.get("state") == "truncated":
+            pairs = pairs[:len(mine)]
+        if len(pairs) != len(mine):
+            return self.same(path, ours, theirs, False)
+        if not mine:
+            return self.nothing_in(path, ours)
+        for number, (pair, (key, value)) in enumerate(zip(mine, pairs)):
+            self.value(f"{path}[{number}].key", pair["key"], key)
+            self.value(f"{path}[{number}].value", pair["value"], value)
+
+    def _smart_pointer(self, path, ours, theirs):
+        mine = ours["value"]
+        pointer = theirs["fields"]["ptr"]["fields"]["pointer"]
+        nowhere = pointer["address"] == 2**64 - 1
+        if int(mine["address"], 16) != (0 if nowhere else pointer["address"]):
+            return self.say(NOT_COVERED, path, "an address that moved")
+        if nowhere:
+            return self.say(EQUAL, path)
+        box = pointer["target"]["fields"]
+        uses, watchers = (int(content_of_cell(box[name])["value"]) for name in ("strong", "weak"))
+        watchers -= 1 if uses else 0
+        self.same(path, ours, theirs, (uses, watchers) == (mine["uses"], mine["watchers"]))
+        if uses == 0:
+            return self.same(path + "*", ours, theirs, "target" not in mine)
+        if "target" not in mine:
+            return self.say(NOT_COVERED, path + "*", ours.get("why", "no target"))
+        return self.value(path + "*", mine["target"], box.get("value", box.get("data")))
+
     def _array(self, path, ours, theirs):
         shown = theirs.get("shown", theirs)
         if "items" not in shown:
@@ -148,6 +199,8 @@ class Comparison:
         if len(items) != len(mine):
             return self.same(path, ours, theirs, False)
         if not mine:
-            return self.say(EQUAL, path)
+            return self.nothing_in(path, ours)
         for number, (inner, other) in enumerate(zip(mine, items)):
             self.value(f"{path}[{number}]", inner, other)
+
+    _set = _array

@@ -47,8 +47,24 @@ def pointer(value, depth):
     return node
 
 
+def shared(value):
+    """What an Rc or Arc of a str or a slice holds, which no printer shows."""
+    fat = value["ptr"]["pointer"]
+    if "length" not in [field.name for field in fat.type.fields()]:
+        return None
+    box = fat["data_ptr"].dereference()
+    inner = box["data"] if "data" in [field.name for field in box.type.fields()] else box["value"]
+    length = int(fat["length"])
+    if str(value.type).split("<", 1)[1].startswith("str"):
+        return {"kind": "text", "value": text_of(inner.address, length).decode("utf-8")}
+    return {"kind": "array", "items": [tree((inner.address + i).dereference(), 1)
+                                       for i in range(length)]}
+
+
 def shown(value, depth):
     """What the pretty-printer makes of a container."""
+    if str(value.type).startswith(("alloc::rc::Rc<", "alloc::sync::Arc<")):
+        return shared(value)
     printer = gdb.default_visualizer(value)
     if printer is None or not hasattr(printer, "display_hint"):
         return None

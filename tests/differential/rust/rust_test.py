@@ -2,12 +2,14 @@
 every argument and local at sampled lines, not optimised and optimised, and the stack
 function by function. See compare.py for what is counted."""
 
+import itertools
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "e2e"))
@@ -16,7 +18,7 @@ import harness  # noqa: E402
 from compare import DIFFERENT, EQUAL, NOT_COVERED, Comparison, steady  # noqa: E402
 
 SOURCE = "tests/targets/rust/values.rs"
-FUNCTIONS = ("scalars", "enums", "pointers", "containers")
+FUNCTIONS = ("scalars", "enums", "pointers", "containers", "hashes", "trees")
 STEP = {"0": 20, "2": 10}  # every so many lines of a function; optimised code has fewer of them
 LEVELS = ("0", "2")
 
@@ -109,27 +111,32 @@ class Rust(harness.TestCase):
 
     def test_every_local_and_the_stack_are_those_of_gdb(self):
         table, differences, uncovered, refusals = [], [], {}, {}
-        for level in LEVELS:
-            for which in range(3):
-                with harness.Target(f"rust_O{level}", which) as target:
-                    records, refused = snapshots(target, sampled(level))
-                    oracle = gdb_view(target, sorted(records))
-                    values, frames = self.compare(records, oracle)
-                    self.assert_right_end(target)
-                table.append((f"-C opt-level={level}", which, len(records), values.counts[EQUAL],
-                              values.counts[NOT_COVERED], values.counts[DIFFERENT],
-                              f"{frames.whole}/{frames.stacks}", frames.equal))
-                print(*table[-1], flush=True)
-                differences += [f"O{level} {which} {each}"
-                                for each in values.differences + frames.differences]
-                for why, count in values.uncovered.items():
-                    uncovered[why] = uncovered.get(why, 0) + count
-                for reason in refused.values():
-                    refusals[reason] = refusals.get(reason, 0) + 1
+        # Most of a snapshot's time is waiting, so the processes are looked at side by side.
+        with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
+            rows = list(pool.map(self.row, *zip(*itertools.product(LEVELS, range(3)))))
+        for (level, which), (refused, records, values, frames) in zip(
+                itertools.product(LEVELS, range(3)), rows):
+            table.append((f"-C opt-level={level}", which, len(records), values.counts[EQUAL],
+                          values.counts[NOT_COVERED], values.counts[DIFFERENT],
+                          f"{frames.whole}/{frames.stacks}", frames.equal))
+            differences += [f"O{level} {which} {each}"
+                            for each in values.differences + frames.differences]
+            for why, count in values.uncovered.items():
+                uncovered[why] = uncovered.get(why, 0) + count
+            for reason in refused.values():
+                refusals[reason] = refusals.get(reason, 0) + 1
         self.report(table, uncovered, refusals)
         self.assertEqual(differences, [])
         for row in table:
             self.assertGreater(row[3], 100, "too few values were compared")
+
+    def row(self, level, which):
+        with harness.Target(f"rust_O{level}", which) as target:
+            records, refused = snapshots(target, sampled(level))
+            oracle = gdb_view(target, sorted(records))
+            values, frames = self.compare(records, oracle)
+            self.assert_right_end(target)
+        return refused, records, values, frames
 
     def compare(self, records, oracle):
         values, frames = Comparison(), Frames()

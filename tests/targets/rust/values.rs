@@ -262,6 +262,13 @@ fn pointers(which: u64, words: &[String], name: &str, speaker: &dyn Speaker) -> 
     let weak = Rc::downgrade(&shared);
     let atomic = Arc::new(Mutex::new(41u32));
     let arc_text: Arc<str> = "arc text".into();
+    let arc_slice: Arc<[u16]> = vec![8u16, 9].into();
+    let gone = Rc::downgrade(&Rc::new(5u8));
+    let never: Weak<Point> = Weak::new();
+    let one = Box::new(17u64);
+    let pair = Box::new((1u8, 'b'));
+    let told: Box<dyn Speaker> = Box::new(Point { x: 6, y: 7 });
+    let round = circle();
     let cell = Cell::new(51u32);
     let borrowed = RefCell::new(61u32);
     let list = chain(which as u32 % 4);
@@ -287,6 +294,13 @@ fn pointers(which: u64, words: &[String], name: &str, speaker: &dyn Speaker) -> 
     keep(&weak);
     keep(&atomic);
     keep(&arc_text);
+    keep(&arc_slice);
+    keep(&gone);
+    keep(&never);
+    keep(&one);
+    keep(&pair);
+    keep(&told);
+    keep(&round);
     keep(&cell);
     keep(&borrowed);
     keep(&list);
@@ -303,6 +317,7 @@ fn pointers(which: u64, words: &[String], name: &str, speaker: &dyn Speaker) -> 
     keep(words);
     keep(name);
     keep(speaker);
+    round.next.replace(None);
     closure(speaker.speak() as u64) + lent.scaled(3).x as u64
 }
 
@@ -315,6 +330,10 @@ pub struct Maps {
     pub few: BTreeMap<String, Vec<u8>>,
     pub bare: BTreeMap<u8, u8>,
     pub order: BTreeSet<i64>,
+    pub deep: BTreeMap<u64, Option<Box<u32>>>,
+    pub sparse: HashMap<u16, Point>,
+    pub lists: HashMap<u8, Vec<String>>,
+    pub holes: BTreeMap<u32, char>,
 }
 
 fn maps() -> Maps {
@@ -328,7 +347,33 @@ fn maps() -> Maps {
         few: names.iter().map(|name| (name.to_string(), name.as_bytes().to_vec())).collect(),
         bare: BTreeMap::new(),
         order: [5, -5, 50].into_iter().collect(),
+        deep: (0..1000).map(|i| (i * 3, if i % 2 == 0 { Some(Box::new(i as u32)) } else { None })).collect(),
+        sparse: {
+            let mut sparse = HashMap::with_capacity(900);
+            sparse.extend((0..3).map(|i| (i, Point { x: i as i32, y: 7 })));
+            sparse
+        },
+        lists: (0..3).map(|i| (i, names[..i as usize].iter().map(|n| n.to_string()).collect())).collect(),
+        holes: {
+            let mut holes: BTreeMap<u32, char> = (0..200).map(|i| (i, 'h')).collect();
+            holes.retain(|i, _| i % 7 == 0);
+            holes
+        },
     }
+}
+
+// Three in a circle.
+pub struct Ring {
+    pub number: u32,
+    pub next: RefCell<Option<Rc<Ring>>>,
+}
+
+fn circle() -> Rc<Ring> {
+    let link = |number, next| Rc::new(Ring { number, next: RefCell::new(next) });
+    let last = link(3, None);
+    let first = link(1, Some(link(2, Some(Rc::clone(&last)))));
+    *last.next.borrow_mut() = Some(Rc::clone(&first));
+    first
 }
 
 #[inline(never)]
@@ -352,6 +397,13 @@ fn containers(which: u64, kept: &Maps) -> u64 {
         ring.push_back(5);
         ring
     };
+    let turned: VecDeque<String> = {
+        let mut turned: VecDeque<String> = VecDeque::with_capacity(3);
+        turned.extend(["b", "c"].map(String::from));
+        turned.push_front("a".to_string());
+        turned
+    };
+    let bare: VecDeque<u64> = VecDeque::new();
     let squares = kept.squares.clone();
     let few = kept.few.clone();
     let middle = &many[10..10 + which as usize % 5];
@@ -367,6 +419,8 @@ fn containers(which: u64, kept: &Maps) -> u64 {
     keep(&silent);
     keep(&long);
     keep(&ring);
+    keep(&turned);
+    keep(&bare);
     keep(&squares);
     keep(&few);
     keep(&middle);
@@ -374,6 +428,36 @@ fn containers(which: u64, kept: &Maps) -> u64 {
     keep(&many);
     keep(kept);
     numbers.len() as u64 + text.len() as u64
+}
+
+#[inline(never)]
+fn hashes(which: u64, kept: &Maps) -> u64 {
+    let (none, ages, squares) = (&kept.none, &kept.ages, &kept.squares);
+    let (seen, sparse, lists) = (&kept.seen, &kept.sparse, &kept.lists);
+    keep(&none);
+    keep(&ages);
+    keep(&squares);
+    keep(&seen);
+    keep(&sparse);
+    keep(&lists);
+    SINK.store(std::ptr::null_mut(), Ordering::Relaxed); // hashes are set
+    keep(kept);
+    which + squares.len() as u64
+}
+
+#[inline(never)]
+fn trees(which: u64, kept: &Maps) -> u64 {
+    let (tree, few, bare) = (&kept.tree, &kept.few, &kept.bare);
+    let (order, deep, holes) = (&kept.order, &kept.deep, &kept.holes);
+    keep(&tree);
+    keep(&few);
+    keep(&bare);
+    keep(&order);
+    keep(&deep);
+    keep(&holes);
+    SINK.store(std::ptr::null_mut(), Ordering::Relaxed); // trees are set
+    keep(kept);
+    which + tree.len() as u64
 }
 
 pub mod inner {
@@ -410,6 +494,7 @@ fn round(which: u64, kept: &Maps, words: &[String]) -> u64 {
     let point = Point { x: 3, y: 4 };
     let mut sum = scalars(which) + enums(which) + containers(which, kept);
     sum += pointers(which, words, "a name", &point) + stacked(2, which);
+    sum += hashes(which, kept) + trees(which, kept);
     sum + inner::generic(3i32) as u64 + inner::generic(4u8) as u64
 }
 

@@ -4,40 +4,19 @@
 
 #include <algorithm>
 
-#include "probes/capture/capture.h"
-#include "probes/language/binder.h"
-#include "probes/records/values/decode.h"
-#include "tests/unit/capture/stopped_subject.h"
+#include "tests/unit/capture/captured_text.h"
 
 namespace nohalt::capture {
 namespace {
 
-using test::StoppedSubject;
-using values::Value;
-
-StoppedSubject& subject() {
-  static StoppedSubject stopped(SUBJECT_RUST, SUBJECT_RUST_SOURCE, "variants");
+test::StoppedSubject& subject() {
+  static test::StoppedSubject stopped(SUBJECT_RUST, SUBJECT_RUST_SOURCE, "variants");
   return stopped;
 }
 
-class RustCaptureTest : public testing::Test {
+class RustCaptureTest : public test::CapturedText {
  protected:
-  void SetUp() override { ASSERT_TRUE(stopped_.ready()); }
-  std::string captured(const std::string& text, IsRedacted hidden = {}) {
-    const auto bound = language::bind_expression(text, stopped_.scope(), {});
-    if (!bound) return bound.error().reason;
-    const auto built = build_capture({{*bound}, nullptr, {}, stopped_.bias(), std::move(hidden)});
-    if (!built) return built.error().message;
-    run_ = stopped_.run(built->program);
-    EXPECT_FALSE(run_.execution.violation) << text;
-    std::string shown = values::to_text(values::decode(built->layout, run_.body, {})[0].value);
-    // Addresses are another each time.
-    for (std::size_t at = 0; (at = shown.find("0x", at)) != shown.npos;)
-      shown.erase(at, shown.find_first_of(" ),}", at) - at + 1);
-    return shown;
-  }
-  StoppedSubject& stopped_ = subject();
-  StoppedSubject::Run run_;
+  RustCaptureTest() : CapturedText(subject()) {}
 };
 
 TEST_F(RustCaptureTest, follows_a_pointer_in_the_variant_that_is_there) {
@@ -67,8 +46,26 @@ TEST_F(RustCaptureTest, hides_in_all_variants_what_is_hidden_in_one) {
   EXPECT_EQ(captured("named", hidden).find("a name"), std::string::npos);
 }
 
-TEST_F(RustCaptureTest, names_no_field_of_a_variant) {
-  EXPECT_EQ(captured("corner.Corner"), "variant-member");
+TEST_F(RustCaptureTest, reads_the_fields_of_the_variant_that_is_there) {
+  EXPECT_EQ(captured("corner.Corner.__0->x"), "1");
+  EXPECT_EQ(captured("some.Some.__0->y + 1"), "21");
+  EXPECT_EQ(captured("named.Named.__0"), "\"a name\"");
+  EXPECT_EQ(captured("dot.Dot.__0"), "16045690984833335023");
+}
+
+TEST_F(RustCaptureTest, reads_no_field_of_a_variant_that_is_not_there) {
+  EXPECT_EQ(captured("dot.Corner.__0->x"), "<unavailable: it is not Corner here>");
+  EXPECT_EQ(std::ranges::count(run_.addresses, 0xdead'beef'dead'beefU), 0);
+  EXPECT_EQ(captured("none.Some.__0->x"), "<unavailable: it is not Some here>");
+  EXPECT_EQ(captured("corner.Edge.__0"), "<unavailable: it is not Edge here>");
+}
+
+TEST_F(RustCaptureTest, says_nothing_of_a_variant_that_shares_its_bytes_with_what_is_hidden) {
+  const IsRedacted hidden = [](std::string_view path, std::string_view) {
+    return path.ends_with("password");
+  };
+  EXPECT_EQ(captured("login.Login.password", hidden).find("hunter2"), std::string::npos);
+  EXPECT_EQ(captured("named.Named.__0", hidden).find("a name"), std::string::npos);
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ class SubjectMemory final : public program::Environment {
     if (helper == program::Helper::kReadWide) return read_wide(to, from, length);
     if (helper == program::Helper::kReadStack) return read_stack(to, from);
     if (helper == program::Helper::kTreeNext) return tree_next(to, from, length);
+    if (helper == program::Helper::kNextFull) return next_full(to, from, length);
     const bool bounded = helper == program::Helper::kReadBytes;
     const std::size_t size = bounded ? std::min<std::uint64_t>(to.size(), length) : to.size();
     if (size == 0) return 0;
@@ -62,6 +63,15 @@ class SubjectMemory final : public program::Environment {
     std::size_t got = 0;
     while (got < to.size() && copy(to.subspan(got, 1), from + got)) ++got;
     return static_cast<std::int64_t>(got);
+  }
+  std::int64_t next_full(std::span<std::byte> to, std::uint64_t from, std::uint64_t count) const {
+    const std::uint64_t most = std::min<std::uint64_t>(count, to.size() * runtime::kTableSteps);
+    std::byte control{0x80};
+    for (std::uint64_t seen = 0; seen < most; ++seen) {
+      if (!copy(std::span(&control, 1), from + seen)) return -14;
+      if (control < std::byte{0x80}) return static_cast<std::int64_t>(seen);
+    }
+    return static_cast<std::int64_t>(most);
   }
   // As a textbook has it: the tree's own header is above its root.
   std::int64_t tree_next(std::span<std::byte> to, std::uint64_t at, std::uint64_t links) const {

@@ -364,6 +364,11 @@ TEST(MachineCheck, RejectsWritesOfTheRuntimeOutsideFrameAndRecord) {
                     as.mov(edx, 16);
                     call(as, RuntimeEntry::kTreeNext);
                   }));
+  expect_rejected("read-size", body([](As& as) {
+                    as.lea(rsi, x86::ptr(rsp, 8));
+                    as.mov(edx, 72);
+                    call(as, RuntimeEntry::kNextFull);
+                  }));
   expect_rejected("store-elsewhere", body(read([](As& as) { as.mov(rsi, rbp); }, 8)));
   expect_rejected("store-elsewhere", body(read([](As& as) { as.mov(rsi, rcx); }, 8)));
 }

@@ -129,6 +129,25 @@ TEST(Verifier, AcceptsTheThreadPointerAsANumber) {
   }));
 }
 
+TEST(Verifier, AcceptsWhatNextFullFoundAndCountsItsReads) {
+  const auto program = assemble([](Assembler& as) {
+    as.mov(r1, r10);
+    as.alu(AluOp::kAdd, r1, -64);
+    as.mov(r2, 64);
+    as.mov(r3, 0x1000);
+    as.mov(r4, 32);
+    as.call(Helper::kNextFull);
+    as.mov(r2, r0);
+    as.load(Size::k8, r2, r10, -8);
+    as.exit(Outcome::kNoMatch);
+  });
+  expect_accepted(program);
+  const auto verified = verify(program);
+  ASSERT_TRUE(verified);
+  EXPECT_EQ(verified->cost.user_reads, runtime::kTableSteps);
+  EXPECT_EQ(verified->cost.bytes_read, runtime::kTableSteps * 64);
+}
+
 TEST(Verifier, AcceptsATokenThatWasMovedBeforeItIsLookedAt) {
   expect_accepted(assemble([](Assembler& as) {
     const auto denied = as.new_label();

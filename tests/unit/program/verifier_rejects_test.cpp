@@ -249,6 +249,14 @@ void add_helpers(std::vector<Rejected>& cases) {
     as.mov(r4, r10);
     as.call(Helper::kReadWide);
   });
+  read("look for a full bucket by large pieces", Rule::kHelperSize, 6, [](Assembler& as) {
+    as.mov(r1, r10);
+    as.alu(AluOp::kAdd, r1, -72);
+    as.mov(r2, 72);
+    as.mov(r3, 0);
+    as.mov(r4, 0);
+    as.call(Helper::kNextFull);
+  });
   read("read of an unknown size", Rule::kHelperSize, 5, [](Assembler& as) {
     as.load(Size::k8, r2, r1, 0);
     as.mov(r1, r10);

@@ -162,6 +162,7 @@ inline_engine::CodeBytes use_all_stack(const InProcessRun& run, RuntimeAddress a
         RuntimeEntry::kReadWide, RuntimeEntry::kThreadPointer})
     body.read(entry, 24);
   body.read(RuntimeEntry::kTreeNext, 8);
+  body.read(RuntimeEntry::kNextFull, 24);
   body.a.add(rsp, kUsed / 16 * 16);
   body.commit();
   return body.finish();

@@ -39,9 +39,11 @@ RuntimeEntry entry_of(Helper helper) {
     case Helper::kThreadPointer:
       return RuntimeEntry::kThreadPointer;
     case Helper::kReadWide:
+      return RuntimeEntry::kReadWide;
+    case Helper::kNextFull:
       break;
   }
-  return RuntimeEntry::kReadWide;
+  return RuntimeEntry::kNextFull;
 }
 
 }  // namespace

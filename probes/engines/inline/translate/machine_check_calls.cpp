@@ -31,7 +31,7 @@ Broken MachineChecker::push_or_pop(const MachineInstruction& i) {
 Broken MachineChecker::call(const MachineInstruction& i) {
   const MachineValue target = operand_value(i.operands[0]);
   if (i.operands[0].is_memory() || target.kind != Kind::kConstant) return "call-target";
-  const auto last_program_entry = static_cast<std::size_t>(RuntimeEntry::kReadWide);
+  const auto last_program_entry = static_cast<std::size_t>(RuntimeEntry::kNextFull);
   std::size_t which = 0;
   while (which <= last_program_entry &&
          surroundings_.entries[which].value != static_cast<std::uint64_t>(target.offset))
@@ -98,6 +98,7 @@ Broken MachineChecker::call_read(RuntimeEntry entry) {
                      size.offset <= std::int64_t{runtime::kMaxRecordBody};
   if (!known) return "read-size";
   if (entry == RuntimeEntry::kTreeNext && size.offset != 8) return "read-size";
+  if (entry == RuntimeEntry::kNextFull && size.offset > runtime::kTablePiece) return "read-size";
   return may_write(state_[Reg::kRsi], size.offset);
 }
 
