@@ -26,9 +26,22 @@ enum class EventKind {
   kExpired,           // the lease ended it
   kRemovalRequested,  // someone else takes a run off, or what one left: written before the change
   kOrphanRemoved,     // taken off by a later run, after its own was killed
+  kPolicyChanged,     // the rules in force are not those of the records before
+  kAuditRead,         // someone read the trail
+  kCheckpoint,        // signs all records before it
+  kRotated,           // the first line of a file that goes on where another ended
 };
 
+inline constexpr EventKind kAllEvents[] = {
+    EventKind::kRequested,        EventKind::kDenied,        EventKind::kArmed,
+    EventKind::kHitSummary,       EventKind::kDisarmed,      EventKind::kExpired,
+    EventKind::kRemovalRequested, EventKind::kOrphanRemoved, EventKind::kPolicyChanged,
+    EventKind::kAuditRead,        EventKind::kCheckpoint,    EventKind::kRotated};
+
 [[nodiscard]] std::string_view event_name(EventKind kind);
+
+// Whether nothing more is to come of what it ends: a checkpoint follows it.
+[[nodiscard]] bool is_last_of_its_run(EventKind kind);
 
 struct Event {
   EventKind kind = EventKind::kRequested;
@@ -39,14 +52,18 @@ struct Event {
   std::optional<TargetFacts> target;
   std::vector<std::uint64_t> addresses;  // of the patched places, in the target
   std::string program_hash;
-  std::vector<std::string> kinds;  // of the probes: log, snapshot
-  std::vector<std::string> locations;
-  std::vector<std::string> messages;  // the templates
+  std::vector<std::string> kinds;      // of the probes: log, snapshot
+  std::vector<std::string> locations;  // as asked for
+  std::vector<std::string> places;     // file:line of what they led to
+  std::vector<std::string> messages;   // the templates
   std::vector<std::string> conditions;
+  std::string read;           // audit-read: the command and what it looked for
+  std::string previous_file;  // rotated: the name of the file that ended
 
   // Under which rule.
   std::string rule;
   std::string policy_hash;
+  std::string previous_policy_hash;  // policy-changed
   std::vector<AskedLimits> asked;
   std::vector<Limits> granted;
   std::map<std::string, std::uint64_t> redactions;  // by rule, how often

@@ -8,6 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "policy/audit/digest.h"
+#include "policy/audit/scan.h"
 #include "policy/redaction/value_rules.h"
 #include "src/base/escape.h"
 #include "src/base/time_text.h"
@@ -69,8 +71,11 @@ json what(const Event& event, Counts& redactions) {
   put(object, "program_hash", event.program_hash);
   put(object, "kinds", event.kinds, redactions);
   put(object, "locations", event.locations, redactions);
+  put(object, "places", event.places, redactions);
   put(object, "messages", event.messages, redactions);
   put(object, "conditions", event.conditions, redactions);
+  put(object, "read", safe(event.read, redactions));
+  put(object, "previous_file", safe(event.previous_file, redactions));
   return object;
 }
 
@@ -96,6 +101,7 @@ json under_rule(const Event& event, const Counts& redactions) {
   json object = json::object();
   put(object, "rule", event.rule);
   put(object, "policy_hash", event.policy_hash);
+  put(object, "previous_policy_hash", event.previous_policy_hash);
   for (const AskedLimits& asked : event.asked) object["asked"].push_back(asked_limits(asked));
   for (const Limits& granted : event.granted) object["granted"].push_back(granted_limits(granted));
   for (const auto& [name, count] : redactions) object["redactions"][name] = number(count);
@@ -131,8 +137,22 @@ std::string_view event_name(EventKind kind) {
       return "removal-requested";
     case EventKind::kOrphanRemoved:
       return "orphan-removed";
+    case EventKind::kPolicyChanged:
+      return "policy-changed";
+    case EventKind::kAuditRead:
+      return "audit-read";
+    case EventKind::kCheckpoint:
+      return "checkpoint";
+    case EventKind::kRotated:
+      return "rotated";
   }
   return "unknown";
+}
+
+bool is_last_of_its_run(EventKind kind) {
+  return kind == EventKind::kDenied || kind == EventKind::kDisarmed ||
+         kind == EventKind::kExpired || kind == EventKind::kOrphanRemoved ||
+         kind == EventKind::kAuditRead;
 }
 
 std::string audit_line(const Event& event, const LineFrame& frame) {
@@ -145,11 +165,15 @@ std::string audit_line(const Event& event, const LineFrame& frame) {
             {"event", event_name(event.kind)},
             {"time", rfc3339_utc(frame.wall_ns)},
             {"boot_ms", number(frame.boot_ms)},
+            {"seq", number(frame.seq)},
             {"prev", frame.previous},
+            {"chain", frame.chain},
             {"who", who(event.who)}};
   put(line, "run", event.run);
   put(line, "boot_id", frame.boot_id);
   put(line, "torn", frame.torn);
+  if (!frame.signature.signature.empty())
+    line["signed"] = {{"key", frame.signature.key}, {"signature", frame.signature.signature}};
   const auto put_object = [&](const char* key, json object) {
     if (!object.empty()) line[key] = std::move(object);
   };
@@ -158,6 +182,22 @@ std::string audit_line(const Event& event, const LineFrame& frame) {
   put_object("left", left(event, redactions));
   put_object("under", under_rule(event, redactions));
   return line.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string signed_message(std::string_view line) {
+  constexpr std::string_view kPurpose = "nohalt audit checkpoint\n";
+  std::string message{kPurpose};
+  const auto fields = scan_line(line);
+  if (!fields || fields->signed_part.empty()) return message.append(line);
+  // The member with its name, and the comma behind it: `time` always follows.
+  const auto value = static_cast<std::size_t>(fields->signed_part.data() - line.data());
+  const std::size_t begin = value - std::string_view{"\"signed\":"}.size();
+  const std::size_t end = value + fields->signed_part.size() + 1;
+  return message.append(line.substr(0, begin)).append(line.substr(end));
+}
+
+std::string chain_after(std::string_view chain, std::string_view line_hash) {
+  return sha256_hex(std::string{chain}.append(line_hash));
 }
 
 }  // namespace nohalt::policy

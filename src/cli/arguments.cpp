@@ -8,6 +8,7 @@
 #include "src/base/units.h"
 #include "src/base/escape.h"
 #include "src/base/file.h"
+#include "src/cli/audit_arguments.h"
 #include "src/cli/grammar.h"
 #include "src/cli/help.h"
 
@@ -65,6 +66,7 @@ Result<session::CommonOptions> read_common(const Words& words, const Environment
   common.output_file = words.text("output");
   common.policy_file = words.has("policy") ? words.text("policy") : environment.policy;
   common.audit_file = words.has("audit") ? words.text("audit") : environment.audit;
+  common.audit_to_syslog = words.has("audit-syslog");
   if (const auto found = words.options.find("debug-dir"); found != words.options.end())
     common.debug_dirs = found->second;
   if (words.has("socket") || !environment.socket.empty())
@@ -234,6 +236,14 @@ Result<session::RmCommand> read_rm(const Words& words, const Environment& enviro
   return command;
 }
 
+Result<session::AuditCommand> read_audit_command(const Words& words,
+                                                 const Environment& environment) {
+  Words of_all = words;
+  if (is_audit_export(words)) of_all.options.erase("format");
+  NOHALT_TRY(session::CommonOptions common, read_common(of_all, environment));
+  return read_audit(words, std::move(common));
+}
+
 // ps, sweep and list: the common options and perhaps a process.
 template <class Command>
 Result<Request> read_with_pid(const Words& words, const Environment& environment) {
@@ -266,14 +276,15 @@ Result<Request> parse_arguments(const std::vector<std::string>& words,
   if (command == "sweep") return read_with_pid<session::SweepCommand>(sorted, environment);
   if (command == "list") return read_with_pid<session::ListCommand>(sorted, environment);
   if (command == "rm") return as_request(read_rm(sorted, environment));
+  if (command == "audit") return as_request(read_audit_command(sorted, environment));
   if (command == "doctor") {
     session::DoctorCommand doctor;
     NOHALT_TRY(doctor.common, read_common(sorted, environment));
     return Request{std::move(doctor)};
   }
-  return usage(
-      "missing-command", "A command is missing.",
-      "nohalt ps, plan, log, snap, show, list, rm, sweep or doctor; nohalt --help shows them.");
+  return usage("missing-command", "A command is missing.",
+               "nohalt ps, plan, log, snap, show, list, rm, sweep, audit or doctor; nohalt --help "
+               "shows them.");
 }
 
 }  // namespace nohalt::cli

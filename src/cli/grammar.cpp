@@ -14,10 +14,10 @@ namespace nohalt::cli {
 
 namespace {
 
-constexpr std::array<std::string_view, 9> kCommands{"ps",   "plan", "log",   "snap",  "show",
-                                                    "list", "rm",   "sweep", "doctor"};
+constexpr std::array<std::string_view, 10> kCommands{"ps",   "plan", "log",   "snap",  "show",
+                                                     "list", "rm",   "sweep", "audit", "doctor"};
 // Named in the project's design, and answered with more than "unknown".
-constexpr std::array<std::string_view, 3> kLaterCommands{"stack", "policy", "audit"};
+constexpr std::array<std::string_view, 2> kLaterCommands{"stack", "policy"};
 
 enum class Takes {
   kNothing,
@@ -40,9 +40,10 @@ constexpr Option kOptions[] = {
     {"output", "-o,--output", Takes::kOneText, ""},
     {"policy", "--policy", Takes::kOneText, ""},
     {"audit", "--audit", Takes::kOneText, ""},
+    {"audit-syslog", "--audit-syslog", Takes::kNothing, ""},
     {"socket", "--socket", Takes::kOneText, ""},
     {"debug-dir", "--debug-dir", Takes::kManyTexts, ""},
-    {"pid", "-p,--pid", Takes::kOneText, "log snap plan ps sweep list"},
+    {"pid", "-p,--pid", Takes::kOneText, "log snap plan ps sweep list audit"},
     {"if", "--if", Takes::kOneText, "log snap plan"},
     {"capture", "--capture", Takes::kManyTexts, "log snap plan"},
     {"depth", "--depth", Takes::kOneText, "log snap plan"},
@@ -53,9 +54,16 @@ constexpr Option kOptions[] = {
     {"for", "--for", Takes::kOneText, "log snap"},
     {"cpu", "--cpu", Takes::kOneText, "log snap"},
     {"reason", "--reason", Takes::kOneText, "log snap"},
-    {"ticket", "--ticket", Takes::kOneText, "log snap"},
+    {"ticket", "--ticket", Takes::kOneText, "log snap audit"},
     {"stack", "--stack", Takes::kPerhapsText, "log snap"},
     {"types", "--types", Takes::kNothing, "snap show"},
+    {"user", "--user", Takes::kOneText, "audit"},
+    {"exe", "--exe", Takes::kOneText, "audit"},
+    {"since", "--since", Takes::kOneText, "audit"},
+    {"until", "--until", Takes::kOneText, "audit"},
+    {"run", "--run", Takes::kOneText, "audit"},
+    {"event", "--event", Takes::kOneText, "audit"},
+    {"checkpoint", "--checkpoint", Takes::kOneText, "audit"},
 };
 
 std::string in_quotes(std::string_view text) { return "\"" + escape_untrusted(text).text + "\""; }
@@ -113,14 +121,14 @@ std::unexpected<Error> unknown_option(const std::string& word, std::string_view 
 std::unexpected<Error> unknown_command(const std::string& word) {
   if (std::ranges::find(kLaterCommands, word) != kLaterCommands.end())
     return usage("not-in-this-version", word + " is not in this version of nohalt.",
-                 "It has ps, plan, log, snap, show, list, rm, sweep and doctor.");
+                 "It has ps, plan, log, snap, show, list, rm, sweep, audit and doctor.");
   const std::string_view near = nearest(word, kCommands);
   return usage("unknown-command", "There is no command " + in_quotes(word) + ".",
                near.empty() ? help_hint("") : "Did you mean " + std::string{near} + "?");
 }
 
 std::size_t most_arguments(std::string_view command) {
-  if (command == "log") return 2;
+  if (command == "log" || command == "audit") return 2;
   if (command == "plan") return 1000;
   return command == "rm" || command == "snap" || command == "show" ? 1 : 0;
 }

@@ -16,6 +16,7 @@ constexpr std::string_view kGeneral =
   nohalt list                           what is armed
   nohalt rm    ID                       take off one run's probes
   nohalt sweep                          take off what a dead run left
+  nohalt audit VERB                     who did what, and the proof of it
   nohalt doctor                         what works here, and how to get the rest
 
 Example: ten messages at most, then off by itself
@@ -30,6 +31,7 @@ Every command takes, before or after its name:
   -o FILE              write results to FILE, not to stdout
   --debug-dir DIR      look for separate debug files here too; may be repeated
   --audit FILE         keep the audit trail here (or NOHALT_AUDIT)
+  --audit-syslog       and copy each of its records to journald or syslog
   --policy FILE        the rules (or NOHALT_POLICY); this version reads none
   --help, --version
 
@@ -166,6 +168,31 @@ Example:
   nohalt rm 4711-1
 )";
 
+constexpr std::string_view kAudit =
+    R"(nohalt audit show   [FILE] [filters]      what was asked for and done
+nohalt audit who    FILE:LINE | -p PID    who probed this, when and why
+nohalt audit verify [FILE] [--checkpoint FILE]
+nohalt audit export [FILE] [filters] --format json|csv|cef
+nohalt audit bundle TICKET -o FILE        all of an incident, in one file
+
+Reads the audit trail; reading is recorded in it too. verify says three things
+apart: whether the chain of records is whole, up to where it is signed, and up to
+where it agrees with a checkpoint that was kept off the host. It takes a bundle
+too, anywhere, without the host. bundle writes the incident's timeline, as
+Markdown, to stdout.
+
+Example: everything that alice did in the last day
+  nohalt audit show --user alice --since 24h
+
+  --user NAME         or a uid
+  -p PID              of the process that was probed
+  --exe PATH          its whole path, or the last part of it
+  --since, --until    how long ago (2h), a day, or a time: 2026-01-31T10:15:00Z
+  --ticket ID, --run ID
+  --event NAME        requested, denied, armed, hit-summary, disarmed, expired, ...
+  --checkpoint FILE   of checkpoints, as journald or syslog kept them
+)";
+
 constexpr std::string_view kDoctor = R"(nohalt doctor [options]
 
 Checks what nohalt needs from this machine, and says what to do about the rest.
@@ -184,9 +211,9 @@ std::string command_help(std::string_view command) {
     std::string_view name;
     std::string_view text;
   };
-  static constexpr Entry kEntries[] = {{"log", kLog},   {"snap", kSnap}, {"show", kShow},
-                                       {"plan", kPlan}, {"ps", kPs},     {"sweep", kSweep},
-                                       {"list", kList}, {"rm", kRm},     {"doctor", kDoctor}};
+  static constexpr Entry kEntries[] = {
+      {"log", kLog},     {"snap", kSnap}, {"show", kShow}, {"plan", kPlan},   {"ps", kPs},
+      {"sweep", kSweep}, {"list", kList}, {"rm", kRm},     {"audit", kAudit}, {"doctor", kDoctor}};
   for (const Entry& entry : kEntries) {
     if (entry.name != command) continue;
     return std::string{entry.text} + "\nOptions that every command takes: see nohalt --help.\n";

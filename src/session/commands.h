@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/audit/entry.h"
 #include "probes/spec/probe_spec.h"
 
 namespace nohalt::session {
@@ -24,6 +25,7 @@ struct CommonOptions {
   std::string output_file;              // -o; empty: stdout
   std::string policy_file;              // --policy or NOHALT_POLICY; empty: not named
   std::string audit_file;               // --audit or NOHALT_AUDIT; empty: the usual place
+  bool audit_to_syslog = false;         // --audit-syslog: a copy of every record
   std::vector<std::string> debug_dirs;  // --debug-dir, in the order given
 };
 
@@ -72,6 +74,19 @@ struct ListCommand {
 struct RmCommand {
   CommonOptions common;
   std::string id;  // as `list` shows it
+};
+
+enum class AuditVerb { kShow, kWho, kVerify, kExport, kBundle };
+
+enum class ExportForm { kJson, kCsv, kCef };
+
+struct AuditCommand {
+  CommonOptions common;
+  AuditVerb verb = AuditVerb::kShow;
+  policy::AuditFilter filter;  // of show, export and who
+  std::string file;            // show, export, verify: another trail or a bundle; empty: the usual
+  std::string checkpoint;      // verify: the file of checkpoints kept off the host; empty: none
+  ExportForm form = ExportForm::kJson;
 };
 
 struct DoctorCommand {

@@ -92,8 +92,11 @@ policy::Event LogRun::event(policy::EventKind kind) const {
     event.rule = decision_->grant.rule();
     event.granted = decision_->probe_limits;
   }
-  for (const SiteIndex& at : index_sites(probes_))
+  for (const SiteIndex& at : index_sites(probes_)) {
     event.addresses.push_back(bias_.to_runtime(at.site->chosen.plan.patched).value);
+    const std::string place = at.site->line.file + ":" + std::to_string(at.site->line.line);
+    if (std::ranges::find(event.places, place) == event.places.end()) event.places.push_back(place);
+  }
   return event;
 }
 

@@ -12,6 +12,7 @@
 #include "src/base/escape.h"
 #include "src/base/time_text.h"
 #include "src/session/armed_probe.h"
+#include "src/session/audit_trail.h"
 #include "src/session/error_number.h"
 #include "src/session/service_identity.h"
 #include "src/session/session.h"
@@ -43,7 +44,7 @@ int LogRun::run() {
     talk_.error(error);
     return exit_status(error.code);
   };
-  auto trail = policy::Trail::open(caller_, command_.common.audit_file);
+  auto trail = open_trail(caller_, command_.common);
   if (!trail) return refuse(trail.error());
   trail_ = std::move(*trail);
   if (const Status asked = trail_->append(event(policy::EventKind::kRequested)); !asked)
@@ -203,6 +204,7 @@ LogRun::Ending LogRun::follow() {
     if (all_hits_reached()) return {"hits-reached"};
     if (auto ending = ending_of(state)) return *ending;
     show_status();
+    trail_->keep_signed();
     if (stop_->wait(kTick, at_->process.pidfd())) return {"interrupted"};
   }
 }

@@ -15,6 +15,7 @@
 #include "src/output/talk.h"
 #include "src/session/answer.h"
 #include "src/session/armed_processes.h"
+#include "src/session/audit_trail.h"
 #include "src/session/session.h"
 #include "src/session/target_facts.h"
 
@@ -32,7 +33,7 @@ class Remover {
  public:
   [[nodiscard]] static Result<Remover> open(const CommonOptions& options) {
     policy::Caller caller = policy::Caller::current();
-    NOHALT_TRY(policy::Trail trail, policy::Trail::open(caller, options.audit_file));
+    NOHALT_TRY(policy::Trail trail, open_trail(caller, options));
     return Remover(options, std::move(caller), std::move(trail));
   }
 

@@ -220,7 +220,20 @@ TEST(Arguments, EveryMistakeIsNamedWithTheNextStep) {
            {{"snap", "-p", "1", "f", "--stack=x"}, "not-a-number", "--stack"},
            {{"show"}, "missing-file", "nohalt show before.json"},
            {{"stack", "-p", "1"}, "not-in-this-version", "plan, log"},
-           {{"audit", "verify"}, "not-in-this-version", "audit"},
+           {{"policy", "check"}, "not-in-this-version", "policy"},
+           {{"audit"}, "missing-verb", "show, who"},
+           {{"audit", "verfy"}, "unknown-verb", "verify"},
+           {{"audit", "who"}, "missing-place", "audit who"},
+           {{"audit", "bundle", "-o", "f"}, "missing-ticket", "TICKET"},
+           {{"audit", "bundle", "INC-1"}, "missing-output", "-o FILE"},
+           {{"audit", "show", "a", "b"}, "too-many-arguments", "\"b\""},
+           {{"audit", "show", "--since", "soon"}, "unknown-time", "2h"},
+           {{"audit", "show", "--event", "shot"}, "unknown-event", "armed"},
+           {{"audit", "show", "--format", "csv"}, "unknown-format", "text and json"},
+           {{"audit", "export", "--format", "xml"}, "unknown-format", "csv and cef"},
+           {{"audit", "verify", "--user", "x"}, "option-of-another-command", "--user"},
+           {{"audit", "show", "--user", ""}, "empty-value", "--user"},
+           {{"log", "-p", "1", "f", "m", "--since", "2h"}, "option-of-another-command", "--since"},
            {{"plan", "-p", "1", "f", "--stack=4"}, "option-of-another-command", "--stack"},
            {{"log", "-p", "1", "f", "m", "--limt", "5/s"}, "unknown-option", "mean --limit?"},
            {{"--limt=5/s", "log", "-p", "1", "f", "m"}, "unknown-option", "mean --limit?"},
@@ -285,6 +298,34 @@ TEST(Arguments, ProbesOfAFileGetTheOptionsOfTheCommandLine) {
   ASSERT_EQ(log.probes.size(), 2U);
   EXPECT_EQ(log.probes[0].limits.hits_per_second, 2U);
   EXPECT_EQ(log.probes[1].limits.hits_per_second, 3U);
+}
+
+TEST(Arguments, AuditShowWithEveryFilter) {
+  const auto show = parsed<session::AuditCommand>(
+      {"audit", "show", "old.jsonl", "--user", "alice", "-p", "42", "--exe", "/usr/bin/orders",
+       "--since", "2026-01-31", "--until", "2026-02-01T10:15:00Z", "--ticket", "INC-1", "--run",
+       "r", "--event", "armed"});
+  EXPECT_EQ(show.verb, session::AuditVerb::kShow);
+  EXPECT_EQ(show.file, "old.jsonl");
+  EXPECT_EQ(show.filter.user, "alice");
+  EXPECT_EQ(show.filter.pid, 42U);
+  EXPECT_EQ(show.filter.exe, "/usr/bin/orders");
+  EXPECT_EQ(show.filter.since, "2026-01-31T00:00:00.000000000Z");
+  EXPECT_EQ(show.filter.until, "2026-02-01T10:15:00.000000000Z");
+  EXPECT_EQ(show.filter.ticket, "INC-1");
+  EXPECT_EQ(show.filter.run, "r");
+  EXPECT_EQ(show.filter.event, "armed");
+}
+
+TEST(Arguments, AuditVerbsTakeWhatTheyNeed) {
+  EXPECT_EQ(parsed<session::AuditCommand>({"audit", "who", "a.c:1"}).filter.place, "a.c:1");
+  EXPECT_EQ(parsed<session::AuditCommand>({"audit", "who", "-p", "7"}).filter.pid, 7U);
+  EXPECT_EQ(parsed<session::AuditCommand>({"audit", "verify", "f", "--checkpoint", "c"}).checkpoint,
+            "c");
+  EXPECT_EQ(parsed<session::AuditCommand>({"audit", "export", "--format", "cef"}).form,
+            session::ExportForm::kCef);
+  EXPECT_EQ(parsed<session::AuditCommand>({"audit", "bundle", "T", "-o", "f"}).filter.ticket, "T");
+  EXPECT_TRUE(parsed<DoctorCommand>({"doctor", "--audit-syslog"}).common.audit_to_syslog);
 }
 
 }  // namespace

@@ -6,7 +6,8 @@
 
 #include "policy/audit/digest.h"
 #include "policy/audit/line.h"
-#include "policy/audit/trail.h"
+#include "policy/audit/trail_end.h"
+#include "policy/audit/verify.h"
 
 namespace nohalt::policy {
 namespace {
@@ -17,7 +18,9 @@ void append_to(std::string& content, const std::string& run) {
   Event event;
   event.run = run;
   LineFrame frame;
+  frame.seq = end.seq + 1;
   frame.previous = end.previous;
+  frame.chain = end.chain;
   frame.torn = end.torn;
   if (end.needs_newline) content += '\n';
   content += audit_line(event, frame) + "\n";
@@ -92,6 +95,24 @@ TEST(Chain, GoesOnAfterTwoPowerCutsAndBlocksOfZeros) {
   EXPECT_TRUE(report.is_whole());
   EXPECT_EQ(report.whole_lines, 4U);
   EXPECT_EQ(report.torn_lines, 2U);
+}
+
+TEST(Chain, AClockThatStepsBackAndAnotherBootChangeNothing) {
+  std::string content;
+  TrailEnd end;
+  for (const std::int64_t wall : {2'000'000'000, 1'000'000'000, 0}) {
+    LineFrame frame;
+    frame.seq = end.seq + 1;
+    frame.previous = end.previous;
+    frame.chain = end.chain;
+    frame.wall_ns = wall;
+    frame.boot_ms = static_cast<std::uint64_t>(wall) / 1000;
+    frame.boot_id = std::to_string(wall);
+    const std::string line = audit_line(Event{}, frame);
+    end = end_after(end, line);
+    content += line + "\n";
+  }
+  EXPECT_TRUE(verify_chain(content).is_whole());
 }
 
 TEST(Chain, TornBytesAreKeptAndVouchedFor) {

@@ -14,6 +14,7 @@ LineFrame frame() {
   f.boot_ms = 5;
   f.boot_id = "b";
   f.previous = std::string(64, '0');
+  f.chain = std::string(64, '1');
   return f;
 }
 
@@ -32,8 +33,9 @@ TEST(AuditLine, IsCanonicalByteForByte) {
   event.reason = "why";
   EXPECT_EQ(
       audit_line(event, frame()),
-      R"({"boot_id":"b","boot_ms":5,"event":"armed","prev":")" + std::string(64, '0') +
-          R"(","run":"r1","schema":1,"time":"1970-01-01T00:00:01.000000001Z",)"
+      R"({"boot_id":"b","boot_ms":5,"chain":")" + std::string(64, '1') +
+          R"(","event":"armed","prev":")" + std::string(64, '0') +
+          R"(","run":"r1","schema":1,"seq":1,"time":"1970-01-01T00:00:01.000000001Z",)"
           R"("under":{"asked":[{}],"granted":[{"bytes_per_second":262144,"cpu":"1%",)"
           R"("hits_per_second":10,"hold":"5ms","lease":"10m"}],"rule":"built-in: own-processes"},)"
           R"("what":{"addresses":["0x7f00deadbeef"],"build_id":"be","exe":"/usr/bin/x","pid":42,)"

@@ -1,7 +1,5 @@
 // The trail as a file: made for its owner alone, safe among many writers, and
 // refused wherever it is not a plain file of ours.
-#include "policy/audit/trail.h"
-
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -13,39 +11,24 @@
 #include <filesystem>
 #include <vector>
 
-#include "src/base/file.h"
-#include "src/base/unique_fd.h"
+#include "tests/unit/policy/trail_fixture.h"
 
 namespace nohalt::policy {
 namespace {
 
-class TrailFile : public testing::Test {
+class TrailFile : public TrailTest {
  protected:
-  TrailFile() {
-    std::string pattern = std::filesystem::temp_directory_path() / "nohalt-trail-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~TrailFile() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-
-  std::string path(const char* name = "audit.jsonl") const { return folder_ / name; }
-  static std::string content(const std::string& path) { return read_file(path).value(); }
-
-  static void expect_refused(const std::string& path, const char* part) {
-    const auto trail = Trail::open(Caller{}, path);
+  void expect_refused(const std::string& path, const char* part) {
+    const auto trail = open(path);
     ASSERT_FALSE(trail) << path;
     EXPECT_EQ(trail.error().code, ErrorCode::kDenied);
     EXPECT_EQ(trail.error().reason, "audit-unwritable");
     EXPECT_NE(trail.error().message.find(part), std::string::npos) << trail.error().message;
   }
-
-  std::filesystem::path folder_;
 };
 
 TEST_F(TrailFile, IsMadeForItsOwnerAlone) {
-  ASSERT_TRUE(Trail::open(Caller{}, path()));
+  ASSERT_TRUE(open(path()));
   struct stat status{};
   ASSERT_EQ(::stat(path().c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777, 0600U);
@@ -55,7 +38,7 @@ TEST_F(TrailFile, TheUsualFolderOfAUserIsMade) {
   ASSERT_EQ(::setenv("XDG_STATE_HOME", path("a/b").c_str(), 1), 0);
   Caller user;
   user.uid = user.effective_uid = 1000;
-  const auto trail = Trail::open(user, "");
+  const auto trail = Trail::open(user, "", {});
   ::unsetenv("XDG_STATE_HOME");
   ASSERT_TRUE(trail) << trail.error().message;
   EXPECT_EQ(trail->path(), path("a/b/nohalt/audit.jsonl"));
@@ -73,7 +56,7 @@ TEST_F(TrailFile, ACheckMakesNothing) {
 }
 
 TEST_F(TrailFile, AppendsOneWholeChain) {
-  const auto trail = Trail::open(Caller::current(), path());
+  const auto trail = open(path(), Caller::current());
   ASSERT_TRUE(trail);
   Event event;
   event.who = Caller::current();
@@ -90,7 +73,7 @@ TEST_F(TrailFile, ManyProcessesMakeOneChain) {
   for (int i = 0; i < kWriters; ++i) {
     const pid_t child = ::fork();
     if (child == 0) {
-      const auto trail = Trail::open(Caller{}, path());
+      const auto trail = open(path());
       bool good = trail.has_value();
       for (int n = 0; good && n < kEach; ++n) good = trail->append(Event{}).has_value();
       ::_exit(good ? 0 : 1);
@@ -108,7 +91,7 @@ TEST_F(TrailFile, ManyProcessesMakeOneChain) {
 }
 
 TEST_F(TrailFile, GoesOnBehindAHalfWrittenLine) {
-  const auto trail = Trail::open(Caller{}, path());
+  const auto trail = open(path());
   ASSERT_TRUE(trail->append(Event{}));
   ASSERT_EQ(::truncate(path().c_str(), static_cast<off_t>(std::filesystem::file_size(path()) - 20)),
             0);
@@ -118,8 +101,8 @@ TEST_F(TrailFile, GoesOnBehindAHalfWrittenLine) {
   EXPECT_EQ(report.torn_lines, 1U);
 }
 
-TEST_F(TrailFile, FollowsLogRotation) {
-  const auto trail = Trail::open(Caller{}, path());
+TEST_F(TrailFile, BeginsAnewWhereItsFileWasMovedAway) {
+  const auto trail = open(path());
   ASSERT_TRUE(trail->append(Event{}));
   std::filesystem::rename(path(), path("old.jsonl"));
   ASSERT_TRUE(trail->append(Event{}));
@@ -128,7 +111,7 @@ TEST_F(TrailFile, FollowsLogRotation) {
 }
 
 TEST_F(TrailFile, RefusesWhatIsNotAPlainFileOfItsOwner) {
-  ASSERT_TRUE(Trail::open(Caller{}, path("real")));
+  ASSERT_TRUE(open(path("real")));
   ASSERT_EQ(::symlink(path("real").c_str(), path("link").c_str()), 0);
   expect_refused(path("link"), "symbolic link");
   ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
@@ -144,7 +127,7 @@ TEST_F(TrailFile, RefusesWhatIsNotAPlainFileOfItsOwner) {
 }
 
 TEST_F(TrailFile, AFullDiskIsADenialAndTheChainGoesOnAfterIt) {
-  const auto trail = Trail::open(Caller{}, path());
+  const auto trail = open(path());
   ASSERT_TRUE(trail->append(Event{}));
   const std::size_t size = std::filesystem::file_size(path());
   const pid_t child = ::fork();
