@@ -84,7 +84,7 @@ std::optional<Text> rust_shared_text(const Type* type) {
   if (!behind.starts_with('>') && !behind.starts_with(',')) return std::nullopt;
   const auto found = shared(type);
   if (!found || !found->length_at) return std::nullopt;
-  return Text{found->pointer_at, *found->length_at, false, 0, 0, found->value};
+  return Text{found->pointer_at, *found->length_at, false, 0, 0, 1, found->value};
 }
 
 }  // namespace nohalt::capture::containers
