@@ -318,10 +318,13 @@ NOHALT_RUNTIME_ENTRY int64_t nohalt_next_full(HitContext* hit, void* to, uint64_
                                               uint64_t from, uint64_t count) {
   auto* bytes = static_cast<Byte*>(to);
   const uint64_t piece = smaller(size, kTablePiece);
+  const uint64_t most = smaller(count, kTableSteps * piece);
   uint64_t seen = 0;
   int64_t result = 0;
-  for (uint32_t step = 0; step < kTableSteps && seen < count; ++step) {
-    const int64_t got = read_some(*hit, bytes, smaller(piece, count - seen), from + seen);
+  // Each read is of a whole piece but the last, and those that end with memory that may be
+  // loaded plainly, which are no calls.
+  while (seen < most) {
+    const int64_t got = read_some(*hit, bytes, smaller(piece, most - seen), from + seen);
     if (got <= 0) {
       result = kEfault;
       break;
