@@ -144,13 +144,15 @@ class Tree {
   // std::vector of std::__cxx11::vector<...>, HashMap of std::collections::hash::map::HashMap<...>,
   // and so for all of the libraries'; a name that the program gave it as it is.
   static std::string short_type(const Json& node) {
-    std::string type = text_of(node, "type");
+    constexpr std::string_view kConst = "const ";
+    const std::string whole = text_of(node, "type");
+    std::string type = whole.substr(whole.starts_with(kConst) ? kConst.size() : 0);
     for (const std::string_view rust : {"alloc::", "std::collections::", "hashbrown::"}) {
       if (!type.starts_with(rust) || type.find('<') == type.npos) continue;
       type.resize(type.find('<'));
       return type.substr(type.rfind(':') + 1);
     }
-    if (!type.starts_with("std::")) return type;
+    if (!type.starts_with("std::")) return whole;
     type.resize(std::min(type.find('<'), type.size()));
     for (const std::string_view hidden : {"__cxx11::", "__1::", "__debug::"})
       if (const auto at = type.find(hidden); at != type.npos) type.erase(at, hidden.size());

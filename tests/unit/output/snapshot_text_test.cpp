@@ -160,6 +160,18 @@ TEST(SnapshotText, ABackslashOfATextIsNoEscape) {
   EXPECT_NE(text.find(R"(bytes = "a\\\xff")"), text.npos) << text;
 }
 
+TEST(SnapshotText, AContainerIsNamedShortlyConstOrNot) {
+  Hit hit = snapshot();
+  hit.values = {value("a", "const std::vector<int, std::allocator<int> >", "array", "[]"),
+                value("b", "std::__cxx11::list<int>", "array", "[]"),
+                value("c", "const queue", "array", "[]")};
+  for (Value& one : hit.values) one.size = 0;
+  const std::string text = text_of(hit);
+  EXPECT_NE(text.find("a = std::vector (empty)"), std::string::npos) << text;
+  EXPECT_NE(text.find("b = std::list (empty)"), std::string::npos) << text;
+  EXPECT_NE(text.find("c = const queue (empty)"), std::string::npos) << text;
+}
+
 TEST(SnapshotText, BytesAreNotTakenForANumber) {
   Hit hit = snapshot();
   hit.values = {value("half", "_Float16", "bytes", R"("003e")")};
