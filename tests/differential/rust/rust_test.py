@@ -2,7 +2,6 @@
 every argument and local at sampled lines, not optimised and optimised, and the stack
 function by function. See compare.py for what is counted."""
 
-import itertools
 import json
 import os
 import re
@@ -53,14 +52,30 @@ def plain(function):
     return re.sub(r"\s+", "", kept)
 
 
+def with_code(level):
+    """Of the sampled lines those that have code, or the nearest that have; and the others."""
+    found, refused, lines = [], {}, sampled(level)
+    with harness.Target(f"rust_O{level}", 0) as target:
+        for line in lines:  # grows
+            outcome = harness.run("plan", "-p", target.pid, f"values.rs:{line}", seconds=60)
+            if outcome.status == harness.DONE:
+                found.append(line)
+                continue
+            refused[line] = "has no code"
+            near = re.search("Nearest lines that have: (.*)", outcome.out)
+            for number in re.findall(r":(\d+)", near[1]) if near else ():
+                if int(number) not in lines:
+                    lines.append(int(number))
+    return found, refused
+
+
 def snapshots(target, lines):
-    """line -> records of some hits, of those lines that have code in one place that can be
-    probed."""
-    found, refused, lines = {}, {}, list(lines)
-    for line in lines:  # grows by the nearest lines of those without code
+    """line -> records of some hits, of those lines that can be probed."""
+    found, refused = {}, {}
+    for line in lines:
         place = f"values.rs:{line}"
         outcome = harness.run("snap", "-p", target.pid, place, "--format", "json", "--stack",
-                              "--hits", "3", "--limit", "1000/s", "--for", "10s", "--cpu", "100%",
+                              "--hits", "3", "--limit", "1000/s", "--for", "3s", "--cpu", "100%",
                               seconds=60)
         records = outcome.records("snapshot") if outcome.status == harness.DONE else []
         if records:
@@ -68,10 +83,6 @@ def snapshots(target, lines):
         else:
             reason = outcome.err.splitlines()[0] if outcome.err else "no hit"
             refused[line] = reason.split(": ", 1)[-1][:70]
-            near = re.search("Nearest lines that have: (.*)", outcome.err)
-            for number in re.findall(r":(\d+)", near[1]) if near else ():
-                if int(number) not in lines:
-                    lines.append(int(number))
     return found, refused
 
 
@@ -112,10 +123,14 @@ class Rust(harness.TestCase):
     def test_every_local_and_the_stack_are_those_of_gdb(self):
         table, differences, uncovered, refusals = [], [], {}, {}
         # Most of a snapshot's time is waiting, so the processes are looked at side by side.
-        with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
-            rows = list(pool.map(self.row, *zip(*itertools.product(LEVELS, range(3)))))
-        for (level, which), (refused, records, values, frames) in zip(
-                itertools.product(LEVELS, range(3)), rows):
+        with ThreadPoolExecutor(len(LEVELS) * 3) as pool:
+            places = dict(zip(LEVELS, pool.map(with_code, LEVELS)))
+            runs = [(level, which, places[level][0]) for level in LEVELS for which in range(3)]
+            rows = list(pool.map(self.row, *zip(*runs)))
+        for _, without_code in places.values():
+            for reason in without_code.values():
+                refusals[reason] = refusals.get(reason, 0) + 1
+        for (level, which, _), (refused, records, values, frames) in zip(runs, rows):
             table.append((f"-C opt-level={level}", which, len(records), values.counts[EQUAL],
                           values.counts[NOT_COVERED], values.counts[DIFFERENT],
                           f"{frames.whole}/{frames.stacks}", frames.equal))
@@ -130,9 +145,9 @@ class Rust(harness.TestCase):
         for row in table:
             self.assertGreater(row[3], 100, "too few values were compared")
 
-    def row(self, level, which):
+    def row(self, level, which, lines):
         with harness.Target(f"rust_O{level}", which) as target:
-            records, refused = snapshots(target, sampled(level))
+            records, refused = snapshots(target, lines)
             oracle = gdb_view(target, sorted(records))
             values, frames = self.compare(records, oracle)
             self.assert_right_end(target)
@@ -150,9 +165,10 @@ class Rust(harness.TestCase):
             for name, node in record.get("values", {}).items():
                 if "@" in name:
                     continue  # hidden by another of its name
-                other = theirs["values"].get(name, {"kind": "odd"})
-                again = [record["values"][name] for record in others]
-                values.value(f"line {line} {name}", steady(node, again), other)
+                oracles = theirs["values"].get(name, {"kind": "odd"})
+                # Another copy of the line has variables of its own.
+                again = [other["values"][name] for other in others if name in other["values"]]
+                values.value(f"line {line} {name}", steady(node, again), oracles)
             frames.compare(line, record, theirs["frames"])
         return values, frames
 
