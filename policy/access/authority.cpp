@@ -1,14 +1,20 @@
-// The built-in policy. Whatever cannot be looked at (a file that cannot be
-// reached, a uid that differs) is taken for a no.
+// The files are read once, by load; every question goes through weigh(), once for
+// each file. The built-in policy has no rules to weigh and is asked only where there
+// is no file. Whatever cannot be looked at is taken for a no.
 #include "policy/access/authority.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 
+#include "policy/access/host.h"
 #include "policy/audit/digest.h"
+#include "policy/file/reader.h"
+#include "policy/file/trusted.h"
+#include "policy/limits/shares.h"
 #include "src/base/escape.h"
 
 namespace nohalt::policy {
@@ -19,22 +25,83 @@ namespace {
 constexpr std::string_view kBuiltinRules =
     "nohalt built-in policy 1: own processes; root: all; lease at most 1h; targeted redaction";
 
-constexpr const char* kNoFilesHint =
-    "This version knows only its built-in policy; use it on hosts where the built-in policy is "
-    "enough and no policy file is installed.";
-
 // Absent means that the name leads nowhere; anything else may hide a rule.
 bool surely_absent(const std::string& path) {
   struct stat status{};
   return ::lstat(path.c_str(), &status) != 0 && errno == ENOENT;
 }
 
-Status refuse_policy_file(const std::string& path) {
-  if (path.empty() || surely_absent(path)) return {};
-  return fail(ErrorCode::kDenied, "policy-not-supported",
-              "The policy file " + escape_untrusted(path).text +
-                  " governs this run, and this version of nohalt cannot read policy files.",
-              kNoFilesHint);
+std::string in_quotes_path(const std::string& path) { return escape_untrusted(path).text; }
+
+// All of them, so that a file is put right at once.
+std::unexpected<Error> malformed(const std::string& path, const std::vector<Mistake>& mistakes) {
+  constexpr std::size_t kMostShown = 50;
+  std::string message = in_quotes_path(path) + " has " + std::to_string(mistakes.size()) +
+                        (mistakes.size() == 1 ? " mistake" : " mistakes") +
+                        ", so nothing is allowed:";
+  for (std::size_t i = 0; i < mistakes.size() && i < kMostShown; ++i)
+    message += "\n  " + mistake_text(path, mistakes[i]);
+  return fail(ErrorCode::kDenied, "policy-malformed", std::move(message),
+              "Put it right; nohalt policy check FILE shows whether it is.");
+}
+
+std::unexpected<Error> denied(const Rules& rules, const Verdict& verdict) {
+  std::string rule = rule_text(rules, verdict.rule, verdict.at);
+  const bool is_role = verdict.reason != "denied-by-rule" && !verdict.rule.empty();
+  std::string message = "Denied by " + rule + ": " + verdict.why + ".";
+  if (is_role)
+    message = "Denied: no rule allows it; nearest is " + rule + ", but " + verdict.why + ".";
+  return fail(ErrorCode::kDenied, verdict.reason, std::move(message),
+              verdict.hint.empty() ? "nohalt policy explain shows every rule that was weighed."
+                                   : verdict.hint);
+}
+
+// The first run of 64 hex digits is how container runtimes name a container's cgroup.
+std::optional<std::string> container_of(const std::optional<std::string>& cgroup) {
+  if (!cgroup) return std::nullopt;
+  constexpr std::size_t kIdLength = 64;
+  std::size_t run = 0;
+  for (std::size_t i = 0; i < cgroup->size(); ++i) {
+    const char c = (*cgroup)[i];
+    run = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ? run + 1 : 0;
+    if (run == kIdLength) return cgroup->substr(i + 1 - kIdLength, kIdLength);
+  }
+  return std::string{};
+}
+
+ProcessFacts facts_of(const TargetFacts& target) {
+  constexpr std::string_view kDeleted = " (deleted)";
+  ProcessFacts facts;
+  std::string exe = target.exe_path;
+  if (exe.ends_with(kDeleted)) exe.resize(exe.size() - kDeleted.size());
+  if (exe.starts_with('/')) facts.exe = std::move(exe);
+  facts.is_own_mount_namespace = target.is_own_mount_namespace;
+  facts.uids = target.uids;
+  if (!target.build_id.empty()) facts.build_id = target.build_id;
+  facts.cgroup = target.cgroup;
+  facts.container = container_of(target.cgroup);
+  return facts;
+}
+
+Limits least_of(const Limits& a, const Limits& b) {
+  Limits least = a;
+  least.hits_per_second = std::min(a.hits_per_second, b.hits_per_second);
+  least.bytes_per_second = std::min(a.bytes_per_second, b.bytes_per_second);
+  least.lease = std::min(a.lease, b.lease);
+  least.cpu_share = std::min(a.cpu_share, b.cpu_share);
+  least.hold = std::min(a.hold, b.hold);
+  least.probes = std::min(a.probes, b.probes);
+  least.snapshot_bytes = std::min(a.snapshot_bytes, b.snapshot_bytes);
+  return least;
+}
+
+Status check_identity(const Caller& caller) {
+  if (caller.uid == caller.effective_uid) return {};
+  return fail(ErrorCode::kDenied, "changed-identity",
+              "nohalt runs with a real uid of " + std::to_string(caller.uid) +
+                  " and an effective one of " + std::to_string(caller.effective_uid) + " (rule " +
+                  std::string(kOwnProcessesRule) + ").",
+              "Do not install nohalt setuid; run it as the target's user or as root.");
 }
 
 std::string rule_suffix() { return " (rule " + std::string{kOwnProcessesRule} + ")."; }
@@ -68,24 +135,106 @@ Authority::Authority()
     : redaction_(RedactionRules::builtin()), policy_hash_(sha256_hex(kBuiltinRules)) {}
 
 Result<Authority> Authority::load(const PolicySources& sources) {
-  NOHALT_CHECK(refuse_policy_file(sources.system));
-  if (!sources.named.empty() && surely_absent(sources.named))
-    return fail(ErrorCode::kDenied, "policy-missing",
-                "The policy file " + escape_untrusted(sources.named).text +
-                    " is named but does not exist, so nothing is allowed.",
-                "Take off --policy and NOHALT_POLICY to use the built-in policy.");
-  NOHALT_CHECK(refuse_policy_file(sources.named));
-  NOHALT_CHECK(refuse_policy_file(sources.user));
-  return Authority{};
+  Authority authority;
+  std::vector<uid_t> owners{0};
+  if (!surely_absent(sources.system)) NOHALT_CHECK(authority.add_file(sources.system, owners));
+  if (const uid_t own = ::geteuid(); own != 0) owners.push_back(own);
+  if (!sources.named.empty()) {
+    if (surely_absent(sources.named))
+      return fail(ErrorCode::kDenied, "policy-missing",
+                  "The policy file " + in_quotes_path(sources.named) +
+                      " is named but does not exist, so nothing is allowed.",
+                  "Take off --policy and NOHALT_POLICY to go without it.");
+    NOHALT_CHECK(authority.add_file(sources.named, owners));
+  } else if (authority.is_builtin() && !sources.user.empty() && !surely_absent(sources.user)) {
+    NOHALT_CHECK(authority.add_file(sources.user, owners));
+  }
+  if (!authority.is_builtin() && !surely_absent(sources.host))
+    NOHALT_CHECK(authority.add_host(sources.host));
+  return authority;
 }
 
-Result<Admission> Authority::admit(const Caller& caller, const TargetFacts& target) const {
-  if (caller.uid != caller.effective_uid)
-    return fail(ErrorCode::kDenied, "changed-identity",
-                "nohalt runs with a real uid of " + std::to_string(caller.uid) +
-                    " and an effective one of " + std::to_string(caller.effective_uid) +
-                    rule_suffix(),
-                "Do not install nohalt setuid; run it as the target's user or as root.");
+Status Authority::add_file(const std::string& path, const std::vector<uid_t>& owners) {
+  NOHALT_TRY(const std::string content, read_trusted(path, owners, kLargestRuleFile));
+  ReadRules read = read_rules(content, in_quotes_path(path));
+  if (!read.mistakes.empty()) return malformed(path, read.mistakes);
+  NOHALT_CHECK(add_redaction(read.rules));
+  rules_.push_back(std::move(read.rules));
+  policy_hash_ = sha256_hex(policy_hash_ + sha256_hex(content));
+  return {};
+}
+
+// What a file asks for and this version cannot keep must not be passed over.
+Status Authority::add_redaction(const Rules& rules) {
+  const RedactRules& redact = rules.redact;
+  const bool is_kept = redact.mode == RedactMode::kTargeted && redact.types.empty() &&
+                       redact.sources.empty() && redact.action == RedactAction::kMask;
+  if (!is_kept)
+    return fail(ErrorCode::kDenied, "policy-not-supported",
+                rules.file + ":" + std::to_string(redact.at.line) +
+                    ": This version hides by names and values only, and masks; so nothing is "
+                    "allowed under this file.",
+                "Leave out mode, action, types and sources under `redact`.");
+  for (const std::string& words : redact.names) redaction_.add(words);
+  for (const ValueRule& rule : redact.values)
+    NOHALT_CHECK(rule.pattern.empty() ? value_rules_.add(std::string_view{rule.name})
+                                      : value_rules_.add(rule.name, rule.pattern));
+  return {};
+}
+
+Status Authority::add_host(const std::string& path) {
+  NOHALT_TRY(const std::string content, read_trusted(path, {0}, kLargestRuleFile));
+  ReadHost host = read_host(content);
+  if (!host.mistakes.empty()) return malformed(path, host.mistakes);
+  env_ = std::move(host.env);
+  return {};
+}
+
+bool Authority::has_totals() const {
+  return std::ranges::any_of(rules_, [](const Rules& rules) {
+    return std::ranges::any_of(rules.roles, [](const Role& role) {
+      const RoleLimits& limits = role.limits;
+      return limits.target.is_limited() || limits.user.is_limited() || limits.host.is_limited();
+    });
+  });
+}
+
+Question Authority::question(const Caller& caller, const TargetFacts& target) const {
+  Question question;
+  question.asker = asker_of(caller);
+  question.process = facts_of(target);
+  question.process.env = env_;
+  question.now =
+      std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+  return question;
+}
+
+Question Authority::question(const Caller& caller, const Request& request) const {
+  Question whole = question(caller, request.target);
+  whole.rights = request.asking.rights;
+  whole.uses = request.asking.uses;
+  whole.reason = request.asking.reason;
+  whole.ticket = request.asking.ticket;
+  whole.probes = request.probes;
+  whole.on_target = request.on_target;
+  whole.of_user = request.of_user;
+  whole.on_host = request.on_host;
+  return whole;
+}
+
+Result<Admission> Authority::admit(const Caller& caller, const TargetFacts& target,
+                                   const std::vector<Right>& rights) const {
+  NOHALT_CHECK(check_identity(caller));
+  std::string allowed;
+  for (const Rules& rules : rules_) {
+    Question asked = question(caller, target);
+    asked.stage = Stage::kAdmit;
+    asked.rights = rights;
+    const Verdict verdict = weigh(rules, asked, HostDirectory{});
+    if (!verdict.is_allowed) return denied(rules, verdict);
+    allowed += (allowed.empty() ? "" : " and ") + rule_text(rules, verdict.rule, verdict.at);
+  }
+  if (!is_builtin()) return Admission{caller, target, allowed};
   const auto differs = [&](uid_t uid) { return uid != caller.uid; };
   const auto foreign = std::ranges::find_if(target.uids, differs);
   if (!caller.is_root() && foreign != target.uids.end())
@@ -94,7 +243,36 @@ Result<Admission> Authority::admit(const Caller& caller, const TargetFacts& targ
                     std::to_string(*foreign) + " and you are uid " + std::to_string(caller.uid) +
                     rule_suffix(),
                 "Run nohalt as the user of that process, or as root.");
-  return Admission{target, std::string{kOwnProcessesRule}};
+  return Admission{caller, target, std::string{kOwnProcessesRule}};
+}
+
+Result<Leave> Authority::leave(const Admission& admission, const TargetFacts& target,
+                               const Asking& asking) const {
+  Leave leave;
+  const Request request{target, {}, {}, asking, {}, {}, {}};
+  for (const Rules& rules : rules_) {
+    const Question asked = question(admission.caller_, request);
+    const HostDirectory directory;
+    const Verdict verdict = weigh(rules, asked, directory);
+    if (!verdict.is_allowed) return denied(rules, verdict);
+    const Role& role = rules.roles[verdict.role];
+    leave.parts_.push_back({SourceFilter(rules, verdict.role, asked, directory), role.may,
+                            maxima_of(role.limits).snapshot_bytes});
+  }
+  return leave;
+}
+
+std::vector<Authority::Explained> Authority::explain(const Caller& caller, const Request& request,
+                                                     Stage stage) const {
+  std::vector<Explained> all;
+  for (const Rules& rules : rules_) {
+    Question asked = question(caller, request);
+    asked.stage = stage;
+    Verdict verdict = weigh(rules, asked, HostDirectory{});
+    std::string rule = rule_text(rules, verdict.rule, verdict.at);
+    all.push_back({rules.file, std::move(verdict), std::move(rule)});
+  }
+  return all;
 }
 
 Result<Decision> Authority::decide(const Admission& admission, const Request& request) const {
@@ -104,6 +282,30 @@ Result<Decision> Authority::decide(const Admission& admission, const Request& re
                 "Process " + std::to_string(admitted.identity.pid) +
                     " is not what it was when it was admitted: its identity or its uids changed.",
                 "Start again; if it happens again, the process changes its user.");
+  if (is_builtin()) return decide_builtin(admission, request);
+  std::vector<Limits> granted;
+  std::vector<std::string> notes;
+  std::string allowed;
+  for (const Rules& rules : rules_) {
+    Verdict verdict = weigh(rules, question(admission.caller_, request), HostDirectory{});
+    if (!verdict.is_allowed) return denied(rules, verdict);
+    for (std::size_t i = 0; i < verdict.granted.size(); ++i) {
+      if (i == granted.size()) granted.push_back(verdict.granted[i]);
+      granted[i] = least_of(granted[i], verdict.granted[i]);
+    }
+    for (std::string& note : verdict.notes)
+      if (std::ranges::find(notes, note) == notes.end()) notes.push_back(std::move(note));
+    allowed += (allowed.empty() ? "" : " and ") + rule_text(rules, verdict.rule, verdict.at);
+  }
+  if (granted.empty()) return fail(ErrorCode::kDenied, "too-many-probes", "No probe is asked for.");
+  Limits all = granted.front();
+  for (const Limits& limits : granted) all = covering(all, limits);
+  return Decision{Grant{request.target, request.program_hash, all, allowed}, std::move(granted),
+                  std::move(notes)};
+}
+
+Result<Decision> Authority::decide_builtin(const Admission& admission,
+                                           const Request& request) const {
   const Limits maxima = builtin_maxima();
   if (request.probes.empty() || request.probes.size() > maxima.probes)
     return fail(ErrorCode::kDenied, "too-many-probes",

@@ -4,21 +4,28 @@
 //   admit   asks who and which process, before anything of the target is read
 //   decide  comes last, when source, program and cost are known: mints the Grant
 //
-// This version knows one policy, the built-in one: a person may probe processes
-// all four of whose uids are their own, and root may probe all. It cannot read
-// policy files. Where one exists or is named, everything is denied: a rule that
-// nobody read must not be taken for leave.
+// The policy is /etc/nohalt/policy.yaml where that exists, and then --policy can only
+// narrow it: both must allow. Else it is what --policy names, else the person's own
+// file, else the built-in policy: a person may probe processes all four of whose uids
+// are their own, and root may probe all. A file that cannot be read, trusted or proven
+// whole denies everything: a rule that nobody read must not be taken for leave.
 //
-// Errors are of kind kDenied and name the rule: policy-not-supported,
-// policy-missing, not-your-process, changed-identity, target-changed, too-many-probes.
+// Errors are of kind kDenied and name the rule, its file and line. Reasons:
+// policy-missing, policy-unreadable, policy-writable, policy-foreign, policy-malformed,
+// policy-not-supported; not-your-process, changed-identity, target-changed,
+// too-many-probes; and those of a Verdict.
 // Threading: immutable after load.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "policy/access/caller.h"
 #include "policy/access/grant.h"
+#include "policy/access/leave.h"
+#include "policy/access/rules.h"
+#include "policy/access/verdict.h"
 #include "policy/limits/lowering.h"
 #include "policy/redaction/names.h"
 #include "policy/redaction/value_rules.h"
@@ -30,7 +37,8 @@ namespace nohalt::policy {
 struct PolicySources {
   std::string named;  // --policy or NOHALT_POLICY; empty: none
   std::string system = "/etc/nohalt/policy.yaml";
-  std::string user;  // in the user's config folder; empty: none
+  std::string host = "/etc/nohalt/host.yaml";  // labels of this host
+  std::string user;                            // in the user's config folder; empty: none
 
   // The places of this machine and of this person ($XDG_CONFIG_HOME or ~/.config).
   [[nodiscard]] static PolicySources usual(std::string named);
@@ -44,11 +52,20 @@ class Admission {
 
  private:
   friend class Authority;
-  Admission(TargetFacts target, std::string rule)
-      : target_(std::move(target)), rule_(std::move(rule)) {}
+  Admission(Caller caller, TargetFacts target, std::string rule)
+      : caller_(std::move(caller)), target_(std::move(target)), rule_(std::move(rule)) {}
 
+  Caller caller_;
   TargetFacts target_;
   std::string rule_;
+};
+
+// What is asked of the rules besides who and which process.
+struct Asking {
+  std::vector<Right> rights;
+  std::vector<SourceUse> uses;
+  std::string reason;
+  std::string ticket;
 };
 
 // What is to be armed, once everything about it is known.
@@ -56,6 +73,10 @@ struct Request {
   TargetFacts target;               // with the build id; identity and uids as admitted
   std::string program_hash;         // over the programs and sites
   std::vector<AskedLimits> probes;  // one for each probe of the run
+  Asking asking;
+  std::optional<Usage> on_target;  // by other runs; absent: unknown
+  std::optional<Usage> of_user;
+  std::optional<Usage> on_host;
 };
 
 struct Decision {
@@ -68,9 +89,28 @@ class Authority {
  public:
   [[nodiscard]] static Result<Authority> load(const PolicySources& sources);
 
-  // Only the identity and uids of `target` need to be known yet.
-  [[nodiscard]] Result<Admission> admit(const Caller& caller, const TargetFacts& target) const;
+  // Of `target` the build id need not be known yet. Without rights: whether anything
+  // at all may be done.
+  [[nodiscard]] Result<Admission> admit(const Caller& caller, const TargetFacts& target,
+                                        const std::vector<Right>& rights = {}) const;
+  // What may be seen, once the build id and the sources are known. Limits come last.
+  [[nodiscard]] Result<Leave> leave(const Admission& admission, const TargetFacts& target,
+                                    const Asking& asking) const;
   [[nodiscard]] Result<Decision> decide(const Admission& admission, const Request& request) const;
+
+  // One verdict for each file in force, all rules weighed; none under the built-in
+  // policy. Mints nothing.
+  struct Explained {
+    std::string file;
+    Verdict verdict;
+    std::string rule;  // as rule_text
+  };
+  [[nodiscard]] std::vector<Explained> explain(const Caller& caller, const Request& request,
+                                               Stage stage) const;
+
+  [[nodiscard]] bool is_builtin() const { return rules_.empty(); }
+  // What limits of totals have to be counted for.
+  [[nodiscard]] bool has_totals() const;
 
   [[nodiscard]] const RedactionRules& redaction() const { return redaction_; }
   [[nodiscard]] const ValueRules& value_rules() const { return value_rules_; }
@@ -80,6 +120,16 @@ class Authority {
  private:
   Authority();
 
+  [[nodiscard]] Status add_file(const std::string& path, const std::vector<uid_t>& owners);
+  [[nodiscard]] Status add_redaction(const Rules& rules);
+  [[nodiscard]] Status add_host(const std::string& path);
+  [[nodiscard]] Question question(const Caller& caller, const TargetFacts& target) const;
+  [[nodiscard]] Question question(const Caller& caller, const Request& request) const;
+  [[nodiscard]] Result<Decision> decide_builtin(const Admission& admission,
+                                                const Request& request) const;
+
+  std::vector<Rules> rules_;  // of the files in force; empty: the built-in policy
+  std::optional<std::vector<std::string>> env_;
   RedactionRules redaction_;
   ValueRules value_rules_ = ValueRules::builtin();
   std::string policy_hash_;

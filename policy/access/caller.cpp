@@ -35,6 +35,15 @@ std::string user_name(uid_t uid) {
   return found->pw_name;
 }
 
+std::optional<std::vector<gid_t>> own_groups() {
+  const int count = ::getgroups(0, nullptr);
+  if (count < 0) return std::nullopt;
+  std::vector<gid_t> groups(static_cast<std::size_t>(count));
+  if (::getgroups(count, groups.data()) != count) return std::nullopt;
+  groups.push_back(::getgid());
+  return groups;
+}
+
 std::string terminal_name() {
   std::array<char, 256> buffer{};
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
@@ -57,6 +66,7 @@ Caller Caller::current() {
   caller.user = user_name(caller.uid);
   caller.login_uid = read_audit_number("/proc/self/loginuid");
   caller.session = read_audit_number("/proc/self/sessionid");
+  caller.groups = own_groups();
   caller.tty = terminal_name();
   caller.host = host_name();
   return caller;

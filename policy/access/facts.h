@@ -65,6 +65,7 @@ struct Usage {
   std::uint64_t hits_per_second = 0;
   std::uint64_t bytes_per_second = 0;
   double cpu_share = 0;
+  bool has_rates = true;  // false: only the probes could be counted
 };
 
 // kAdmit: only who and which process. Sources, build id, limits and requirements are

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "policy/limits/limits.h"
@@ -27,6 +28,9 @@ struct TargetFacts {
   std::uint64_t exe_inode = 0;
   std::string exe_path;
   std::string build_id;
+  // Where it lives. Weighed, not bound: a process may be moved.
+  std::optional<bool> is_own_mount_namespace;  // the tool's; absent: unknown
+  std::optional<std::string> cgroup;           // below the mount of cgroup 2; absent: unknown
 
   friend bool operator==(const TargetFacts&, const TargetFacts&) = default;
 };

@@ -114,6 +114,13 @@ class RoleWeigher {
 
   std::optional<Failure> require() {
     if (!is_complete()) return std::nullopt;
+    // To look at files takes neither a reason nor a ticket.
+    static constexpr Right kArming[] = {Right::kLog, Right::kSnap, Right::kSnapLocals,
+                                        Right::kStack, Right::kDeep};
+    const auto is_arming = [](Right right) {
+      return std::ranges::find(kArming, right) != std::end(kArming);
+    };
+    if (std::ranges::none_of(question_.rights, is_arming)) return std::nullopt;
     const Requirements& needed = role_.require;
     if (needed.reason && question_.reason.empty())
       return fails("require", needed.at, "reason-required", "it requires a reason",

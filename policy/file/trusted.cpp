@@ -156,7 +156,7 @@ Result<std::string> read_trusted(const std::string& path, const std::vector<uid_
   return content;
 }
 
-Status check_trusted_folder(const std::string& path, const std::vector<uid_t>& owners) {
+Status check_trusted(const std::string& path, const std::vector<uid_t>& owners) {
   NOHALT_TRY([[maybe_unused]] const UniqueFd found, Walk(path, owners).to(path));
   return {};
 }

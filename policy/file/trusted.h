@@ -24,8 +24,8 @@ namespace nohalt::policy {
 [[nodiscard]] Result<std::string> read_trusted(const std::string& path,
                                                const std::vector<uid_t>& owners, std::size_t limit);
 
-// Whether a folder is such a one; nothing of what lies in it is looked at.
-[[nodiscard]] Status check_trusted_folder(const std::string& path,
+// Whether a file or folder is such a one; what lies in a folder is not looked at.
+[[nodiscard]] Status check_trusted(const std::string& path,
                                           const std::vector<uid_t>& owners);
 
 }  // namespace nohalt::policy

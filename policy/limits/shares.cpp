@@ -30,6 +30,14 @@ class Sharing {
              kLaterHint);
       return;
     }
+    const bool limits_rates = most.hits_per_second || most.bytes_per_second || most.cpu_share;
+    if (limits_rates && usage->probes > 0 && !usage->has_rates) {
+      refuse(fmt::format("it limits what runs {} take together, and what the armed ones may take "
+                         "is not known",
+                         of),
+             kLaterHint);
+      return;
+    }
     lower(of, "hits a second", &Limits::hits_per_second, most.hits_per_second,
           usage->hits_per_second);
     lower(of, "bytes a second", &Limits::bytes_per_second, most.bytes_per_second,

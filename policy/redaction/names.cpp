@@ -70,11 +70,13 @@ bool any_run_spells(const std::vector<std::string>& words, std::string_view join
 }  // namespace
 
 RedactionRules::RedactionRules(const std::vector<std::string>& rules) {
-  for (const std::string& words : rules) {
-    Rule rule{words, words};
-    std::erase(rule.joined, ' ');
-    if (!rule.joined.empty()) rules_.push_back(std::move(rule));
-  }
+  for (const std::string& words : rules) add(words);
+}
+
+void RedactionRules::add(const std::string& words) {
+  Rule rule{words, words};
+  std::erase(rule.joined, ' ');
+  if (!rule.joined.empty()) rules_.push_back(std::move(rule));
 }
 
 RedactionRules RedactionRules::builtin() {

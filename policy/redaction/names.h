@@ -24,6 +24,8 @@ class RedactionRules {
   // Each rule: words separated by spaces, in lower case.
   explicit RedactionRules(const std::vector<std::string>& rules);
 
+  void add(const std::string& words);
+
   // The rule that hides the path (a name, or an expression such as
   // `order->customer.m_passwd[3]`), in its own words; absent: none does.
   [[nodiscard]] std::optional<std::string_view> match_name(std::string_view path) const;

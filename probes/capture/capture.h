@@ -26,8 +26,9 @@ struct CaptureLimits {
 };
 
 // True where the value must never be read: asked with each step of its path
-// ("user.password", base classes and anonymous members left out) and its type.
-using IsRedacted = std::function<bool(std::string_view path, std::string_view type_name)>;
+// ("user.password", base classes and anonymous members left out) and its type, and once
+// more for each type that a typedef stands for.
+using IsRedacted = std::function<bool(std::string_view path, const symbols::Type& type)>;
 
 // A class that an object may really be of.
 struct DynamicClass {

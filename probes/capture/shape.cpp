@@ -212,11 +212,11 @@ std::string item_path(const std::string& path, Items::Kind kind) {
 
 bool is_redacted_step(const std::string& path, const Type* type, const IsRedacted& is_redacted) {
   if (!is_redacted) return false;
-  if (is_redacted(path, type->name)) return true;
+  if (is_redacted(path, *type)) return true;
   // Each alias on the way to the real type has a name that a rule may know.
   for (const Type* alias = type; alias->kind == TypeKind::kTypedef && alias->target != nullptr;) {
     alias = alias->target;
-    if (is_redacted(path, alias->name)) return true;
+    if (is_redacted(path, *alias)) return true;
   }
   return false;
 }

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "probes/spec/probe_file.h"
-#include "src/base/units.h"
 #include "src/base/escape.h"
 #include "src/base/file.h"
+#include "src/base/units.h"
 #include "src/cli/audit_arguments.h"
 #include "src/cli/grammar.h"
 #include "src/cli/help.h"
@@ -244,6 +244,37 @@ Result<session::AuditCommand> read_audit_command(const Words& words,
   return read_audit(words, std::move(common));
 }
 
+Result<session::PolicyCommand> read_policy(const Words& words, const Environment& environment) {
+  session::PolicyCommand command;
+  NOHALT_TRY(command.common, read_common(words, environment));
+  const auto& arguments = words.arguments;
+  const std::string action = arguments.empty() ? "" : arguments[0];
+  if (action == "check" || action == "test") {
+    if (arguments.size() != 2 || arguments[1].empty())
+      return usage("missing-file", "policy " + action + " needs one FILE.",
+                   "Write for example: nohalt policy " + action + " team.yaml");
+    command.action =
+        action == "check" ? session::PolicyAction::kCheck : session::PolicyAction::kTest;
+    command.file = arguments[1];
+    return command;
+  }
+  if (action != "explain")
+    return usage("missing-action", "policy needs one of check, explain and test.",
+                 "See nohalt policy --help.");
+  command.action = session::PolicyAction::kExplain;
+  NOHALT_TRY(command.pid, required_pid(words));
+  command.locations.assign(arguments.begin() + 1, arguments.end());
+  if (command.locations.empty())
+    return usage("missing-location", "policy explain needs a LOCATION.",
+                 "Write for example: nohalt policy explain -p PID orders.c:142");
+  command.rights = words.text("may");
+  command.reason = words.text("reason");
+  command.ticket = words.text("ticket");
+  NOHALT_TRY(const spec::ProbeSpec probe, read_probe_options(words));
+  command.limits = probe.limits;
+  return command;
+}
+
 // ps, sweep and list: the common options and perhaps a process.
 template <class Command>
 Result<Request> read_with_pid(const Words& words, const Environment& environment) {
@@ -277,14 +308,15 @@ Result<Request> parse_arguments(const std::vector<std::string>& words,
   if (command == "list") return read_with_pid<session::ListCommand>(sorted, environment);
   if (command == "rm") return as_request(read_rm(sorted, environment));
   if (command == "audit") return as_request(read_audit_command(sorted, environment));
+  if (command == "policy") return as_request(read_policy(sorted, environment));
   if (command == "doctor") {
     session::DoctorCommand doctor;
     NOHALT_TRY(doctor.common, read_common(sorted, environment));
     return Request{std::move(doctor)};
   }
   return usage("missing-command", "A command is missing.",
-               "nohalt ps, plan, log, snap, show, list, rm, sweep, audit or doctor; nohalt --help "
-               "shows them.");
+               "nohalt ps, plan, log, snap, show, list, rm, sweep, audit, policy or doctor; nohalt "
+               "--help shows them.");
 }
 
 }  // namespace nohalt::cli

@@ -14,10 +14,10 @@ namespace nohalt::cli {
 
 namespace {
 
-constexpr std::array<std::string_view, 10> kCommands{"ps",   "plan", "log",   "snap",  "show",
-                                                     "list", "rm",   "sweep", "audit", "doctor"};
+constexpr std::array<std::string_view, 11> kCommands{
+    "ps", "plan", "log", "snap", "show", "list", "rm", "sweep", "audit", "policy", "doctor"};
 // Named in the project's design, and answered with more than "unknown".
-constexpr std::array<std::string_view, 2> kLaterCommands{"stack", "policy"};
+constexpr std::array<std::string_view, 1> kLaterCommands{"stack"};
 
 enum class Takes {
   kNothing,
@@ -43,18 +43,19 @@ constexpr Option kOptions[] = {
     {"audit-syslog", "--audit-syslog", Takes::kNothing, ""},
     {"socket", "--socket", Takes::kOneText, ""},
     {"debug-dir", "--debug-dir", Takes::kManyTexts, ""},
-    {"pid", "-p,--pid", Takes::kOneText, "log snap plan ps sweep list audit"},
+    {"pid", "-p,--pid", Takes::kOneText, "log snap plan ps sweep list audit policy"},
     {"if", "--if", Takes::kOneText, "log snap plan"},
     {"capture", "--capture", Takes::kManyTexts, "log snap plan"},
     {"depth", "--depth", Takes::kOneText, "log snap plan"},
     {"engine", "--engine", Takes::kOneText, "log snap plan"},
     {"file", "-f,--file", Takes::kOneText, "log snap plan"},
-    {"limit", "--limit", Takes::kOneText, "log snap"},
+    {"limit", "--limit", Takes::kOneText, "log snap policy"},
     {"hits", "--hits", Takes::kOneText, "log snap"},
-    {"for", "--for", Takes::kOneText, "log snap"},
-    {"cpu", "--cpu", Takes::kOneText, "log snap"},
-    {"reason", "--reason", Takes::kOneText, "log snap"},
-    {"ticket", "--ticket", Takes::kOneText, "log snap audit"},
+    {"for", "--for", Takes::kOneText, "log snap policy"},
+    {"cpu", "--cpu", Takes::kOneText, "log snap policy"},
+    {"reason", "--reason", Takes::kOneText, "log snap policy"},
+    {"ticket", "--ticket", Takes::kOneText, "log snap audit policy"},
+    {"may", "--may", Takes::kOneText, "policy"},
     {"stack", "--stack", Takes::kPerhapsText, "log snap"},
     {"types", "--types", Takes::kNothing, "snap show"},
     {"user", "--user", Takes::kOneText, "audit"},
@@ -121,7 +122,7 @@ std::unexpected<Error> unknown_option(const std::string& word, std::string_view 
 std::unexpected<Error> unknown_command(const std::string& word) {
   if (std::ranges::find(kLaterCommands, word) != kLaterCommands.end())
     return usage("not-in-this-version", word + " is not in this version of nohalt.",
-                 "It has ps, plan, log, snap, show, list, rm, sweep, audit and doctor.");
+                 "It has ps, plan, log, snap, show, list, rm, sweep, audit, policy and doctor.");
   const std::string_view near = nearest(word, kCommands);
   return usage("unknown-command", "There is no command " + in_quotes(word) + ".",
                near.empty() ? help_hint("") : "Did you mean " + std::string{near} + "?");
@@ -129,7 +130,7 @@ std::unexpected<Error> unknown_command(const std::string& word) {
 
 std::size_t most_arguments(std::string_view command) {
   if (command == "log" || command == "audit") return 2;
-  if (command == "plan") return 1000;
+  if (command == "plan" || command == "policy") return 1000;
   return command == "rm" || command == "snap" || command == "show" ? 1 : 0;
 }
 

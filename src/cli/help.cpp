@@ -17,6 +17,7 @@ constexpr std::string_view kGeneral =
   nohalt rm    ID                       take off one run's probes
   nohalt sweep                          take off what a dead run left
   nohalt audit VERB                     who did what, and the proof of it
+  nohalt policy check|explain|test      the rules, and what they say
   nohalt doctor                         what works here, and how to get the rest
 
 Example: ten messages at most, then off by itself
@@ -32,7 +33,7 @@ Every command takes, before or after its name:
   --debug-dir DIR      look for separate debug files here too; may be repeated
   --audit FILE         keep the audit trail here (or NOHALT_AUDIT)
   --audit-syslog       and copy each of its records to journald or syslog
-  --policy FILE        the rules (or NOHALT_POLICY); this version reads none
+  --policy FILE        the rules (or NOHALT_POLICY); see docs/policy.md
   --help, --version
 
 nohalt COMMAND --help tells more.
@@ -193,6 +194,24 @@ Example: everything that alice did in the last day
   --checkpoint FILE   of checkpoints, as journald or syslog kept them
 )";
 
+constexpr std::string_view kPolicy = R"(nohalt policy check FILE
+nohalt policy explain -p PID LOCATION... [options]
+nohalt policy test FILE
+
+check finds all mistakes of a policy file. explain says what the rules in force
+say of a probe, and what each of them says; it attaches to nothing. test holds a
+policy to a file of cases, each a question with the verdict that is expected.
+
+Example:
+  nohalt policy explain -p 4711 orders.c:142 --may snap,stack
+
+  -p PID              the process; nohalt ps lists them
+  --may RIGHT,...     what would be done there                     (log)
+  --limit N/s, --for TIME, --cpu N%, --reason TEXT, --ticket ID   as for log
+
+Exit status: 0 no mistake, allowed, as expected; 3 otherwise.
+)";
+
 constexpr std::string_view kDoctor = R"(nohalt doctor [options]
 
 Checks what nohalt needs from this machine, and says what to do about the rest.
@@ -211,9 +230,10 @@ std::string command_help(std::string_view command) {
     std::string_view name;
     std::string_view text;
   };
-  static constexpr Entry kEntries[] = {
-      {"log", kLog},     {"snap", kSnap}, {"show", kShow}, {"plan", kPlan},   {"ps", kPs},
-      {"sweep", kSweep}, {"list", kList}, {"rm", kRm},     {"audit", kAudit}, {"doctor", kDoctor}};
+  static constexpr Entry kEntries[] = {{"log", kLog},       {"snap", kSnap},    {"show", kShow},
+                                       {"plan", kPlan},     {"ps", kPs},        {"sweep", kSweep},
+                                       {"list", kList},     {"rm", kRm},        {"audit", kAudit},
+                                       {"policy", kPolicy}, {"doctor", kDoctor}};
   for (const Entry& entry : kEntries) {
     if (entry.name != command) continue;
     return std::string{entry.text} + "\nOptions that every command takes: see nohalt --help.\n";

@@ -58,6 +58,8 @@ int run(const cli::Request& request) {
         if constexpr (std::is_same_v<Command, session::RmCommand>) return session::run_rm(command);
         if constexpr (std::is_same_v<Command, session::AuditCommand>)
           return session::run_audit(command);
+        if constexpr (std::is_same_v<Command, session::PolicyCommand>)
+          return session::run_policy(command);
         if constexpr (std::is_same_v<Command, session::DoctorCommand>)
           return session::run_doctor(command);
       },

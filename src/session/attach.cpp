@@ -2,26 +2,45 @@
 // its files.
 #include "src/session/attach.h"
 
+#include "policy/file/trusted.h"
 #include "probes/target/attachable.h"
 #include "src/session/target_facts.h"
 
 namespace nohalt::session {
 
+namespace {
+
+// Debug files say where values are: those that root does not keep take a right.
+std::vector<policy::Right> rights_of_folders(const policy::Authority& authority,
+                                             const std::vector<std::string>& paths) {
+  if (authority.is_builtin()) return {};
+  for (const std::string& path : paths)
+    if (!policy::check_trusted(path, {0})) return {policy::Right::kDebuginfo};
+  return {};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Attachment>> attach(const policy::Caller& caller, pid_t pid,
-                                           const CommonOptions& options) {
+                                           const CommonOptions& options,
+                                           std::vector<policy::Right> rights) {
   NOHALT_TRY(policy::Authority authority,
              policy::Authority::load(policy::PolicySources::usual(options.policy_file)));
   NOHALT_TRY(target::Process process, target::Process::open(pid));
   policy::TargetFacts facts = target_facts(process);
-  NOHALT_TRY(policy::Admission admission, authority.admit(caller, facts));
+  std::vector<policy::Right> extra = rights_of_folders(authority, options.debug_dirs);
+  rights.insert(rights.end(), extra.begin(), extra.end());
+  NOHALT_TRY(policy::Admission admission, authority.admit(caller, facts, rights));
   NOHALT_CHECK(target::check_attachable(process));
   const std::string exe = "/proc/" + std::to_string(pid) + "/exe";
   NOHALT_TRY(auto info,
              symbols::DebugInfo::open(exe, facts.exe_path, {.debug_dirs = options.debug_dirs}));
   facts.build_id = info->build_id();
+  if (!info->debug_file().empty() && extra.empty())
+    extra = rights_of_folders(authority, {info->debug_file()});
   return std::make_unique<Attachment>(Attachment{caller, std::move(authority), std::move(admission),
                                                  std::move(process), std::move(facts),
-                                                 std::move(info)});
+                                                 std::move(info), std::move(extra)});
 }
 
 }  // namespace nohalt::session

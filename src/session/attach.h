@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "policy/access/authority.h"
 #include "probes/engines/inline/target_view.h"
@@ -23,10 +24,13 @@ struct Attachment {
   target::Process process;
   policy::TargetFacts facts;  // with the build id
   std::unique_ptr<symbols::DebugInfo> info;
+  std::vector<policy::Right> extra_rights;  // that its debug files ask for
 };
 
-// `pid` must be admitted before anything but its identity is read.
+// `rights` are those that are asked for. `pid` must be admitted before anything but its identity is
+// read.
 [[nodiscard]] Result<std::unique_ptr<Attachment>> attach(const policy::Caller& caller, pid_t pid,
-                                                         const CommonOptions& options);
+                                                         const CommonOptions& options,
+                                                         std::vector<policy::Right> rights);
 
 }  // namespace nohalt::session

@@ -89,6 +89,21 @@ struct AuditCommand {
   ExportForm form = ExportForm::kJson;
 };
 
+enum class PolicyAction { kCheck, kExplain, kTest };
+
+struct PolicyCommand {
+  CommonOptions common;
+  PolicyAction action = PolicyAction::kCheck;
+  std::string file;  // of check and test
+  // Of explain: what would be asked.
+  pid_t pid = 0;
+  std::vector<std::string> locations;
+  std::string rights;  // --may, separated by commas; empty: log
+  spec::AskedLimits limits;
+  std::string reason;
+  std::string ticket;
+};
+
 struct DoctorCommand {
   CommonOptions common;
 };

@@ -13,7 +13,6 @@
 #include "src/base/time_text.h"
 #include "src/session/armed_probe.h"
 #include "src/session/audit_trail.h"
-#include "src/session/error_number.h"
 #include "src/session/service_identity.h"
 #include "src/session/session.h"
 
@@ -72,19 +71,16 @@ Status LogRun::prepare_all() {
   if (command_.engine == EngineChoice::kKernel)
     return fail(ErrorCode::kRefused, "engine-unavailable",
                 "This version has the inline engine only.", "Leave --engine out.");
-  NOHALT_TRY(at_, attach(caller_, command_.pid, command_.common));
+  NOHALT_TRY(at_, attach(caller_, command_.pid, command_.common, rights_for(command_.probes)));
   NOHALT_TRY(const engines::TargetView view, engines::look_at(at_->process, *at_->info));
   bias_ = view.executable.bias;
   NOHALT_TRY(classes_, ObjectClasses::open(*at_, command_.common.debug_dirs));
-  std::vector<inline_sites::ProbeBytes> taken;
-  const PrepareOptions options{.redaction = &at_->authority.redaction(),
-                               .error_number = error_number_of(at_->process, view.maps),
-                               .dynamic_classes = classes_->for_capture()};
-  for (const spec::ProbeSpec& spec : command_.probes) {
-    NOHALT_TRY(PreparedProbe probe, prepare(spec, *at_->info, view, taken, options));
+  NOHALT_TRY(permitted_, prepare_permitted(
+                             *at_, view, *classes_, command_.probes,
+                             {rights_for(command_.probes), {}, command_.reason, command_.ticket}));
+  for (const PreparedProbe& probe : permitted_->probes)
     if (!probe.armable()) return std::unexpected(refusal_of(probe, *at_->info, view));
-    probes_.push_back(std::move(probe));
-  }
+  probes_ = std::move(permitted_->probes);
   return {};
 }
 
@@ -93,6 +89,8 @@ Status LogRun::decide() {
   request.target = at_->facts;
   request.program_hash = engines::program_hash(run_to_arm());
   request.probes = asked_limits(command_.probes, probes_);
+  request.asking = permitted_->asking;
+  count_others(*at_, request);
   NOHALT_TRY(decision_, at_->authority.decide(at_->admission, request));
   return {};
 }
@@ -130,9 +128,11 @@ Status LogRun::arm() {
                                   {.run_id = id_}));
   started_ = std::chrono::steady_clock::now();
   sites_ = index_sites(probes_);
-  maker_.emplace(command_.pid, id_, probes_,
-                 StackValues(classes_->images(), redaction_of(at_->authority.redaction())),
-                 classes_->vtables());
+  maker_.emplace(
+      command_.pid, id_, probes_,
+      StackValues(classes_->images(), redaction_of(at_->authority.redaction(), &permitted_->leave),
+                  permitted_->leave),
+      classes_->vtables());
   for (const std::string& note : decision_->notes) notice("limit-lowered", note);
   say_armed();
   warn_of_missed_sites();

@@ -20,6 +20,7 @@
 #include "src/session/attach.h"
 #include "src/session/core_writer.h"
 #include "src/session/object_classes.h"
+#include "src/session/permission.h"
 #include "src/session/prepare.h"
 #include "src/session/stop_request.h"
 
@@ -72,6 +73,7 @@ class LogRun {
   std::unique_ptr<ObjectClasses> classes_;
   LoadBias bias_;
   std::vector<PreparedProbe> probes_;
+  std::optional<Permitted> permitted_;  // its probes are in probes_
   std::optional<policy::Decision> decision_;
   std::optional<output::Writer> writer_;
   std::optional<StopRequest> stop_;

@@ -20,14 +20,23 @@ void hide(values::Value& value) {
   value = std::move(hidden);
 }
 
+// Nobody knows where it is declared: where that counts it is hidden.
+symbols::Type undescribed(const symbols::VtableSymbol& symbol) {
+  symbols::Type type;
+  type.kind = symbols::TypeKind::kStruct;
+  type.name = symbol.shown_name;
+  return type;
+}
+
 void name_object(values::Value& value, const classes::Vtables& vtables,
                  const capture::IsRedacted& is_redacted) {
   const classes::Vtable* table = vtables.at({value.vtable_pointer});
   if (table == nullptr) return;
   const symbols::VtableSymbol& symbol = *table->symbol;
-  if (is_redacted && is_redacted("", symbol.shown_name)) return hide(value);
-  if (symbol.class_name != symbols::comparable_name(unqualified(value.type)))
-    value.dynamic_type = symbol.shown_name;
+  // A class that is described was weighed with its declaration before it was read.
+  if (symbol.class_name == symbols::comparable_name(unqualified(value.type))) return;
+  if (is_redacted && is_redacted("", undescribed(symbol))) return hide(value);
+  value.dynamic_type = symbol.shown_name;
 }
 
 }  // namespace

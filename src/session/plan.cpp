@@ -5,9 +5,8 @@
 #include "src/output/talk.h"
 #include "src/session/answer.h"
 #include "src/session/attach.h"
-#include "src/session/error_number.h"
 #include "src/session/object_classes.h"
-#include "src/session/prepare.h"
+#include "src/session/permission.h"
 #include "src/session/session.h"
 
 namespace nohalt::session {
@@ -96,7 +95,8 @@ struct Planned {
 };
 
 Result<Planned> make_plan(const PlanCommand& command) {
-  NOHALT_TRY(const auto at, attach(policy::Caller::current(), command.pid, command.common));
+  NOHALT_TRY(const auto at, attach(policy::Caller::current(), command.pid, command.common,
+                                   {policy::Right::kPlan}));
   NOHALT_TRY(const engines::TargetView view, engines::look_at(at->process, *at->info));
   Planned planned;
   NOHALT_TRY(const auto classes, ObjectClasses::open(*at, command.common.debug_dirs));
@@ -104,17 +104,17 @@ Result<Planned> make_plan(const PlanCommand& command) {
   planned.report.exe = at->facts.exe_path;
   planned.report.build_id = at->facts.build_id;
   std::vector<inline_sites::ProbeBytes> taken;
-  const PrepareOptions options{.redaction = &at->authority.redaction(),
-                               .error_number = error_number_of(at->process, view.maps),
-                               .dynamic_classes = classes->for_capture()};
   for (const spec::ProbeSpec& spec : command.probes) {
     output::PlanPlace place;
     place.location = spec.location;
-    auto probe = prepare(spec, *at->info, view, taken, options);
-    if (!probe) {
-      place.errors.push_back(obstacle(probe.error()));
-      planned.status = std::max(planned.status, exit_status(probe.error().code));
+    auto permitted =
+        prepare_permitted(*at, view, *classes, {spec}, {{policy::Right::kPlan}, {}, {}, {}}, taken);
+    if (!permitted) {
+      place.errors.push_back(obstacle(permitted.error()));
+      planned.status = std::max(planned.status, exit_status(permitted.error().code));
     } else {
+      taken = std::move(permitted->taken);
+      PreparedProbe* probe = &permitted->probes.front();
       for (const PreparedSite& site : probe->sites)
         place.sites.push_back(plan_site(site, view, at->authority.redaction()));
       if (!probe->armable()) {

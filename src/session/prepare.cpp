@@ -16,6 +16,29 @@ constexpr std::uint32_t kLargestRecord = 32 * 1024;
 constexpr std::uint32_t kSnapshotPointers = 96;
 constexpr std::uint32_t kStackBytes = 16 * 1024;
 
+// A declaration has a place, a basic type has none; an array or pointer is what it is of.
+bool hides_type(const policy::Leave& leave, const symbols::Type& type) {
+  const bool is_declared = type.kind == symbols::TypeKind::kStruct ||
+                           type.kind == symbols::TypeKind::kUnion ||
+                           type.kind == symbols::TypeKind::kEnum || !type.declared_in.empty();
+  return is_declared &&
+         leave.hides({policy::SourceUse::Kind::kType, "type " + type.name, type.declared_in, {}});
+}
+
+// Of a function in a denied source no more than its name is shown.
+void hide_frames(const policy::Leave& leave, std::vector<ScopeFrame>& frames) {
+  for (ScopeFrame& frame : frames) {
+    if (is_hidden_frame(leave, frame.where.function, frame.where.file)) {
+      frame.values.clear();
+      frame.where.file.clear();
+      frame.where.line = 0;
+    }
+    if (leave.may(policy::Right::kSnapLocals)) continue;
+    for (ScopeValue& value : frame.values)
+      value.left_out = "the policy lets only named values be seen (right snap-locals)";
+  }
+}
+
 // Names are bound where the probe will really sit, since that is where the
 // values are read.
 Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
@@ -28,6 +51,7 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
   const bool is_snapshot = spec.kind == spec::ProbeKind::kSnapshot;
   if (is_snapshot) {
     NOHALT_TRY(site.frames, frames_in_scope(info, site.line, here.pc));
+    if (options.leave != nullptr) hide_frames(*options.leave, site.frames);
   } else {
     NOHALT_TRY(site.message, language::bind_template(spec.message, *site.scope, binding));
   }
@@ -45,13 +69,18 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
   }
   if (!spec.condition.empty()) {
     NOHALT_TRY(request.condition, language::bind_condition(spec.condition, *site.scope, binding));
+    site.condition = request.condition;
   }
   request.limits = capture_limits(spec);
   if (spec.stack_frames > 0) request.stack_bytes = kStackBytes;
   request.bias = view.executable.bias;
   request.has_thread_pointer = !view.reads.hides_thread_pointer;
   request.dynamic_classes = options.dynamic_classes;
-  if (options.redaction != nullptr) request.is_redacted = redaction_of(*options.redaction);
+  if (options.redaction != nullptr)
+    request.is_redacted = redaction_of(*options.redaction, options.leave);
+  if (options.leave != nullptr)
+    request.limits.record_bytes = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(request.limits.record_bytes, options.leave->snapshot_bytes()));
   NOHALT_TRY(site.capture,
              is_snapshot ? build_snapshot(request, site.frames) : capture::build_capture(request));
   const auto verified = program::verify(site.capture->program);
@@ -81,8 +110,13 @@ capture::CaptureLimits capture_limits(const spec::ProbeSpec& spec) {
   return limits;
 }
 
-capture::IsRedacted redaction_of(const policy::RedactionRules& rules) {
-  return [&rules](std::string_view path, std::string_view) { return rules.matches_name(path); };
+capture::IsRedacted redaction_of(const policy::RedactionRules& rules, const policy::Leave* leave) {
+  if (leave == nullptr || !leave->has_source_rules())
+    return
+        [&rules](std::string_view path, const symbols::Type&) { return rules.matches_name(path); };
+  return [&rules, leave](std::string_view path, const symbols::Type& type) {
+    return rules.matches_name(path) || hides_type(*leave, type);
+  };
 }
 
 bool PreparedProbe::armable() const {

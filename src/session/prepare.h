@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/access/leave.h"
 #include "policy/limits/lowering.h"
 #include "policy/redaction/names.h"
 #include "probes/capture/capture.h"
@@ -34,6 +35,7 @@ struct PreparedSite {
   std::vector<ScopeFrame> frames;                // snapshot: what is in scope, in its place
   bool shows_error_number = false;               // snapshot: it comes after them
   std::vector<language::BoundPtr> extra;         // those of --capture, after them
+  language::BoundPtr condition;                  // null: none
   std::optional<capture::BuiltCapture> capture;  // absent where refused
   program::Cost cost;
 };
@@ -50,6 +52,7 @@ struct PrepareOptions {
   symbols::Variable error_number;                     // see error_number.h
   bool allow_raw = false;
   capture::DynamicClasses dynamic_classes = {};  // null: objects are what their types say
+  const policy::Leave* leave = nullptr;          // null: everything may be seen
 };
 
 // Fails where the place does not exist or the words do not fit it. A site that
@@ -63,7 +66,8 @@ struct PrepareOptions {
 // How much a probe captures of one hit.
 [[nodiscard]] capture::CaptureLimits capture_limits(const spec::ProbeSpec& spec);
 // The rules as capturing asks them; they must outlive the answer.
-[[nodiscard]] capture::IsRedacted redaction_of(const policy::RedactionRules& rules);
+[[nodiscard]] capture::IsRedacted redaction_of(const policy::RedactionRules& rules,
+                                               const policy::Leave* leave);
 
 // What each probe asks of policy. `prepared` may be empty still; where it is not,
 // the bytes that a rate brings are asked for with it.

@@ -82,6 +82,11 @@ Result<std::vector<ScopeFrame>> frames_in_scope(const symbols::DebugInfo& info,
   return frames;
 }
 
+bool is_hidden_frame(const policy::Leave& leave, const std::string& function,
+                     const std::string& file) {
+  return leave.hides({policy::SourceUse::Kind::kCode, "a frame", file, function});
+}
+
 Result<BuiltCapture> build_snapshot(const CaptureRequest& request,
                                     std::vector<ScopeFrame>& frames) {
   auto built = build_with(request, captured(frames));

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/access/leave.h"
 #include "probes/capture/capture.h"
 #include "probes/language/bound.h"
 #include "probes/symbols/debug_info.h"
@@ -37,6 +38,10 @@ struct ScopeFrame {
 [[nodiscard]] Result<std::vector<ScopeFrame>> frames_in_scope(const symbols::DebugInfo& info,
                                                               const symbols::LineSite& site,
                                                               LinkAddress pc);
+
+// Whether nothing but its name may be seen of a function.
+[[nodiscard]] bool is_hidden_frame(const policy::Leave& leave, const std::string& function,
+                                   const std::string& file);
 
 // Builds `request` with the frames' values in front of its own. Its own, and its
 // condition, must fit; of the frames', those that a program cannot capture, and

@@ -27,25 +27,36 @@ output::Frame shown_frame(const stacks::NamedFrame& named, const stacks::Frame& 
 
 }  // namespace
 
-const StackValues::Functions& StackValues::functions_of(const stacks::Frame& frame) {
-  static const Functions kNone;
+const StackValues::Known& StackValues::known_of(const stacks::Frame& frame) {
+  static const Known kNone;
   const auto place = images_->find(frame.lookup_pc);
   const symbols::DebugInfo* info = place ? images_->debug_info(*place) : nullptr;
   if (info == nullptr) return kNone;
   const auto [found, is_new] = known_.try_emplace({place->image, place->address});
-  if (is_new)
-    if (auto functions = functions_at(*info, place->address)) found->second = std::move(*functions);
-  return found->second;
+  if (!is_new) return found->second;
+  Known& known = found->second;
+  if (auto functions = functions_at(*info, place->address)) known.all = std::move(*functions);
+  known.shown = known.all;
+  for (ScopeFrame& function : known.shown)
+    if (!leave_.may(policy::Right::kSnapLocals) ||
+        is_hidden_frame(leave_, function.where.function, function.where.file))
+      function.values.clear();
+  return known;
 }
 
 std::vector<RuntimeRange> StackValues::hidden_in(const std::vector<stacks::Frame>& frames,
                                                  const stacks::HitMemory& memory) {
+  static const capture::IsRedacted kAll = [](std::string_view, const symbols::Type&) {
+    return true;
+  };
   std::vector<RuntimeRange> hidden;
   for (const stacks::Frame& frame : frames) {
-    for (const ScopeFrame& function : functions_of(frame)) {
+    for (const ScopeFrame& function : known_of(frame).all) {
+      const bool all = is_hidden_frame(leave_, function.where.function, function.where.file);
+      const capture::IsRedacted& rule = all ? kAll : is_redacted_;
       for (const ScopeValue& value : function.values) {
         const auto ranges =
-            locals::hidden_ranges(std::span(&value.variable, 1), frame, is_redacted_, memory);
+            locals::hidden_ranges(std::span(&value.variable, 1), frame, rule, memory);
         hidden.insert(hidden.end(), ranges.begin(), ranges.end());
       }
     }
@@ -109,6 +120,11 @@ void StackValues::add_callers(output::Hit& hit, const spec::ProbeSpec& spec,
     }
     const stacks::Frame& frame = frames[physical];
     output::Frame& shown = hit.frames.emplace_back(shown_frame(named, frame));
+    if (is_hidden_frame(leave_, named.function, named.file)) {
+      shown.file.clear();
+      shown.line = 0;
+      continue;
+    }
     const Functions& functions = functions_of(frame);
     if (!with_values || which >= functions.size()) continue;
     for (const ScopeValue& scope : functions[which].values) {

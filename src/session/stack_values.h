@@ -24,8 +24,10 @@ namespace nohalt::session {
 
 class StackValues {
  public:
-  StackValues(std::shared_ptr<const stacks::UnwindImages> images, capture::IsRedacted is_redacted)
-      : images_(std::move(images)), is_redacted_(std::move(is_redacted)) {}
+  // `leave` must outlive it.
+  StackValues(std::shared_ptr<const stacks::UnwindImages> images, capture::IsRedacted is_redacted,
+              const policy::Leave& leave)
+      : images_(std::move(images)), is_redacted_(std::move(is_redacted)), leave_(leave) {}
 
   [[nodiscard]] const stacks::UnwindImages& images() const { return *images_; }
   [[nodiscard]] const capture::IsRedacted& is_redacted() const { return is_redacted_; }
@@ -38,8 +40,15 @@ class StackValues {
  private:
   using Functions = std::vector<ScopeFrame>;  // that run at one pc, innermost first
 
-  // Empty: there is no debug information for it.
-  [[nodiscard]] const Functions& functions_of(const stacks::Frame& frame);
+  struct Known {
+    Functions all;    // empty: there is no debug information for it
+    Functions shown;  // without the values that policy lets nobody see
+  };
+
+  [[nodiscard]] const Known& known_of(const stacks::Frame& frame);
+  [[nodiscard]] const Functions& functions_of(const stacks::Frame& frame) {
+    return known_of(frame).shown;
+  }
   void add_callers(output::Hit& hit, const spec::ProbeSpec& spec,
                    const stacks::CapturedStack& captured, stacks::Unwound& unwound,
                    CoreContents* core);
@@ -52,7 +61,8 @@ class StackValues {
 
   std::shared_ptr<const stacks::UnwindImages> images_;
   capture::IsRedacted is_redacted_;
-  std::map<std::pair<const stacks::Image*, LinkAddress>, Functions> known_;
+  const policy::Leave& leave_;
+  std::map<std::pair<const stacks::Image*, LinkAddress>, Known> known_;
 };
 
 }  // namespace nohalt::session

@@ -54,22 +54,25 @@ class Remover {
     return event;
   }
 
-  [[nodiscard]] Status admit(const target::Process& process) const {
+  // The probes of others, and those that nobody is shown to have, take a right.
+  [[nodiscard]] Status admit(const target::Process& process, bool is_own) const {
+    std::vector<policy::Right> rights;
+    if (!is_own) rights.push_back(policy::Right::kStopAll);
     NOHALT_TRY(const policy::Authority authority,
                policy::Authority::load(policy::PolicySources::usual(options_.policy_file)));
     NOHALT_TRY([[maybe_unused]] const policy::Admission admission,
-               authority.admit(caller_, target_facts(process)));
+               authority.admit(caller_, target_facts(process), rights));
     return {};
   }
 
   // Only what policy admits and the trail holds is begun; what fails is noted.
   template <class Change>
   [[nodiscard]] auto removing(const target::Process& process, const engines::FoundRun& run,
-                              const Change& change) const -> decltype(change()) {
+                              bool is_own, const Change& change) const -> decltype(change()) {
     policy::Event noted = event(policy::EventKind::kRemovalRequested, process);
     noted.run = run.id;
     for (const RuntimeAddress address : run.addresses) noted.addresses.push_back(address.value);
-    Status ready = admit(process);
+    Status ready = admit(process, is_own);
     if (ready) NOHALT_CHECK(trail_.append(noted));
     auto result = ready ? change() : decltype(change())(std::unexpected(ready.error()));
     if (result) return result;
@@ -105,7 +108,7 @@ Result<Swept> Remover::sweep(pid_t pid) const {
   NOHALT_TRY(const bool needed, engines::has_leftovers(process));
   if (!needed) return Swept{};
   NOHALT_TRY(const engines::RecoverReport report,
-             removing(process, {}, [&] { return engines::recover(process); }));
+             removing(process, {}, false, [&] { return engines::recover(process); }));
   NOHALT_CHECK(record(process, report));
   Swept swept;
   swept.text = "pid " + std::to_string(pid) + ": removed what " +
@@ -121,7 +124,8 @@ Result<Swept> Remover::sweep(pid_t pid) const {
 // The run's own tool takes it off, proves it and writes its receipt.
 Status Remover::end_run(const ArmedRun& armed) const {
   NOHALT_TRY(const target::Process process, target::Process::open(armed.row.pid));
-  return removing(process, armed.run, [&]() -> Status {
+  const bool is_own = !armed.row.user.empty() && armed.row.user == caller_.user;
+  return removing(process, armed.run, is_own, [&]() -> Status {
     NOHALT_TRY(const target::Process tool, open_tool(armed.run, process.pid()));
     if (::syscall(SYS_pidfd_send_signal, tool.pidfd(), SIGTERM, nullptr, 0) != 0)
       return fail_errno("pidfd_send_signal", "the run's tool", errno);

@@ -259,7 +259,7 @@ TEST_P(CaptureTest, refuses_floating_point_arithmetic_in_a_condition) {
       << built.error().message;
 }
 
-bool hides_passwords(std::string_view path, std::string_view) {
+bool hides_passwords(std::string_view path, const symbols::Type&) {
   return path.find("password") != path.npos;
 }
 
@@ -284,7 +284,7 @@ TEST_P(CaptureTest, refuses_a_condition_on_what_is_redacted) {
 }
 
 TEST_P(CaptureTest, hides_what_shares_a_union_with_a_redacted_member) {
-  const auto hides_number = [](std::string_view path, std::string_view) {
+  const auto hides_number = [](std::string_view path, const symbols::Type&) {
     return path.ends_with("number");
   };
   EXPECT_EQ(values::to_text(captured("n->u.real", {}, hides_number)), "<redacted>");

@@ -104,7 +104,7 @@ TEST_P(CppCaptureTest, compares_strings_in_the_program) {
 }
 
 TEST_P(CppCaptureTest, never_reads_a_redacted_member_of_an_object) {
-  const auto hides_tokens = [](std::string_view path, std::string_view) {
+  const auto hides_tokens = [](std::string_view path, const symbols::Type&) {
     return path.find("token") != path.npos;
   };
   const std::string whole = values::to_text(captured("*this", hides_tokens));

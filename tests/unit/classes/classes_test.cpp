@@ -168,10 +168,12 @@ TEST_P(ClassesTest, are_what_their_pointer_says_where_the_vtable_is_not_known) {
 }
 
 TEST_P(ClassesTest, never_copy_what_is_hidden_in_the_derived_class) {
-  const auto by_name = [](std::string_view path, std::string_view) {
+  const auto by_name = [](std::string_view path, const symbols::Type&) {
     return path.find("password") != path.npos;
   };
-  const auto by_type = [](std::string_view, std::string_view type) { return type == "Square"; };
+  const auto by_type = [](std::string_view, const symbols::Type& type) {
+    return type.name == "Square";
+  };
   const auto has_secret = [this] {
     const std::string_view bytes(reinterpret_cast<const char*>(run_.body.data()), run_.body.size());
     return bytes.find("hunter2") != bytes.npos;
@@ -185,7 +187,9 @@ TEST_P(ClassesTest, never_copy_what_is_hidden_in_the_derived_class) {
 }
 
 TEST_P(ClassesTest, are_hidden_with_the_name_of_their_base) {
-  const auto hides = [](std::string_view, std::string_view type) { return type == "Circle"; };
+  const auto hides = [](std::string_view, const symbols::Type& type) {
+    return type.name == "Circle";
+  };
   EXPECT_EQ(shown("circle", hides), "<redacted>");
   EXPECT_EQ(shown("disc", hides), "Disc {Circle = <redacted>, thickness = 2}");
 }

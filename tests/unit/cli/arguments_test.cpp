@@ -220,7 +220,7 @@ TEST(Arguments, EveryMistakeIsNamedWithTheNextStep) {
            {{"snap", "-p", "1", "f", "--stack=x"}, "not-a-number", "--stack"},
            {{"show"}, "missing-file", "nohalt show before.json"},
            {{"stack", "-p", "1"}, "not-in-this-version", "plan, log"},
-           {{"policy", "check"}, "not-in-this-version", "policy"},
+           {{"policy", "check"}, "missing-file", "team.yaml"},
            {{"audit"}, "missing-verb", "show, who"},
            {{"audit", "verfy"}, "unknown-verb", "verify"},
            {{"audit", "who"}, "missing-place", "audit who"},

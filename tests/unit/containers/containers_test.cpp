@@ -103,7 +103,7 @@ TEST_P(ContainersTest, say_only_how_many_where_nothing_is_followed) {
 }
 
 TEST_P(ContainersTest, never_copy_what_is_hidden_in_an_item) {
-  const auto hides = [](std::string_view path, std::string_view) {
+  const auto hides = [](std::string_view path, const symbols::Type&) {
     return path.find("password") != path.npos || path.find("pin") != path.npos;
   };
   for (const char* name :
@@ -119,7 +119,9 @@ TEST_P(ContainersTest, never_copy_what_is_hidden_in_an_item) {
 }
 
 TEST_P(ContainersTest, are_hidden_with_the_type_of_their_items) {
-  const auto hides = [](std::string_view, std::string_view type) { return type == "Account"; };
+  const auto hides = [](std::string_view, const symbols::Type& type) {
+    return type.name == "Account";
+  };
   for (const char* name : {"bag.accounts", "bag.perhaps_account", "bag.own_account"})
     EXPECT_EQ(captured(name, hides), "<hidden by policy>") << name;
   EXPECT_EQ(captured("bag.accounts_by_name", hides), "[{\"a\", <hidden by policy>}]");

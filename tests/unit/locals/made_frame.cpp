@@ -83,7 +83,7 @@ symbols::Location above(std::uint64_t bytes) {
                                        Op{.kind = OpKind::kPlus}}};
 }
 
-bool hides_password(std::string_view path, std::string_view) {
+bool hides_password(std::string_view path, const symbols::Type&) {
   return path.find("password") != path.npos;
 }
 

@@ -44,7 +44,7 @@ class MadeFrame {
                                          symbols::Location location);
 // So many bytes above the frame's rsp.
 [[nodiscard]] symbols::Location above(std::uint64_t bytes);
-[[nodiscard]] bool hides_password(std::string_view path, std::string_view type);
+[[nodiscard]] bool hides_password(std::string_view path, const symbols::Type& type);
 // A word whose bytes are this text, and nulls.
 [[nodiscard]] std::uint64_t word_of(const std::string& text);
 

@@ -22,6 +22,7 @@ static_assert(!std::is_default_constructible_v<Authority>);
 PolicySources no_files() {
   PolicySources sources;
   sources.system = "/nonexistent/policy.yaml";
+  sources.host = "/nonexistent/host.yaml";
   return sources;
 }
 
@@ -41,7 +42,11 @@ TargetFacts target(std::array<uid_t, 4> uids) {
 }
 
 Request request_for(const TargetFacts& facts, std::vector<AskedLimits> probes = {AskedLimits{}}) {
-  return {facts, "abcd", std::move(probes)};
+  Request request;
+  request.target = facts;
+  request.program_hash = "abcd";
+  request.probes = std::move(probes);
+  return request;
 }
 
 TEST(Authority, AdmitsOwnProcessesAndRootAdmitsAll) {
@@ -140,16 +145,99 @@ class PolicyFiles : public testing::Test {
   std::filesystem::path folder_;
 };
 
-TEST_F(PolicyFiles, AnyPolicyFileThatExistsDeniesAll) {
-  std::ofstream(path("policy.yaml")) << "version: 1\n";
-  for (auto member : {&PolicySources::system, &PolicySources::named, &PolicySources::user}) {
+TEST_F(PolicyFiles, AFileWithMistakesDeniesAllAndNamesEach) {
+  std::ofstream(path("policy.yaml")) << "version: 2\nroels: []\n";
+  for (auto member : {&PolicySources::named, &PolicySources::user}) {
     PolicySources sources = no_files();
     sources.*member = path("policy.yaml");
     const auto authority = Authority::load(sources);
     ASSERT_FALSE(authority);
     EXPECT_EQ(authority.error().code, ErrorCode::kDenied);
-    EXPECT_EQ(authority.error().reason, "policy-not-supported");
+    EXPECT_EQ(authority.error().reason, "policy-malformed");
+    EXPECT_NE(authority.error().message.find("policy.yaml:1:10: "), std::string::npos);
+    EXPECT_NE(authority.error().message.find("policy.yaml:2:1: "), std::string::npos);
   }
+}
+
+TEST_F(PolicyFiles, AFileThatOthersMayWriteDeniesAll) {
+  std::ofstream(path("policy.yaml")) << "version: 1\n";
+  PolicySources sources = no_files();
+  sources.named = path("policy.yaml");
+  EXPECT_TRUE(Authority::load(sources));
+  for (const mode_t mode : {0664, 0646}) {
+    ASSERT_EQ(::chmod(sources.named.c_str(), mode), 0);
+    EXPECT_EQ(Authority::load(sources).error().reason, "policy-writable");
+  }
+  ASSERT_EQ(::chmod(sources.named.c_str(), 0644), 0);
+  ASSERT_EQ(::chmod(folder_.c_str(), 0777), 0);
+  EXPECT_EQ(Authority::load(sources).error().reason, "policy-writable");
+  ASSERT_EQ(::chmod(folder_.c_str(), 0755), 0);
+  ASSERT_EQ(::symlink("policy.yaml", path("link").c_str()), 0);
+  sources.named = path("link");
+  EXPECT_TRUE(Authority::load(sources));
+}
+
+TEST_F(PolicyFiles, WhatThisVersionCannotHideDeniesAll) {
+  PolicySources sources = no_files();
+  sources.named = path("policy.yaml");
+  for (const char* redact : {"{ mode: strict }", "{ types: [Secret] }", "{ sources: [a] }"}) {
+    std::ofstream(sources.named) << "version: 1\nredact: " << redact << "\n";
+    EXPECT_EQ(Authority::load(sources).error().reason, "policy-not-supported") << redact;
+  }
+}
+
+constexpr const char* kAllForSeven = R"(version: 1
+roles:
+  - name: seven
+    members: { users: [7] }
+    may: [plan, log]
+    where: { run_as: [7], exe: ["**"] }
+    limits: { hits_per_second: 5 }
+)";
+
+TargetFacts placed_target() {
+  TargetFacts facts = target({7, 7, 7, 7});
+  facts.exe_path = "/usr/bin/orders";
+  facts.is_own_mount_namespace = true;
+  return facts;
+}
+
+TEST_F(PolicyFiles, ARoleAllowsAndLowers) {
+  std::ofstream(path("policy.yaml")) << kAllForSeven;
+  PolicySources sources = no_files();
+  sources.named = path("policy.yaml");
+  const auto authority = Authority::load(sources);
+  ASSERT_TRUE(authority);
+  const auto admission = authority->admit(caller(7), placed_target(), {Right::kLog});
+  ASSERT_TRUE(admission) << admission.error().message;
+  Request request = request_for(placed_target());
+  request.asking.rights = {Right::kLog};
+  request.probes[0].hits_per_second = 50;
+  const auto decision = authority->decide(*admission, request);
+  ASSERT_TRUE(decision) << decision.error().message;
+  EXPECT_EQ(decision->probe_limits.at(0).hits_per_second, 5U);
+  EXPECT_EQ(decision->notes.size(), 1U);
+  EXPECT_EQ(decision->grant.rule(), "seven (" + path("policy.yaml") + ":3)");
+  const auto missing = authority->admit(caller(7), placed_target(), {Right::kStack});
+  EXPECT_EQ(missing.error().reason, "right-missing");
+  EXPECT_NE(missing.error().message.find("policy.yaml:5"), std::string::npos);
+  EXPECT_EQ(authority->admit(caller(8), placed_target()).error().reason, "not-a-member");
+}
+
+TEST_F(PolicyFiles, ANamedPolicyOnlyNarrowsTheSystems) {
+  if (::geteuid() != 0) GTEST_SKIP() << "the system's policy belongs to root";
+  std::ofstream(path("system.yaml")) << kAllForSeven;
+  std::ofstream(path("named.yaml"))
+      << std::string(kAllForSeven)
+             .replace(std::string(kAllForSeven).find("plan, log"), 9, "log, snap");
+  PolicySources sources = no_files();
+  sources.system = path("system.yaml");
+  sources.named = path("named.yaml");
+  const auto both = Authority::load(sources);
+  ASSERT_TRUE(both);
+  EXPECT_TRUE(both->admit(caller(7), placed_target(), {Right::kLog}));
+  EXPECT_FALSE(both->admit(caller(7), placed_target(), {Right::kPlan}));
+  EXPECT_FALSE(both->admit(caller(7), placed_target(), {Right::kSnap}));
 }
 
 TEST_F(PolicyFiles, ADanglingLinkOrAnUnreachableFileMayHideARule) {
@@ -158,7 +246,7 @@ TEST_F(PolicyFiles, ADanglingLinkOrAnUnreachableFileMayHideARule) {
   for (const std::string& system : {path("link"), path("file") + "/policy.yaml"}) {
     PolicySources sources = no_files();
     sources.system = system;
-    EXPECT_EQ(Authority::load(sources).error().reason, "policy-not-supported") << system;
+    EXPECT_EQ(Authority::load(sources).error().code, ErrorCode::kDenied) << system;
   }
 }
 

@@ -1,0 +1,176 @@
+"""Policy files in force on real processes: allowed, lowered, denied with the rule
+named, and a bad file that denies everything."""
+
+import os
+import shutil
+import tempfile
+
+import harness
+from harness import DENIED, DONE
+
+SOURCE = "tests/targets/service.c"
+LINE = harness.line_of(SOURCE, "the line most tests probe")
+PLACE = f"service.c:{LINE}"
+NOBODY = 65534
+
+
+def role(uid, may="[plan, log, snap]", more=""):
+    return (f"version: 1\nsource_root: {harness.TOP}\nroles:\n  - name: test\n"
+            f"    members: {{ users: [{uid}] }}\n    may: {may}\n"
+            f"    where: {{ exe: [\"**/target_service\"], run_as: [{uid}] }}\n{more}")
+
+
+class Policy(harness.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="nohalt-policy-")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.user = {}
+        self.uid = os.geteuid()
+        self.wrapper = ()
+
+    def as_nobody(self):
+        if self.uid != 0:
+            self.skipTest("only root can start processes of another user")
+        os.chown(self.folder, NOBODY, NOBODY)
+        self.uid = NOBODY
+        self.wrapper = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                        "env", f"XDG_STATE_HOME={self.folder}/state")
+
+    def file(self, text, name="policy.yaml"):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+        os.chown(path, self.uid, -1)
+        os.chmod(path, 0o644)
+        return path
+
+    def target(self):
+        return harness.Target("service", 3, 100, wrapper=self.wrapper)
+
+    def nohalt(self, *arguments):
+        trail = os.path.join(self.folder, "audit.jsonl")
+        return harness.run(*arguments, "--audit", trail, wrapper=self.wrapper)
+
+    def log(self, target, policy, *more):
+        return self.nohalt("log", "-p", target.pid, PLACE, "amount {amount}", "--hits", "2",
+                           "--policy", policy, *more)
+
+    def check_allowed_and_lowered(self):
+        policy = self.file(role(self.uid, more="    limits: { hits_per_second: 5, lease: 20s }\n"))
+        with self.target() as target:
+            outcome = self.log(target, policy, "--limit", "50/s")
+            self.assertEqual(outcome.status, DONE, outcome)
+            self.assertEqual(outcome.out.count("amount "), 2, outcome)
+            self.assertIn("--limit 50/s was lowered to 5/s", outcome.err)
+            self.assert_right_end(target)
+
+    def test_a_role_allows_root_and_lowers_what_is_above(self):
+        self.check_allowed_and_lowered()
+
+    def test_a_role_allows_an_unprivileged_user_and_lowers_what_is_above(self):
+        self.as_nobody()
+        self.check_allowed_and_lowered()
+
+    def check_denied(self, text, reason, line, *more, command=None):
+        policy = self.file(text)
+        with self.target() as target:
+            before = harness.Footprint(target.pid)
+            if command:
+                outcome = self.nohalt(*command, "-p", target.pid, PLACE, "--policy", policy)
+            else:
+                outcome = self.log(target, policy, *more)
+            self.assertEqual(outcome.status, DENIED, outcome)
+            self.assertIn(reason, outcome.err)
+            self.assertIn(f"policy.yaml:{line}", outcome.err)
+            self.assert_unharmed(before, target.pid)
+            self.assert_right_end(target)
+
+    def test_who_is_no_member_is_denied(self):
+        self.check_denied(role(4711), "none of its members", 5)
+
+    def test_an_unprivileged_user_who_is_no_member_is_denied(self):
+        self.as_nobody()
+        self.check_denied(role(0), "none of its members", 5)
+
+    def test_a_right_that_the_role_does_not_give_is_denied(self):
+        self.check_denied(role(self.uid), "snap-locals", 6, command=["snap"])
+
+    def test_a_denied_source_is_denied(self):
+        self.check_denied(role(self.uid, more="    sources: { deny: [\"tests/targets/**\"] }\n"),
+                          "which is denied", 8)
+
+    def test_a_missing_reason_is_denied_and_a_given_one_serves(self):
+        text = role(self.uid, more="    require: { reason: true }\n")
+        self.check_denied(text, "--reason", 8)
+        with self.target() as target:
+            outcome = self.log(target, self.file(text), "--reason", "a test")
+            self.assertEqual(outcome.status, DONE, outcome)
+
+    def test_a_deny_rule_beats_the_role(self):
+        self.check_denied(role(self.uid) + "deny:\n  - name: never\n    functions: [do_job]\n",
+                          "never", 9)
+
+    def test_a_file_with_mistakes_denies_all_and_names_each(self):
+        policy = self.file("version: 3\nroles:\n  - nam: x\n    may: [lgo]\n")
+        with self.target() as target:
+            for command in (["log", "-p", target.pid, PLACE, "x"], ["snap", "-p", target.pid, PLACE],
+                            ["plan", "-p", target.pid, PLACE], ["ps"]):
+                outcome = self.nohalt(*command, "--policy", policy)
+                self.assertEqual(outcome.status, DENIED, outcome)
+                for place in ("1:10", "3:5", "4:11"):
+                    self.assertIn(f"policy.yaml:{place}: ", outcome.err)
+            self.assert_right_end(target)
+
+    def test_a_file_that_others_may_write_denies_all(self):
+        policy = self.file(role(self.uid))
+        os.chmod(policy, 0o666)
+        with self.target() as target:
+            outcome = self.log(target, policy)
+            self.assertEqual(outcome.status, DENIED, outcome)
+            self.assertIn("chmod go-w", outcome.err)
+
+    def test_a_snapshot_of_a_named_value_shows_no_locals(self):
+        policy = self.file(role(self.uid))
+        with self.target() as target:
+            outcome = self.nohalt("snap", "-p", target.pid, PLACE, "--capture", "amount",
+                                  "--format", "json", "--policy", policy)
+            self.assertEqual(outcome.status, DONE, outcome)
+            values = outcome.records("snapshot")[0]["values"]
+            shown = [name for name, value in values.items() if value.get("state") == "exact"]
+            self.assertEqual(shown, ["amount"], values)
+
+    def test_explain_weighs_every_rule_and_attaches_to_nothing(self):
+        policy = self.file(role(self.uid) + "deny:\n  - name: never\n    functions: [other]\n")
+        with self.target() as target:
+            before = harness.Footprint(target.pid)
+            outcome = self.nohalt("policy", "explain", "-p", target.pid, PLACE, "--policy", policy)
+            self.assertEqual(outcome.status, DONE, outcome)
+            self.assertIn("allowed by test", outcome.out)
+            self.assertIn("never", outcome.out)
+            outcome = self.nohalt("policy", "explain", "-p", target.pid, PLACE, "--may", "raw",
+                                  "--policy", policy)
+            self.assertEqual(outcome.status, DENIED, outcome)
+            self.assertIn("`raw`", outcome.out)
+            self.assert_unharmed(before, target.pid)
+
+    def test_check_names_every_mistake(self):
+        self.assertEqual(self.nohalt("policy", "check", self.file(role(1))).status, DONE)
+        outcome = self.nohalt("policy", "check", self.file("version: 1\nrols: []\nx: 1\n"))
+        self.assertEqual(outcome.status, DENIED, outcome)
+        self.assertEqual(len(outcome.out.splitlines()), 2, outcome)
+        self.assertIn("2:1: There is no key \"rols\" here. Did you mean roles?", outcome.out)
+
+    def test_test_names_the_cases_that_fail(self):
+        self.file(role(1))
+        cases = self.file("version: 1\npolicy: policy.yaml\ncases:\n"
+                          "  - { name: no, who: { user: 2 }, process: {}, expect: deny }\n"
+                          "  - { name: yes, who: { user: 2 }, process: {}, expect: allow }\n",
+                          "cases.yaml")
+        outcome = self.nohalt("policy", "test", cases)
+        self.assertEqual(outcome.status, DENIED, outcome)
+        self.assertIn("cases.yaml:5: yes: it is denied by test", outcome.out)
+        self.assertIn("2 case(s), 1 failed", outcome.out)
+
+
+if __name__ == "__main__":
+    harness.main()
