@@ -85,6 +85,16 @@ std::string unknown_or(Match match, const char* unknown, const char* otherwise) 
   return match == Match::kUnknown ? unknown : otherwise;
 }
 
+// A file from another folder than source_root, as another machine may have built it, is
+// denied by the same folders and names at any depth: a rule that denies must not fail
+// because the root is a wrong one.
+bool is_denied(const std::vector<std::string>& globs, const std::string& path) {
+  return std::ranges::any_of(globs, [&](const std::string& glob) {
+    const bool at_any_depth = path.starts_with('/') && !glob.starts_with('/');
+    return path_matches(at_any_depth ? "**/" + glob : glob, path);
+  });
+}
+
 bool is_system_header(const std::string& path) {
   return path.starts_with("/usr/include/") || path.starts_with("/usr/lib/gcc/") ||
          path.starts_with("/usr/lib/llvm");
@@ -154,8 +164,7 @@ std::optional<std::string> why_source_denied(const AllowDeny& sources, const Sou
                                              const std::string& source_root) {
   const std::string path = place_in_tree(use.path, source_root);
   if (path.empty()) return "the source file of " + use.what + " is unknown";
-  for (const std::string& glob : sources.deny)
-    if (path_matches(glob, path)) return use.what + " is in " + path + ", which is denied";
+  if (is_denied(sources.deny, path)) return use.what + " is in " + path + ", which is denied";
   if (sources.allow.empty() || any_matches(sources.allow, path)) return std::nullopt;
   if (use.kind == SourceUse::Kind::kType && is_system_header(path)) return std::nullopt;
   return use.what + " is in " + path + ", which is not among the allowed sources";
@@ -184,7 +193,7 @@ bool concerns(const DenyRule& rule, const SourceUse& use, const std::string& sou
   }
   if (rule.sources.empty()) return true;
   const std::string path = place_in_tree(use.path, source_root);
-  return path.empty() || any_matches(rule.sources, path);
+  return path.empty() || is_denied(rule.sources, path);
 }
 
 }  // namespace nohalt::policy
