@@ -90,8 +90,10 @@ Status LogRun::decide() {
   request.program_hash = engines::program_hash(run_to_arm());
   request.probes = asked_limits(command_.probes, probes_);
   request.asking = permitted_->asking;
-  count_others(*at_, request);
+  NOHALT_TRY(OtherRuns others, OtherRuns::look(*at_));
+  others.count(request);
   NOHALT_TRY(decision_, at_->authority.decide(at_->admission, request));
+  NOHALT_TRY(ledger_place_, others.enter(*decision_));
   return {};
 }
 

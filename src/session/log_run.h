@@ -20,6 +20,7 @@
 #include "src/session/attach.h"
 #include "src/session/core_writer.h"
 #include "src/session/object_classes.h"
+#include "src/session/other_runs.h"
 #include "src/session/permission.h"
 #include "src/session/prepare.h"
 #include "src/session/stop_request.h"
@@ -75,6 +76,7 @@ class LogRun {
   std::vector<PreparedProbe> probes_;
   std::optional<Permitted> permitted_;  // its probes are in probes_
   std::optional<policy::Decision> decision_;
+  std::unique_ptr<policy::LedgerPlace> ledger_place_;
   std::optional<output::Writer> writer_;
   std::optional<StopRequest> stop_;
   std::unique_ptr<engines::ArmedRun> armed_;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "src/session/armed_processes.h"
 #include "src/session/error_number.h"
 
 namespace nohalt::session {
@@ -111,26 +110,6 @@ Result<Permitted> prepare_permitted(const Attachment& at, const engines::TargetV
     permitted.asking.uses = asking.uses;
     return permitted;
   }
-}
-
-void count_others(const Attachment& at, policy::Request& request) {
-  if (!at.authority.has_totals()) return;
-  const auto runs = find_armed(0);
-  if (!runs) return;
-  policy::Usage target, user, host;
-  target.has_rates = user.has_rates = host.has_rates = false;
-  for (const ArmedRun& armed : *runs) {
-    if (armed.run.inherited || !armed.run.tool_alive) continue;
-    const auto probes = static_cast<std::uint32_t>(armed.run.addresses.size());
-    host.probes += probes;
-    if (armed.row.pid == at.process.pid()) target.probes += probes;
-    // Of a run that nobody is shown to have, it could be the caller.
-    if (armed.row.user.empty() || armed.row.user == at.caller.user) user.probes += probes;
-  }
-  request.on_target = target;
-  request.of_user = user;
-  // Others' processes tell only root what is armed in them.
-  if (at.caller.is_root()) request.on_host = host;
 }
 
 }  // namespace nohalt::session

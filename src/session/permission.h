@@ -34,7 +34,4 @@ struct Permitted {
 // What arming these asks for.
 [[nodiscard]] std::vector<policy::Right> rights_for(const std::vector<spec::ProbeSpec>& specs);
 
-// Fills in what other runs have, where the policy limits totals.
-void count_others(const Attachment& at, policy::Request& request);
-
 }  // namespace nohalt::session

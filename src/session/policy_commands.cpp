@@ -12,6 +12,7 @@
 #include "src/base/file.h"
 #include "src/output/talk.h"
 #include "src/session/answer.h"
+#include "src/session/other_runs.h"
 #include "src/session/permission.h"
 #include "src/session/session.h"
 #include "src/session/target_facts.h"
@@ -159,7 +160,8 @@ Result<Answer> explain(const PolicyCommand& command) {
       return std::unexpected(found.error());
     }
     request.probes = asked_limits(specs, {});
-    count_others(*at, request);
+    NOHALT_TRY(const OtherRuns others, OtherRuns::look(*at));
+    others.count(request);
   }
   Answer answer;
   answer.json = Json{{"pid", command.pid}, {"verdicts", Json::array()}};

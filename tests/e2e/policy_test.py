@@ -139,6 +139,18 @@ class Policy(harness.TestCase):
             shown = [name for name, value in values.items() if value.get("state") == "exact"]
             self.assertEqual(shown, ["amount"], values)
 
+    def test_runs_share_what_a_user_may_probe_with(self):
+        policy = self.file(role(self.uid, more="    limits: { user: { hits_per_second: 12 } }\n"))
+        with self.target() as target, self.target() as other:
+            with harness.Logging(target.pid, PLACE, "x", "--policy", policy) as first:
+                first.wait_armed()
+                outcome = self.log(other, policy)
+                self.assertEqual(outcome.status, DONE, outcome)
+                self.assertIn("at most 2/s", outcome.err)
+                self.assertIn("what is left of this user of 12", outcome.err)
+            outcome = self.log(other, policy)
+            self.assertIn("at most 10/s", outcome.err)
+
     def test_explain_weighs_every_rule_and_attaches_to_nothing(self):
         policy = self.file(role(self.uid) + "deny:\n  - name: never\n    functions: [other]\n")
         with self.target() as target:
