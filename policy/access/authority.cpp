@@ -137,7 +137,8 @@ Authority::Authority()
 Result<Authority> Authority::load(const PolicySources& sources) {
   Authority authority;
   std::vector<uid_t> owners{0};
-  if (!surely_absent(sources.system)) NOHALT_CHECK(authority.add_file(sources.system, owners));
+  authority.is_governed_ = !surely_absent(sources.system);
+  if (authority.is_governed_) NOHALT_CHECK(authority.add_file(sources.system, owners));
   if (const uid_t own = ::geteuid(); own != 0) owners.push_back(own);
   if (!sources.named.empty()) {
     if (surely_absent(sources.named))
@@ -188,6 +189,20 @@ Status Authority::add_host(const std::string& path) {
   if (!host.mistakes.empty()) return malformed(path, host.mistakes);
   env_ = std::move(host.env);
   return {};
+}
+
+std::vector<std::string> Authority::audit_files() const {
+  std::vector<std::string> files;
+  if (is_governed_) files.push_back(rules_.front().audit_file);
+  for (std::size_t i = is_governed_ ? 1 : 0; i < rules_.size(); ++i)
+    if (!rules_[i].audit_file.empty()) files.push_back(rules_[i].audit_file);
+  return files;
+}
+
+std::vector<std::string> Authority::files() const {
+  std::vector<std::string> files;
+  for (const Rules& rules : rules_) files.push_back(rules.file);
+  return files;
 }
 
 bool Authority::has_totals() const {
@@ -244,6 +259,18 @@ Result<Admission> Authority::admit(const Caller& caller, const TargetFacts& targ
                     rule_suffix(),
                 "Run nohalt as the user of that process, or as root.");
   return Admission{caller, target, std::string{kOwnProcessesRule}};
+}
+
+Status Authority::admit_person(const Caller& caller, Right right) const {
+  NOHALT_CHECK(check_identity(caller));
+  for (const Rules& rules : rules_) {
+    Question asked = question(caller, TargetFacts{});
+    asked.stage = Stage::kPerson;
+    asked.rights = {right};
+    const Verdict verdict = weigh(rules, asked, HostDirectory{});
+    if (!verdict.is_allowed) return denied(rules, verdict);
+  }
+  return {};
 }
 
 Result<Leave> Authority::leave(const Admission& admission, const TargetFacts& target,

@@ -93,6 +93,8 @@ class Authority {
   // at all may be done.
   [[nodiscard]] Result<Admission> admit(const Caller& caller, const TargetFacts& target,
                                         const std::vector<Right>& rights = {}) const;
+  // Whether the caller has a right that concerns no process, as to read the trail.
+  [[nodiscard]] Status admit_person(const Caller& caller, Right right) const;
   // What may be seen, once the build id and the sources are known. Limits come last.
   [[nodiscard]] Result<Leave> leave(const Admission& admission, const TargetFacts& target,
                                     const Asking& asking) const;
@@ -107,6 +109,12 @@ class Authority {
   };
   [[nodiscard]] std::vector<Explained> explain(const Caller& caller, const Request& request,
                                                Stage stage) const;
+
+  // The trails that the policies in force want written, whatever a person names: paths,
+  // or an empty one for the usual trail.
+  [[nodiscard]] std::vector<std::string> audit_files() const;
+  // The files in force, as messages call them; none: the built-in policy.
+  [[nodiscard]] std::vector<std::string> files() const;
 
   [[nodiscard]] bool is_builtin() const { return rules_.empty(); }
   // What limits of totals have to be counted for.
@@ -129,6 +137,7 @@ class Authority {
                                                 const Request& request) const;
 
   std::vector<Rules> rules_;  // of the files in force; empty: the built-in policy
+  bool is_governed_ = false;  // the first of them is the system's
   std::optional<std::vector<std::string>> env_;
   RedactionRules redaction_;
   ValueRules value_rules_ = ValueRules::builtin();

@@ -68,9 +68,10 @@ struct Usage {
   bool has_rates = true;  // false: only the probes could be counted
 };
 
-// kAdmit: only who and which process. Sources, build id, limits and requirements are
-// not known yet and stop nothing.
-enum class Stage { kAdmit, kDecide };
+// kPerson: only who, for what concerns no process; `where` stops nothing. kAdmit: only
+// who and which process. Sources, build id, limits and requirements are not known yet
+// and stop nothing.
+enum class Stage { kPerson, kAdmit, kDecide };
 
 struct Question {
   Stage stage = Stage::kDecide;

@@ -33,6 +33,8 @@ std::string deny_why(const DenyRule& rule, const Question& question, const Direc
   };
   if (!rule.may.empty() && std::ranges::none_of(question.rights, is_asked))
     return "none of its rights is asked for";
+  const bool is_of_processes = rule.where || !rule.sources.empty() || !rule.functions.empty();
+  if (question.stage == Stage::kPerson && is_of_processes) return "it is about processes";
   if (rule.where) {
     const WhereMatch where =
         where_matches(*rule.where, question.process, directory, Purpose::kDeny, question.stage);
@@ -80,6 +82,7 @@ class RoleWeigher {
   }
 
   std::optional<Failure> where() {
+    if (question_.stage == Stage::kPerson) return std::nullopt;
     const WhereMatch match =
         where_matches(role_.where, question_.process, directory_, Purpose::kAllow, question_.stage);
     if (match.match == Match::kYes) return std::nullopt;

@@ -51,25 +51,46 @@ std::string_view verb_name(AuditVerb verb) {
 // note's own checkpoint in, which signs all that it holds.
 struct OpenedTrail {
   policy::Caller caller;
-  policy::Trail trail;
+  policy::Trails trails;
   policy::TrailReader reader;
 };
 
+// The file that is named, else the trail that --audit names, else that of the policy.
+Result<std::string> path_to_read(const AuditCommand& command, const policy::Caller& caller) {
+  if (!command.file.empty()) return command.file;
+  const std::string& named = command.common.audit_file;
+  return policy::Trail::path_of(caller,
+                                named.empty() ? trail_names(command.common).front() : named);
+}
+
+// Where a policy is in force, to read takes a right of it.
+Status admit_reader(const AuditCommand& command, const policy::Caller& caller) {
+  NOHALT_TRY(const policy::Authority authority,
+             policy::Authority::load(policy::PolicySources::usual(command.common.policy_file)));
+  return authority.admit_person(caller, policy::Right::kAudit);
+}
+
 Result<OpenedTrail> open_noted(const AuditCommand& command) {
   policy::Caller caller = policy::Caller::current();
-  NOHALT_TRY(policy::Trail trail, open_trail(caller, command.common));
-  const std::string path = command.file.empty() ? trail.path() : command.file;
-  NOHALT_TRY(policy::TrailReader reader, policy::TrailReader::open(path));
+  NOHALT_TRY(policy::Trails trails, open_trail(caller, command.common));
   policy::Event read;
   read.kind = policy::EventKind::kAuditRead;
   read.who = caller;
   read.read = std::string{verb_name(command.verb)} + filter_text(command.filter);
   if (!command.file.empty()) read.read += " " + command.file;
-  NOHALT_CHECK(trail.append(read));
+  if (const Status admitted = admit_reader(command, caller); !admitted) {
+    read.kind = policy::EventKind::kDenied;
+    read.denial = admitted.error().reason;
+    NOHALT_CHECK(trails.append(read));
+    return std::unexpected(admitted.error());
+  }
+  NOHALT_TRY(const std::string path, path_to_read(command, caller));
+  NOHALT_TRY(policy::TrailReader reader, policy::TrailReader::open(path));
+  NOHALT_CHECK(trails.append(read));
   if (command.verb == AuditVerb::kBundle) {
     NOHALT_TRY(reader, policy::TrailReader::open(path));
   }
-  return OpenedTrail{std::move(caller), std::move(trail), std::move(reader)};
+  return OpenedTrail{std::move(caller), std::move(trails), std::move(reader)};
 }
 
 // Hands on each record that is asked for, in order.
@@ -165,7 +186,7 @@ Status bundle(const AuditCommand& command) {
   const std::vector<std::string> timeline = output::audit_timeline(ticket, entries);
   NOHALT_TRY(LongAnswer file, LongAnswer::open(command.common));
   NOHALT_CHECK(policy::write_bundle(opened.reader, head, entries, timeline,
-                                    opened.trail.key_folder(),
+                                    opened.trails.first().key_folder(),
                                     [&](const std::string& line) { return file.put(line); }));
   NOHALT_CHECK(file.finish());
   NOHALT_TRY(LongAnswer page, LongAnswer::open({}));
@@ -192,7 +213,7 @@ Result<output::AuditVerdict> judge(const AuditCommand& command) {
   output::AuditVerdict verdict;
   verdict.path = command.file;
   if (verdict.path.empty()) {
-    NOHALT_TRY(verdict.path, policy::Trail::path_of(caller, command.common.audit_file));
+    NOHALT_TRY(verdict.path, path_to_read(command, caller));
   }
   NOHALT_TRY(const auto kept, kept_checkpoints(command.checkpoint));
   verdict.compared = !kept.empty();
@@ -223,12 +244,6 @@ Status verify(const AuditCommand& command, bool& holds) {
 }
 
 }  // namespace
-
-Result<policy::Trail> open_trail(const policy::Caller& caller, const CommonOptions& common) {
-  policy::TrailOptions options;
-  options.copy_every_record = common.audit_to_syslog;
-  return policy::Trail::open(caller, common.audit_file, options);
-}
 
 int run_audit(const AuditCommand& command) {
   bool holds = true;

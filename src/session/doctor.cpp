@@ -1,12 +1,17 @@
 // `nohalt doctor`: what works on this machine, and what to do about the rest.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 #include "policy/access/authority.h"
+#include "policy/audit/key.h"
 #include "policy/audit/trail.h"
 #include "src/output/talk.h"
 #include "src/session/answer.h"
+#include "src/session/audit_trail.h"
 #include "src/session/machine_checks.h"
 #include "src/session/session.h"
 
@@ -21,6 +26,9 @@ Check check_policy(const CommonOptions& common) {
   const auto authority = policy::Authority::load(policy::PolicySources::usual(common.policy_file));
   if (!authority)
     return {"policy", CheckResult::kFail, authority.error().message, authority.error().hint};
+  if (!authority->is_builtin())
+    return {"policy", CheckResult::kOk,
+            fmt::format("In force: {}.", fmt::join(authority->files(), " and ")), ""};
   return {"policy", CheckResult::kOk,
           "The built-in policy holds: own processes, root all, a lease of at most 1h.", ""};
 }
@@ -34,9 +42,25 @@ Check check_binding(const policy::Caller& caller) {
 }
 
 Check check_audit(const CommonOptions& common, const policy::Caller& caller) {
-  const auto path = policy::Trail::check(caller, common.audit_file);
-  if (!path) return {"audit", CheckResult::kFail, path.error().message, path.error().hint};
-  return {"audit", CheckResult::kOk, "The audit trail is " + *path + ".", ""};
+  std::string paths;
+  for (const std::string& name : trail_names(common)) {
+    const auto path = policy::Trail::check(caller, name);
+    if (!path) return {"audit", CheckResult::kFail, path.error().message, path.error().hint};
+    paths += (paths.empty() ? "" : " and ") + *path;
+  }
+  return {"audit", CheckResult::kOk, "The audit trail is " + paths + ".", ""};
+}
+
+Check check_signing_key(const policy::Caller& caller) {
+  const auto folder = policy::usual_key_folder(caller);
+  if (!folder)
+    return {"signing-key", CheckResult::kFail, folder.error().message, folder.error().hint};
+  if (::access(folder->c_str(), F_OK) != 0 || ::access((*folder + "/audit.key").c_str(), F_OK) != 0)
+    return {"signing-key", CheckResult::kOk,
+            "The key that signs the audit trail will be made in " + *folder + ".", ""};
+  const auto key = policy::public_key(*folder);
+  if (!key) return {"signing-key", CheckResult::kFail, key.error().message, key.error().hint};
+  return {"signing-key", CheckResult::kOk, "The audit trail is signed as " + *key + ".", ""};
 }
 
 bool is_folder(const std::string& path) {
@@ -71,8 +95,8 @@ int run_doctor(const DoctorCommand& command) {
   add(check_access(caller));
   add(check_kernel());
   add(check_processor());
-  add({check_kernel_engine(), check_audit(command.common, caller), check_policy(command.common),
-       check_binding(caller), check_debug_folders(command.common)});
+  add({check_kernel_engine(), check_audit(command.common, caller), check_signing_key(caller),
+       check_policy(command.common), check_binding(caller), check_debug_folders(command.common)});
   const bool json = command.common.format == Format::kJson;
   const bool colour = command.common.output_file.empty() && output::stdout_takes_colour();
   const int written = write_answer(

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "policy/audit/trail.h"
+#include "policy/audit/trails.h"
 #include "probes/engines/inline/inline_engine.h"
 #include "src/output/talk.h"
 #include "src/output/writer.h"
@@ -69,7 +69,7 @@ class LogRun {
   output::Talk& talk_;
   std::string id_;
   policy::Caller caller_;
-  std::optional<policy::Trail> trail_;
+  std::optional<policy::Trails> trail_;
   std::unique_ptr<Attachment> at_;
   std::unique_ptr<ObjectClasses> classes_;
   LoadBias bias_;

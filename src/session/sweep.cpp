@@ -8,7 +8,6 @@
 #include <csignal>
 
 #include "policy/access/authority.h"
-#include "policy/audit/trail.h"
 #include "probes/engines/inline/inline_engine.h"
 #include "src/base/escape.h"
 #include "src/output/inspection_report.h"
@@ -33,7 +32,7 @@ class Remover {
  public:
   [[nodiscard]] static Result<Remover> open(const CommonOptions& options) {
     policy::Caller caller = policy::Caller::current();
-    NOHALT_TRY(policy::Trail trail, open_trail(caller, options));
+    NOHALT_TRY(policy::Trails trail, open_trail(caller, options));
     return Remover(options, std::move(caller), std::move(trail));
   }
 
@@ -43,7 +42,7 @@ class Remover {
   [[nodiscard]] Status end_run(const ArmedRun& armed) const;
 
  private:
-  Remover(const CommonOptions& options, policy::Caller caller, policy::Trail trail)
+  Remover(const CommonOptions& options, policy::Caller caller, policy::Trails trail)
       : options_(options), caller_(std::move(caller)), trail_(std::move(trail)) {}
 
   [[nodiscard]] policy::Event event(policy::EventKind kind, const target::Process& process) const {
@@ -87,7 +86,7 @@ class Remover {
 
   CommonOptions options_;
   policy::Caller caller_;
-  policy::Trail trail_;
+  policy::Trails trail_;
 };
 
 // Remains whose control page is gone belong to a run that nobody can name.

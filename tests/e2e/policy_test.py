@@ -1,6 +1,7 @@
 """Policy files in force on real processes: allowed, lowered, denied with the rule
 named, and a bad file that denies everything."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -150,6 +151,36 @@ class Policy(harness.TestCase):
                 self.assertIn("what is left of this user of 12", outcome.err)
             outcome = self.log(other, policy)
             self.assertIn("at most 10/s", outcome.err)
+
+    def test_the_trail_that_the_policy_names_is_written_whatever_audit_says(self):
+        named = os.path.join(self.folder, "named.jsonl")
+        policy = self.file(role(self.uid) + f"audit: {{ file: {named} }}\n")
+        with self.target() as target:
+            self.assertEqual(self.log(target, policy).status, DONE)
+            for trail in (named, os.path.join(self.folder, "audit.jsonl")):
+                with open(trail, encoding="utf-8") as lines:
+                    events = [json.loads(line)["event"] for line in lines]
+                self.assertIn("armed", events, trail)
+                self.assertEqual(self.nohalt("audit", "verify", trail).status, DONE)
+            os.remove(named)
+            os.mkdir(named)
+            outcome = self.log(target, policy)
+            self.assertEqual(outcome.status, DENIED, outcome)
+            self.assertIn(named, outcome.err)
+            self.assert_right_end(target)
+
+    def test_reading_the_trail_takes_a_right(self):
+        with self.target() as target:
+            policy = self.file(role(self.uid))
+            self.assertEqual(self.log(target, policy).status, DONE)
+            outcome = self.nohalt("audit", "show", "--policy", policy)
+            self.assertEqual(outcome.status, DENIED, outcome)
+            self.assertEqual(outcome.out, "")
+            self.assertIn("`audit`", outcome.err)
+            policy = self.file(role(self.uid, may="[audit]"))
+            outcome = self.nohalt("audit", "show", "--policy", policy)
+            self.assertEqual(outcome.status, DONE, outcome)
+            self.assertIn("denied", outcome.out)
 
     def test_explain_weighs_every_rule_and_attaches_to_nothing(self):
         policy = self.file(role(self.uid) + "deny:\n  - name: never\n    functions: [other]\n")

@@ -186,6 +186,46 @@ TEST_F(PolicyFiles, WhatThisVersionCannotHideDeniesAll) {
   }
 }
 
+TEST_F(PolicyFiles, TheSystemsFileAlwaysHasItsTrailWritten) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root's file can be the system's";
+  EXPECT_TRUE(builtin().audit_files().empty());
+  PolicySources sources = no_files();
+  sources.named = path("policy.yaml");
+  std::ofstream(sources.named) << "version: 1\n";
+  EXPECT_TRUE(Authority::load(sources)->audit_files().empty());
+  sources.system = path("system.yaml");
+  std::ofstream(sources.system) << "version: 1\n";
+  EXPECT_EQ(Authority::load(sources)->audit_files(), std::vector<std::string>{""});
+  std::ofstream(sources.system) << "version: 1\naudit: { file: /s.jsonl }\n";
+  std::ofstream(sources.named) << "version: 1\naudit: { file: /n.jsonl }\n";
+  EXPECT_EQ(Authority::load(sources)->audit_files(),
+            (std::vector<std::string>{"/s.jsonl", "/n.jsonl"}));
+}
+
+TEST_F(PolicyFiles, ARightOfAPersonNeedsNoProcess) {
+  PolicySources sources = no_files();
+  sources.named = path("policy.yaml");
+  std::ofstream(sources.named) << R"(version: 1
+roles:
+  - name: reader
+    members: { users: [7, 8] }
+    may: [audit]
+    where: { exe: [/usr/bin/orders], env: [prod] }
+deny:
+  - name: eight
+    members: { users: [8] }
+  - name: vault
+    where: { exe: [/usr/bin/vault] }
+)";
+  const auto authority = Authority::load(sources);
+  ASSERT_TRUE(authority) << authority.error().message;
+  EXPECT_TRUE(authority->admit_person(caller(7), Right::kAudit));
+  EXPECT_EQ(authority->admit_person(caller(7), Right::kApprove).error().reason, "right-missing");
+  EXPECT_EQ(authority->admit_person(caller(8), Right::kAudit).error().reason, "denied-by-rule");
+  EXPECT_EQ(authority->admit_person(caller(9), Right::kAudit).error().reason, "not-a-member");
+  EXPECT_TRUE(builtin().admit_person(caller(9), Right::kAudit));
+}
+
 constexpr const char* kAllForSeven = R"(version: 1
 roles:
   - name: seven

@@ -1,0 +1,32 @@
+#include "policy/audit/trails.h"
+
+#include <algorithm>
+
+namespace nohalt::policy {
+
+Result<Trails> Trails::open(const Caller& caller, const std::vector<std::string>& names,
+                            const TrailOptions& options) {
+  Trails trails;
+  for (const std::string& name : names) {
+    NOHALT_TRY(const std::string path, Trail::path_of(caller, name));
+    const auto is_same = [&](const Trail& trail) { return trail.path() == path; };
+    if (std::ranges::any_of(trails.trails_, is_same)) continue;
+    TrailOptions its = options;
+    // One copy of a record is enough.
+    if (!trails.trails_.empty()) its.copy_every_record = false;
+    NOHALT_TRY(Trail trail, Trail::open(caller, name, its));
+    trails.trails_.push_back(std::move(trail));
+  }
+  return trails;
+}
+
+Status Trails::append(const Event& event) const {
+  for (const Trail& trail : trails_) NOHALT_CHECK(trail.append(event));
+  return {};
+}
+
+void Trails::keep_signed() {
+  for (Trail& trail : trails_) trail.keep_signed();
+}
+
+}  // namespace nohalt::policy

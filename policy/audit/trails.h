@@ -1,0 +1,32 @@
+// All trails that a run writes to: those that the policies in force name, which nobody
+// can turn away from, and the one that --audit adds. What is appended is durable in all
+// of them when it returns; where one cannot be written nothing is armed.
+//
+// Errors and threading: as Trail.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "policy/audit/trail.h"
+
+namespace nohalt::policy {
+
+class Trails {
+ public:
+  // Of each name as Trail::open takes it; the first is the one that is read. Two names
+  // of one path count once.
+  [[nodiscard]] static Result<Trails> open(const Caller& caller,
+                                           const std::vector<std::string>& names,
+                                           const TrailOptions& options = {});
+
+  [[nodiscard]] Status append(const Event& event) const;
+  void keep_signed();
+
+  [[nodiscard]] const Trail& first() const { return trails_.front(); }
+
+ private:
+  std::vector<Trail> trails_;
+};
+
+}  // namespace nohalt::policy
