@@ -57,47 +57,41 @@ std::vector<std::uint64_t> DynamicClasses::words_of(const Vtable& table) const {
   return words;
 }
 
-// What the class's tables may have for its typeinfo. Where there is no symbol for it, the
-// table of the object itself tells, which comes first unless there are virtual bases.
-std::vector<std::uint64_t> DynamicClasses::typeinfos_of(
+// What the class's table has for its typeinfo, 0 without RTTI. Where there is no symbol for
+// it, the table of the object itself tells, which comes first unless there are virtual bases.
+std::optional<std::uint64_t> DynamicClasses::typeinfo_of(
     const Type& heir, std::span<const std::uint64_t> words) const {
-  std::vector<std::uint64_t> found;
-  for (const Vtable& typeinfo : vtables_.of_class(heir.name, Kind::kTypeinfo))
-    found.push_back(typeinfo.range.begin.value);
-  if (found.empty() && words.size() >= 2 && words[0] == 0 && !has_virtual_bases(heir))
-    found.push_back(words[1]);
-  return found;
+  if (const Vtable* typeinfo = vtables_.of_class(heir.name, Kind::kTypeinfo))
+    return typeinfo->range.begin.value;
+  const bool begins_with_own = words.size() >= 2 && words[0] == 0 && !has_virtual_bases(heir);
+  return begins_with_own ? std::optional(words[1]) : std::nullopt;
 }
 
 std::vector<DynamicClass::Vtable> DynamicClasses::pointers_of(const Type& heir,
                                                               const Type& type) const {
+  const Vtable* table = vtables_.of_class(heir.name, Kind::kVtable);
+  if (table == nullptr) return {};
+  const std::vector<std::uint64_t> words = words_of(*table);
+  const std::optional<std::uint64_t> typeinfo = typeinfo_of(heir, words);
   std::vector<std::uint64_t> parts;
   find_parts(heir, type, 0, 0, parts);
   std::vector<DynamicClass::Vtable> pointers;
-  for (const Vtable& table : vtables_.of_class(heir.name, Kind::kVtable)) {
-    const std::vector<std::uint64_t> words = words_of(table);
-    const std::vector<std::uint64_t> typeinfos = typeinfos_of(heir, words);
-    for (std::size_t i = 0; i + 1 < words.size(); ++i) {
-      const std::uint64_t distance = 0 - words[i];
-      const bool is_head = std::ranges::count(typeinfos, words[i + 1]) > 0;
-      if (!is_head || std::ranges::count(parts, distance) == 0) continue;
-      pointers.push_back({table.range.begin.value + 8 * (i + 2), distance});
-    }
+  for (std::size_t i = 0; typeinfo && i + 1 < words.size(); ++i) {
+    const std::uint64_t distance = 0 - words[i];
+    if (words[i + 1] == *typeinfo && std::ranges::count(parts, distance) != 0)
+      pointers.push_back({table->range.begin.value + 8 * (i + 2), distance});
   }
   return pointers;
 }
 
-// From a typeinfo to that of the class's only base, and its name; null: it has none, or
-// several.
-const std::string* DynamicClasses::base_of(RuntimeAddress& typeinfo) const {
+// The typeinfo of the class's only base; null: it has none, or several.
+const Vtable* DynamicClasses::base_of(RuntimeAddress typeinfo) const {
   std::array<std::uint64_t, 3> words{};
   if (!read_(typeinfo, std::as_writable_bytes(std::span(words)))) return nullptr;
   const Vtable* kind = vtables_.at({words[0]});
   if (kind == nullptr || kind->symbol->class_name != kSingleBase) return nullptr;
-  typeinfo = {words[2]};
-  const Vtable* base = vtables_.beginning_at(typeinfo);
-  const bool is_there = base != nullptr && base->symbol->kind == Kind::kTypeinfo;
-  return is_there ? &base->symbol->class_name : nullptr;
+  const Vtable* base = vtables_.beginning_at({words[2]});
+  return base != nullptr && base->symbol->kind == Kind::kTypeinfo ? base : nullptr;
 }
 
 void DynamicClasses::find_lines() {
@@ -109,9 +103,10 @@ void DynamicClasses::find_lines() {
     Line line{&table};
     RuntimeAddress typeinfo{head[1]};
     while (head[0] == 0 && line.bases.size() < kMostBases) {
-      const std::string* base = base_of(typeinfo);
+      const Vtable* base = base_of(typeinfo);
       if (base == nullptr) break;
       line.bases.push_back(base);
+      typeinfo = base->range.begin;
     }
     if (!line.bases.empty()) lines_.push_back(std::move(line));
   }
@@ -127,9 +122,11 @@ void DynamicClasses::add_undescribed(const Type& type, std::vector<DynamicClass>
     by_name.emplace(symbols::comparable_name(classes[i].type->name), i);
   for (const Line& line : lines_) {
     if (by_name.contains(line.vtable->symbol->class_name)) continue;
-    for (const std::string* base : line.bases) {
-      const auto known = by_name.find(*base);
+    for (const Vtable* base : line.bases) {
+      const auto known = by_name.find(base->symbol->class_name);
       if (known == by_name.end()) continue;
+      // Of that name, but the library's own.
+      if (vtables_.of_class(known->first, Kind::kTypeinfo) != base) break;
       std::vector<DynamicClass::Vtable>& vtables = classes[known->second].vtables;
       const bool is_nearer = classes[known->second].type->name != type.name;
       // Along a line of single bases every part begins where the object does.

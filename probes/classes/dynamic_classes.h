@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -30,20 +31,20 @@ class DynamicClasses {
   [[nodiscard]] std::vector<capture::DynamicClass::Vtable> pointers_of(
       const symbols::Type& heir, const symbols::Type& type) const;
   void add_undescribed(const symbols::Type& type, std::vector<capture::DynamicClass>& classes);
-  [[nodiscard]] const std::string* base_of(RuntimeAddress& typeinfo) const;
+  [[nodiscard]] const Vtable* base_of(RuntimeAddress typeinfo) const;
   void find_lines();
   [[nodiscard]] std::vector<std::uint64_t> words_of(const Vtable& table) const;
-  [[nodiscard]] std::vector<std::uint64_t> typeinfos_of(const symbols::Type& heir,
-                                                        std::span<const std::uint64_t> words) const;
+  [[nodiscard]] std::optional<std::uint64_t> typeinfo_of(
+      const symbols::Type& heir, std::span<const std::uint64_t> words) const;
 
   const symbols::DebugInfo& info_;
   const Vtables& vtables_;
   ReadMemory read_;
   std::map<const symbols::Type*, std::vector<capture::DynamicClass>> known_;
-  // A class that is not described, or perhaps is: the names of its bases, nearest first.
+  // A class that is not described, or perhaps is: its bases' typeinfos, nearest first.
   struct Line {
     const Vtable* vtable = nullptr;
-    std::vector<const std::string*> bases = {};
+    std::vector<const Vtable*> bases = {};
   };
   bool are_lines_found_ = false;
   std::vector<Line> lines_;

@@ -24,20 +24,21 @@ void Vtables::read() const {
   for (std::size_t i = 0; i < all_.size(); ++i) by_name_.emplace(all_[i].symbol->class_name, i);
 }
 
-std::vector<Vtable> Vtables::of_class(std::string_view class_name, VtableSymbol::Kind kind) const {
+const Vtable* Vtables::of_class(std::string_view class_name, VtableSymbol::Kind kind) const {
   read();
-  std::vector<Vtable> found;
-  std::size_t local = 0;
+  const Vtable* found = nullptr;
+  bool is_ambiguous = false;
   const std::string name = symbols::comparable_name(class_name);
   const auto [begin, end] = by_name_.equal_range(name);
   for (auto each = begin; each != end; ++each) {
     const Vtable& table = all_[each->second];
     const bool counts = table.is_of_program || !table.symbol->is_local;
     if (table.symbol->kind != kind || !counts) continue;
-    local += table.symbol->is_local ? 1 : 0;
-    found.push_back(table);
+    if (found != nullptr && found->is_of_program && !table.is_of_program) continue;
+    is_ambiguous = found != nullptr && found->is_of_program == table.is_of_program;
+    found = &table;
   }
-  return local > 1 ? std::vector<Vtable>{} : found;
+  return is_ambiguous ? nullptr : found;
 }
 
 const std::vector<Vtable>& Vtables::all() const {

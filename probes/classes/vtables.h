@@ -30,11 +30,12 @@ class Vtables {
   Vtables(const stacks::UnwindImages& images, std::string program_build_id)
       : images_(images), program_build_id_(std::move(program_build_id)) {}
 
-  // The tables of this kind that the program's class of this name has. Several files may
-  // have one of it. A local name is nobody else's, so that of these only the program's
-  // count, and none where it has several.
-  [[nodiscard]] std::vector<Vtable> of_class(std::string_view class_name,
-                                             symbols::VtableSymbol::Kind kind) const;
+  // The table of this kind that the class of this name has, which the program describes;
+  // null: none, or nobody knows which. What a library has under a name for which the
+  // program has one of its own may be another class, as two plugins' are; and a local
+  // name is nobody else's.
+  [[nodiscard]] const Vtable* of_class(std::string_view class_name,
+                                       symbols::VtableSymbol::Kind kind) const;
   // The table that a vtable pointer points into; null: it points into none.
   [[nodiscard]] const Vtable* at(RuntimeAddress vtable_pointer) const;
   // The table or typeinfo that begins there; null: none does.

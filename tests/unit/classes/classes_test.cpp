@@ -167,6 +167,15 @@ TEST_P(ClassesTest, are_what_their_pointer_says_where_the_vtable_is_not_known) {
   }
 }
 
+TEST_P(ClassesTest, of_a_library_are_not_the_programs_of_the_same_name) {
+  EXPECT_EQ(shown("dog"), "Dog {Animal = {age = 3}, tail = 1}");
+  EXPECT_EQ(shown("holder.stray"), "{age = 3}");
+  EXPECT_EQ(shown("holder.young"), "{age = 3}");
+  const Vtable* table = vtables_.at({captured("holder.stray").target.at(0).vtable_pointer});
+  ASSERT_NE(table, nullptr);
+  EXPECT_EQ(table->symbol->class_name, "Dog");
+}
+
 TEST_P(ClassesTest, never_copy_what_is_hidden_in_the_derived_class) {
   const auto by_name = [](std::string_view path, const symbols::Type&) {
     return path.find("password") != path.npos;

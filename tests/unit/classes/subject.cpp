@@ -75,6 +75,10 @@ struct Failure : std::runtime_error {
   int code;
 };
 
+// Of the library, which has another class of the name Dog.
+Animal* stray_dog();
+Animal* stray_puppy();
+
 volatile int mark;
 
 struct Holder {
@@ -83,6 +87,8 @@ struct Holder {
   std::vector<Shape*> several;
   std::unique_ptr<Shape> none;
   Shape* plain = nullptr;
+  Animal* stray = stray_dog();
+  Animal* young = stray_puppy();
 };
 
 struct Worker : Animal {
