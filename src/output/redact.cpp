@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "src/base/utf8.h"
 #include "src/output/json.h"
 
 namespace nohalt::output {
@@ -37,8 +38,9 @@ std::string spelled_by(const Json& list) {
     const Json& number = item.is_object() && value != item.end() ? *value : item;
     if (!number.is_number_integer()) return {};
     const auto character = number.get<std::int64_t>();
-    if (character < -128 || character > 255) return {};
-    text += static_cast<char>(character);
+    if (character < -128 || character > 0x10ffff) return {};
+    text += character <= 255 ? std::string(1, static_cast<char>(character))
+                             : utf8_of(static_cast<std::uint64_t>(character));
   }
   return text;
 }
@@ -65,7 +67,7 @@ class Search {
   Counts json(Json& json, Ending ending) {
     if (json.is_object()) return object(json);
     if (json.is_array()) {
-      if (Counts matched = characters(json); !matched.empty()) return matched;
+      if (Counts matched = characters(json, ending); !matched.empty()) return matched;
       Counts all;
       for (Json& item : json) add(all, this->json(item, Ending::kWhole));
       return all;
@@ -79,10 +81,10 @@ class Search {
 
  private:
   // The whole list goes, and the message that shows it.
-  Counts characters(Json& json) {
+  Counts characters(Json& json, Ending ending) {
     std::string spelled = spelled_by(json);
     const std::string before = spelled;
-    Counts matched = text(spelled, Ending::kWhole);
+    Counts matched = text(spelled, ending);
     if (matched.empty()) return matched;
     std::string tags;
     for (const auto& [rule, count] : matched) tags += "[redacted:" + rule + "]";

@@ -55,6 +55,10 @@ __attribute__((noinline)) static int64_t serve(const Account* account, int64_t s
   strcpy(note, "note");  // litter behind it
   char contact[32];
   snprintf(contact, sizeof contact, "sec-%c%c%c@example.com", 'm', 'm', 'm');
+  const std::vector<char> letters(contact, contact + sizeof contact);
+  unsigned char octets[32];
+  memcpy(octets, contact, sizeof octets);
+  seen = static_cast<int64_t>(letters.size()) + octets[0];
   const char* greeting = name.c_str();
   const int64_t total = account->id + account->limit;
   const int64_t opened = total + (session_token & 1);

@@ -338,6 +338,7 @@ Value NodeReader::read_array(const Node& node, const Type* type, std::uint64_t a
   if (value.items.size() < count) {
     truncate(value, std::to_string(value.items.size()) + " of " + std::to_string(count) + " shown");
   }
+  look(node, at, value.items.size() * item->byte_size, value);
   return value;
 }
 

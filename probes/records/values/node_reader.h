@@ -21,7 +21,8 @@ inline constexpr int kMaxNesting = 32;
 inline constexpr std::uint32_t kMaxValues = 20'000;
 
 // Told which captured bytes values are made of: of the node those `size` from `at` on,
-// and the value that they are by themselves. Of a container's node none: it was walked.
+// and the value that they are by themselves; of a list after its items. Of a container's
+// node none: it was walked.
 using Look =
     std::function<void(const Node& node, std::uint64_t at, std::uint64_t size, const Value& value)>;
 

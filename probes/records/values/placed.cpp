@@ -29,6 +29,9 @@ class Placer {
   void see(const Node& value, std::uint32_t max_items, const IsShown& is_shown) {
     const Look look = [&](const Node& node, std::uint64_t at, std::uint64_t size,
                           const Value& part) {
+      const bool is_list = part.kind == Value::Kind::kArray || part.kind == Value::Kind::kSet;
+      if (is_list && may_spell(part) && !is_shown(part)) hide_items(node, {at, at + size});
+      if (is_list && node.kind != Node::Kind::kItems) return;
       const bool is_told = node.kind == Node::Kind::kItems || is_shown(part);
       (is_told ? seen_ : hidden_)[&node].push_back({at, at + size});
       // The null that it was found by.
@@ -63,6 +66,25 @@ class Placer {
  private:
   static bool is_object(const Node& node) {
     return node.kind == Node::Kind::kItems && node.items->kind == Items::Kind::kObject;
+  }
+
+  // Numbers and characters, which may be a text that only as a whole is known by its look.
+  static bool may_spell(const Value& list) {
+    return std::ranges::all_of(list.items, [](const Value& item) {
+      return item.kind == Value::Kind::kInteger || item.kind == Value::Kind::kChar;
+    });
+  }
+
+  // Of a list that has been seen item by item; `part` is where an array lies in the node.
+  void hide_items(const Node& node, const Placed::Part& part) {
+    const auto hide = [this](const Node& of, const Placed::Part& all) {
+      std::erase_if(seen_[&of], [&](const Placed::Part& seen) {
+        return all.begin <= seen.begin && seen.end <= all.end;
+      });
+      hidden_[&of].push_back(all);
+    };
+    if (node.items == nullptr) return hide(node, part);
+    for (const Node& slot : node.items->slots) hide(slot, {0, slot.size});
   }
 
   // Of what the object may be only that which it was has been seen.

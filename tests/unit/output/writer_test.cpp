@@ -113,6 +113,29 @@ TEST_F(Written, ValueRulesHideWhatAListOfCharactersSpells) {
   EXPECT_EQ(record["values"]["fine"]["value"].size(), 3U);
 }
 
+TEST_F(Written, ValueRulesHideWhatACutOrWideListMayHaveSpelled) {
+  const auto list_of = [](std::u32string_view text) {
+    std::string list = "[";
+    for (const char32_t c : text)
+      list += (list.size() > 1 ? "," : "") + std::to_string(static_cast<std::uint32_t>(c));
+    return list + "]";
+  };
+  Hit hit = sample_hit();
+  hit.values = {
+      {"cut", "std::deque<char>", "truncated", "", list_of(U"anna@exam"), false, false},
+      {"wide", "std::vector<char32_t>", "exact", "", list_of(U"anna@example.com \u20ac"), false,
+       false},
+      {"half", "std::vector<char16_t>", "exact", "", "[97,64,98,46,99,111,32,55357]", false, false},
+      {"whole", "std::deque<char>", "exact", "", list_of(U"anna@exam"), false, false}};
+  Writer out = writer(session::Format::kJson);
+  out.hit(hit);
+  ASSERT_TRUE(out.drain(milliseconds{1000}));
+  const auto record = nlohmann::json::parse(content());
+  for (const char* hidden : {"cut", "wide", "half"})
+    EXPECT_EQ(record["values"][hidden]["value"], "[redacted:email]") << hidden;
+  EXPECT_EQ(record["values"]["whole"]["value"].size(), 9U);
+}
+
 TEST_F(Written, EachNodeOnTheWayToWhatIsHiddenSaysSo) {
   Hit hit = sample_hit();
   hit.is_snapshot = true;

@@ -97,6 +97,18 @@ TEST_F(PlacedTest, LeavesOutWhatMayNotBeShown) {
   EXPECT_TRUE(all[0].hidden.empty());
 }
 
+TEST_F(PlacedTest, LeavesOutAListThatSpellsWhatMayNotBeShown) {
+  const Type octet = type_of(TypeKind::kInteger, "unsigned char", 1);
+  name_.target = &octet;
+  const auto spells = [](const Value& value) { return value.kind == Value::Kind::kArray; };
+  EXPECT_EQ(shown(placed()[0]).substr(24), "bob0stal");
+  const auto all = placed([&](const Value& value) { return !spells(value); });
+  EXPECT_EQ(shown(all[0]).substr(24), "........");
+  ASSERT_EQ(all[0].hidden.size(), 1U);
+  EXPECT_EQ(all[0].hidden[0].begin, 24U);
+  EXPECT_EQ(all[0].hidden[0].end, 32U);
+}
+
 TEST_F(PlacedTest, TellsWhatARuleHides) {
   node_.holes = {{24, 32, {ValueState::kRedacted, "hidden by policy"}}};
   const auto all = placed();
