@@ -125,6 +125,9 @@ TEST_P(ContainersTest, are_hidden_with_the_type_of_their_items) {
   for (const char* name : {"bag.accounts", "bag.perhaps_account", "bag.own_account"})
     EXPECT_EQ(captured(name, hides), "<hidden by policy>") << name;
   EXPECT_EQ(captured("bag.accounts_by_name", hides), "[{\"a\", <hidden by policy>}]");
+  EXPECT_EQ(captured("bag.account_or_not", hides), "#1 <hidden by policy>");
+  const std::string_view bytes(reinterpret_cast<const char*>(run_.body.data()), run_.body.size());
+  EXPECT_EQ(bytes.find("hunter2"), bytes.npos);
 }
 
 TEST_P(ContainersTest, end_at_a_circle_of_links) {
