@@ -69,6 +69,7 @@ output::Hit HitMaker::make(const engines::RawRecord& record, CoreContents* core)
   if (core != nullptr) {
     core->layout = &at.site->capture->layout;
     core->body = record.body;
+    core->vtables = &vtables_;
   }
   if (const auto stack = values::stack_of(at.site->capture->layout, record.body))
     stacks_.add(hit, at.probe->spec, *stack, core);

@@ -8,6 +8,7 @@
 #include "probes/records/values/placed.h"
 #include "probes/stacks/locals/bytes.h"
 #include "src/output/redact.h"
+#include "src/session/object_names.h"
 #include "src/session/shown_value.h"
 
 namespace nohalt::session {
@@ -19,9 +20,11 @@ using language::ExprKind;
 using locals::Disclosure;
 using symbols::Location;
 
-values::IsShown shown_by(const policy::ValueRules& rules) {
-  return [&rules](const values::Value& value) {
-    return !output::is_hidden(shown_value({"", value}, false), rules);
+// Of an object its members are judged by themselves.
+values::IsShown shown_by(const CoreContents& hit, const capture::IsRedacted& is_redacted) {
+  return [&](const values::Value& value) {
+    if (value.vtable_pointer != 0) return !is_hidden_object(value, *hit.vtables, is_redacted);
+    return !output::is_hidden(shown_value({"", value}, false), *hit.value_rules);
   };
 }
 
@@ -31,7 +34,7 @@ class Gatherer {
       : hit_(hit),
         stack_(stack),
         told_(stack.unwound, stack.captured, stack.memory),
-        is_shown_(shown_by(*hit.value_rules)) {}
+        is_shown_(shown_by(hit, stack.rules.is_redacted)) {}
 
   void add_hit() {
     for (const language::BoundPtr& expression : hit_.layout->values) {

@@ -12,6 +12,7 @@
 
 #include "policy/redaction/value_rules.h"
 #include "probes/capture/capture.h"
+#include "probes/classes/vtables.h"
 #include "probes/stacks/hit_memory.h"
 #include "probes/stacks/locals/disclosure.h"
 #include "probes/stacks/locals/value.h"
@@ -25,6 +26,7 @@ namespace nohalt::session {
 // without a stack.
 struct CoreContents {
   const policy::ValueRules* value_rules = nullptr;
+  const classes::Vtables* vtables = nullptr;
   const capture::CaptureLayout* layout = nullptr;
   std::span<const std::byte> body;
 

@@ -28,18 +28,32 @@ symbols::Type undescribed(const symbols::VtableSymbol& symbol) {
   return type;
 }
 
+// What the object is where that is not what it is shown as; null: it is that, or nobody
+// knows. A class that is described was weighed with its declaration before it was read.
+const symbols::VtableSymbol* other_class(const values::Value& value,
+                                         const classes::Vtables& vtables) {
+  const classes::Vtable* table = vtables.at({value.vtable_pointer});
+  if (table == nullptr) return nullptr;
+  const bool is_shown =
+      table->symbol->class_name == symbols::comparable_name(unqualified(value.type));
+  return is_shown ? nullptr : table->symbol;
+}
+
 void name_object(values::Value& value, const classes::Vtables& vtables,
                  const capture::IsRedacted& is_redacted) {
-  const classes::Vtable* table = vtables.at({value.vtable_pointer});
-  if (table == nullptr) return;
-  const symbols::VtableSymbol& symbol = *table->symbol;
-  // A class that is described was weighed with its declaration before it was read.
-  if (symbol.class_name == symbols::comparable_name(unqualified(value.type))) return;
-  if (is_redacted && is_redacted("", undescribed(symbol))) return hide(value);
-  value.dynamic_type = symbol.shown_name;
+  const symbols::VtableSymbol* other = other_class(value, vtables);
+  if (other == nullptr) return;
+  if (is_hidden_object(value, vtables, is_redacted)) return hide(value);
+  value.dynamic_type = other->shown_name;
 }
 
 }  // namespace
+
+bool is_hidden_object(const values::Value& value, const classes::Vtables& vtables,
+                      const capture::IsRedacted& is_redacted) {
+  const symbols::VtableSymbol* other = is_redacted ? other_class(value, vtables) : nullptr;
+  return other != nullptr && is_redacted("", undescribed(*other));
+}
 
 void name_objects(values::Value& value, const classes::Vtables& vtables,
                   const capture::IsRedacted& is_redacted) {

@@ -10,6 +10,9 @@
 
 namespace nohalt::session {
 
+// Of an object with a vtable pointer: whether policy hides its class by its name.
+[[nodiscard]] bool is_hidden_object(const values::Value& value, const classes::Vtables& vtables,
+                                    const capture::IsRedacted& is_redacted);
 // In the value and in whatever lies inside it. An object whose class policy hides by its
 // name is hidden.
 void name_objects(values::Value& value, const classes::Vtables& vtables,

@@ -184,8 +184,8 @@ Value NodeReader::read_object(const Node& node, int nesting) {
   if (was_copied && little_endian(node_bytes(slot).subspan(distance, 8)) != *vptr)
     return absent(node.type, {ValueState::kUnavailable, "it became another object meanwhile"});
   Value value = read_inner(slot, nesting);
-  look(node, 0, 0, value);
   value.vtable_pointer = *vptr;
+  look(node, 0, 0, value);
   if (strip_typedefs(node.type)->name != strip_typedefs(slot.type)->name) {
     value.declared_type = strip_typedefs(node.type)->name;
     value.distance = distance;

@@ -32,7 +32,8 @@ class Placer {
       const bool is_list = part.kind == Value::Kind::kArray || part.kind == Value::Kind::kSet;
       if (is_list && may_spell(part) && !is_shown(part)) hide_items(node, {at, at + size});
       if (is_list && node.kind != Node::Kind::kItems) return;
-      const bool is_told = node.kind == Node::Kind::kItems || is_shown(part);
+      const bool is_container = node.kind == Node::Kind::kItems && !is_object(node);
+      const bool is_told = is_container || is_shown(part);
       (is_told ? seen_ : hidden_)[&node].push_back({at, at + size});
       // The null that it was found by.
       if (node.kind == Node::Kind::kText && node.text_may_go_on && part.state == ValueState::kExact)

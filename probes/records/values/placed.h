@@ -31,7 +31,7 @@ struct Placed {
   std::vector<Part> hidden;  // by policy
 };
 
-// Whether a text or a number may be shown.
+// Whether a text, a number, or an object with a vtable pointer may be shown.
 using IsShown = std::function<bool(const Value& value)>;
 
 // The value itself, which is at `at`, comes first, then what it leads to. Empty: it is

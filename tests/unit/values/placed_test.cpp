@@ -109,6 +109,37 @@ TEST_F(PlacedTest, LeavesOutAListThatSpellsWhatMayNotBeShown) {
   EXPECT_EQ(all[0].hidden[0].end, 32U);
 }
 
+// An object behind `text`, of which the record has what its pointer says.
+TEST_F(PlacedTest, LeavesOutAnObjectThatMayNotBeShown) {
+  constexpr std::uint64_t kVtable = 0x5000;
+  body_.resize(128);
+  Type object = type_of(TypeKind::kStruct, "object", 16);
+  object.members = {member("_vptr", pointer_, 0), member("number", long_, 8)};
+  pointer_.target = &object;
+  auto there = std::make_unique<Node>();
+  there->kind = Node::Kind::kItems;
+  there->type = &object;
+  there->items = std::make_unique<capture::Items>();
+  there->items->kind = capture::Items::Kind::kObject;
+  there->items->count = 64;
+  there->items->walked = 72;
+  Node& declared = there->items->slots.emplace_back();
+  declared.kind = Node::Kind::kBytes;
+  declared.type = &object;
+  declared.data = 80;
+  declared.size = 16;
+  put(64, kVtable);
+  put(80, kVtable);
+  put(88, 0x6262626262626262);
+  node_.follows.clear();
+  node_.follows.push_back({16, std::move(there)});
+  const auto whole = placed();
+  ASSERT_EQ(whole.size(), 2U);
+  EXPECT_EQ(whole[1].address, RuntimeAddress{0x2000});
+  EXPECT_EQ(shown(whole[1]).substr(8), "bbbbbbbb");
+  EXPECT_EQ(placed([](const Value& value) { return value.vtable_pointer != kVtable; }).size(), 1U);
+}
+
 TEST_F(PlacedTest, TellsWhatARuleHides) {
   node_.holes = {{24, 32, {ValueState::kRedacted, "hidden by policy"}}};
   const auto all = placed();
