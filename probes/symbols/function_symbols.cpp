@@ -1,12 +1,10 @@
 #include "probes/symbols/function_symbols.h"
 
-#include <cxxabi.h>
 #include <gelf.h>
-#include <libiberty/demangle.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
+
+#include "probes/symbols/demangle.h"
 
 namespace nohalt::symbols {
 
@@ -14,12 +12,6 @@ namespace {
 
 constexpr std::size_t kMaxSymbols = 4'000'000;
 constexpr int kMaxOverlaps = 16;  // aliases, and functions within functions
-
-constexpr std::size_t kLongestMangled = 4096;
-
-struct FreeText {
-  void operator()(char* text) const { std::free(text); }
-};
 
 std::size_t leading_underscores(const std::string& name) {
   return std::min(name.find_first_not_of('_'), name.size());
@@ -30,14 +22,8 @@ std::size_t leading_underscores(const std::string& name) {
 // ("memcpy@@GLIBC_2.14") are the linker's business.
 std::string spelled(const std::string& versioned) {
   const std::string name = versioned.substr(0, versioned.find('@'));
-  const bool is_mangled = name.starts_with("_Z") || name.starts_with("_R");
-  if (!is_mangled || name.size() > kLongestMangled) return name;
-  const std::unique_ptr<char, FreeText> rust(rust_demangle(name.c_str(), DMGL_PARAMS));
-  if (rust) return rust.get();
-  int status = 0;
-  const std::unique_ptr<char, FreeText> text(
-      abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status));
-  return status == 0 && text ? std::string(text.get()) : name;
+  if (auto rust = rust_spelling(name)) return *rust;
+  return cpp_spelling(name).value_or(name);
 }
 
 }  // namespace

@@ -1,25 +1,19 @@
 #include "probes/symbols/vtable_symbols.h"
 
-#include <cxxabi.h>
 #include <gelf.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstdlib>
-#include <memory>
 #include <optional>
+
+#include "probes/symbols/demangle.h"
 
 namespace nohalt::symbols {
 
 namespace {
 
 constexpr std::size_t kMaxSymbols = 4'000'000;
-constexpr std::size_t kLongestMangled = 4096;
-
-struct FreeText {
-  void operator()(char* text) const { std::free(text); }
-};
 
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
@@ -69,15 +63,12 @@ std::optional<VtableSymbol> read_name(const char* mangled) {
                                                   std::string_view(mangled).size()));
   const auto form =
       std::ranges::find_if(kForms, [&](const Form& each) { return name.starts_with(each.begin); });
-  if (form == kForms.end() || name.size() > kLongestMangled) return std::nullopt;
-  int status = 0;
-  const std::unique_ptr<char, FreeText> text(
-      abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status));
-  if (status != 0 || !text || !std::string_view(text.get()).starts_with(form->spelled))
-    return std::nullopt;
+  if (form == kForms.end()) return std::nullopt;
+  const auto text = cpp_spelling(name);
+  if (!text || !text->starts_with(form->spelled)) return std::nullopt;
   VtableSymbol symbol;
   symbol.kind = form->kind;
-  symbol.shown_name = std::string(text.get()).substr(form->spelled.size());
+  symbol.shown_name = text->substr(form->spelled.size());
   if (symbol.kind == Kind::kConstruction) {
     const std::size_t in = symbol.shown_name.find("-in-");
     if (in == symbol.shown_name.npos) return std::nullopt;
