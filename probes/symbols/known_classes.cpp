@@ -1,10 +1,13 @@
-// The roots of the standard library's exceptions. GCC describes a class only where its
-// vtable is, which for these is in the library, so that programs have no more than their
+// The standard library's exceptions that keep a message or nothing. GCC describes a class only
+// where its vtable is, which for these is in the library, so that programs have no more than their
 // names. Both libraries lay them out alike, as a part of their ABI: a vtable pointer, and
 // in the two that keep a message a pointer to its characters.
 //
 // Source: libstdc++'s src/c++11/cow-stdexcept.cc (__cow_string), libc++'s
 // include/stdexcept (__libcpp_refstring).
+#include <algorithm>
+#include <array>
+
 #include "probes/symbols/type_reader.h"
 
 namespace nohalt::symbols {
@@ -18,19 +21,34 @@ bool keeps_a_message(std::string_view name) {
   return name == "std::runtime_error" || name == "std::logic_error";
 }
 
+struct Heir {
+  std::string_view name;
+  std::string_view base;
+};
+// They add nothing to their base.
+constexpr std::array<Heir, 7> kHeirs = {{{"std::domain_error", "std::logic_error"},
+                                         {"std::invalid_argument", "std::logic_error"},
+                                         {"std::length_error", "std::logic_error"},
+                                         {"std::out_of_range", "std::logic_error"},
+                                         {"std::overflow_error", "std::runtime_error"},
+                                         {"std::range_error", "std::runtime_error"},
+                                         {"std::underflow_error", "std::runtime_error"}}};
+
 }  // namespace
 
 void TypeReader::complete_known(Type& type, std::string_view name) {
   const bool is_root = name == kRoot;
-  if (!is_root && !keeps_a_message(name)) return;
+  const auto heir = std::ranges::find(kHeirs, name, &Heir::name);
+  const bool is_heir = heir != kHeirs.end();
+  if (!is_root && !is_heir && !keeps_a_message(name)) return;
   type.is_declaration = false;
   type.members.clear();
   Member& first = type.members.emplace_back();
   first.name = is_root ? "_vptr" : "";
   first.is_base_class = !is_root;
-  first.type = is_root ? pointer_to(void_) : known_class(kRoot);
-  type.byte_size = kWord;
-  if (is_root) return;
+  first.type = is_root ? pointer_to(void_) : known_class(is_heir ? heir->base : kRoot);
+  type.byte_size = is_heir ? 2 * kWord : kWord;
+  if (is_root || is_heir) return;
   Member& message = type.members.emplace_back();
   message.name = "what";
   message.byte_offset = kWord;

@@ -285,6 +285,12 @@ class Tree {
     return is_text ? in_quotes(text, text_of(node, "encoding") == "escaped") : make_printable(text);
   }
 
+  // The null pointer says by itself that it leads to no text.
+  static bool is_null(const Json& node) {
+    return is_one_of(node, {"pointer"}) && text_of(node, "value") == "0x0" &&
+           text_of(node, "state") == "unreadable";
+  }
+
   // A pointer with what it leads to.
   static bool is_pointer(const Json& node) {
     return text_of(node, "kind") == "pointer" && part_of(node, "value").is_object();
@@ -294,7 +300,7 @@ class Tree {
     const Json& value = part_of(node, "value");
     if (value.is_null()) return state_of(node, false);
     if (depth > kMaxDepth) return "...";
-    if (!value.is_structured()) return scalar(node) + state_of(node, true);
+    if (!value.is_structured()) return scalar(node) + (is_null(node) ? "" : state_of(node, true));
     if (is_alternative(node) && is_nothing(only_item(node)))
       return head_of(node) + state_of(node, true);
     if (const Json& inner = only_item(node); !inner.is_null())

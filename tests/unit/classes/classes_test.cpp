@@ -218,6 +218,7 @@ TEST_P(ClassesTest, of_the_library_tell_what_they_are_and_their_message) {
   EXPECT_EQ(table->symbol->class_name, "std::bad_alloc");
   const std::string index = shown("index");
   EXPECT_NE(index.find("\"an index too large\""), index.npos) << index;
+  EXPECT_NE(shown("holder.far").find("\"an index too far\""), std::string::npos);
   const Vtable* of_index = vtables_.at({captured("index").vtable_pointer});
   ASSERT_NE(of_index, nullptr);
   EXPECT_EQ(of_index->symbol->class_name, "std::out_of_range");

@@ -89,6 +89,7 @@ struct Holder {
   Shape* plain = nullptr;
   Animal* stray = stray_dog();
   Animal* young = stray_puppy();
+  std::out_of_range far{"an index too far"};
 };
 
 struct Worker : Animal {

@@ -51,6 +51,21 @@ TEST(SnapshotText, ShowsArgumentsThenLocals) {
             "    gone = <optimized out: available at line 7>\n");
 }
 
+TEST(SnapshotText, ShowsANullTextAsItsAddressAlone) {
+  Hit hit = snapshot();
+  Value null = value("null", "char *", "pointer", R"("0x0")");
+  null.state = "unreadable";
+  null.why = "null is null";
+  Value lost = null;
+  lost.name = "lost";
+  lost.json = R"("0x10")";
+  lost.why = "the memory at lost cannot be read";
+  hit.values = {null, lost};
+  const std::string text = text_of(hit);
+  EXPECT_NE(text.find("null = 0x0\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("lost = 0x10 <unreadable: the memory at lost"), std::string::npos) << text;
+}
+
 TEST(SnapshotText, ShowsTypesOnRequest) {
   const std::string text = text_of(snapshot(), true);
   EXPECT_NE(text.find("(struct point) at = {(int) x = 3, (int) y = <unr"), std::string::npos)
