@@ -113,7 +113,11 @@ class Walk {
       return;
     }
     for (const Member& member : real->members) {
-      if (member.is_static || member.is_virtual_base || member.type == nullptr) continue;
+      if (member.is_static || member.type == nullptr) continue;
+      if (member.is_virtual_base) {
+        virtual_base(*real, member.type, at, path, nesting);
+        continue;
+      }
       const bool named = !member.name.empty() && !member.is_base_class;
       const std::string inner = named ? path + (path.empty() ? "" : ".") + member.name : path;
       std::uint64_t begin = at + member.byte_offset;
@@ -137,6 +141,21 @@ class Walk {
             nesting + 1);
       if (is_guarded) guards_.pop_back();
     }
+  }
+
+  // Where it lies differs from class to class, but behind all that its heir has besides. So
+  // where something in it is hidden, all of that is.
+  void virtual_base(const Type& heir, const Type* base, std::uint64_t at, const std::string& path,
+                    int nesting) {
+    Shape inner;
+    const ShapeRules whole{rules_.is_redacted, strip_typedefs(base)->byte_size, 0, false};
+    Walk(whole, inner).visit(base, 0, path, false, nesting + 1);
+    if (inner.holes.empty() && !is_redacted_step(path, base, rules_.is_redacted)) return;
+    std::uint64_t begin = at + sizeof(std::uint64_t);  // the vtable pointer
+    for (const Member& member : heir.members)
+      if (!member.is_static && !member.is_virtual_base && !member.is_base_class && member.type)
+        begin = std::max(begin, at + member.byte_offset + strip_typedefs(member.type)->byte_size);
+    hole(begin, std::max(rules_.bytes, begin + 1));
   }
 
   // Where all items are hidden the container is. Of an item in the container's own

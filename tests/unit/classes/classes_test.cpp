@@ -189,6 +189,9 @@ TEST_P(ClassesTest, never_copy_what_is_hidden_in_the_derived_class) {
   };
   EXPECT_EQ(shown("square", by_name), "Square {Shape = {id = 7}, side = 4, password = <redacted>}");
   EXPECT_FALSE(has_secret());
+  const std::string teller = shown("holder.teller", by_name);
+  EXPECT_NE(teller.find("till = 6"), teller.npos) << teller;
+  EXPECT_FALSE(has_secret());
   EXPECT_EQ(shown("square", by_type), "<redacted>");
   EXPECT_FALSE(has_secret());
   EXPECT_EQ(shown("holder.shared", by_type), "(use 1, weak 0) -> <redacted>");

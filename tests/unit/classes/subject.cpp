@@ -61,6 +61,13 @@ struct Right : virtual Root {
 struct Diamond : Left, Right {
   int last = 4;
 };
+struct Vault {
+  virtual ~Vault() = default;
+  char password[24] = "hunter2-hunter2-hunter2";
+};
+struct Teller : virtual Vault {
+  int till = 6;
+};
 struct Animal {
   virtual ~Animal() = default;
   virtual int legs() const { return 0; }
@@ -87,6 +94,7 @@ struct Holder {
   std::vector<Shape*> several;
   std::unique_ptr<Shape> none;
   Shape* plain = nullptr;
+  Teller* teller = new Teller;
   Animal* stray = stray_dog();
   Animal* young = stray_puppy();
   std::out_of_range far{"an index too far"};
