@@ -230,6 +230,7 @@ Question Authority::question(const Caller& caller, const Request& request) const
   whole.uses = request.asking.uses;
   whole.reason = request.asking.reason;
   whole.ticket = request.asking.ticket;
+  whole.breaks_glass = request.asking.breaks_glass;
   whole.probes = request.probes;
   whole.on_target = request.on_target;
   whole.of_user = request.of_user;
@@ -281,7 +282,7 @@ Result<Leave> Authority::leave(const Admission& admission, const TargetFacts& ta
     const Question asked = question(admission.caller_, request);
     const HostDirectory directory;
     const Verdict verdict = weigh(rules, asked, directory);
-    if (!verdict.is_allowed) return denied(rules, verdict);
+    if (!verdict.is_allowed && verdict.needs_approvals == 0) return denied(rules, verdict);
     const Role& role = rules.roles[verdict.role];
     leave.parts_.push_back({SourceFilter(rules, verdict.role, asked, directory), role.may,
                             maxima_of(role.limits).snapshot_bytes});
@@ -302,33 +303,60 @@ std::vector<Authority::Explained> Authority::explain(const Caller& caller, const
   return all;
 }
 
-Result<Decision> Authority::decide(const Admission& admission, const Request& request) const {
+Status Authority::check_same_target(const Admission& admission, const Request& request) const {
   const TargetFacts& admitted = admission.target();
-  if (admitted.identity != request.target.identity || admitted.uids != request.target.uids)
-    return fail(ErrorCode::kDenied, "target-changed",
-                "Process " + std::to_string(admitted.identity.pid) +
-                    " is not what it was when it was admitted: its identity or its uids changed.",
-                "Start again; if it happens again, the process changes its user.");
-  if (is_builtin()) return decide_builtin(admission, request);
-  std::vector<Limits> granted;
-  std::vector<std::string> notes;
-  std::string allowed;
+  if (admitted.identity == request.target.identity && admitted.uids == request.target.uids)
+    return {};
+  return fail(ErrorCode::kDenied, "target-changed",
+              "Process " + std::to_string(admitted.identity.pid) +
+                  " is not what it was when it was admitted: its identity or its uids changed.",
+              "Start again; if it happens again, the process changes its user.");
+}
+
+Result<Authority::Weighing> Authority::weigh_all(const Caller& caller, const Request& request,
+                                                 std::size_t approvals) const {
+  Weighing all;
   for (const Rules& rules : rules_) {
-    Verdict verdict = weigh(rules, question(admission.caller_, request), HostDirectory{});
-    if (!verdict.is_allowed) return denied(rules, verdict);
+    Question asked = question(caller, request);
+    asked.approvals = static_cast<std::uint32_t>(approvals);
+    Verdict verdict = weigh(rules, asked, HostDirectory{});
+    if (!verdict.is_allowed && verdict.needs_approvals == 0) return denied(rules, verdict);
+    if (!verdict.is_allowed && !all.lacking) all.lacking = denied(rules, verdict).error();
+    all.needed = std::max(all.needed, verdict.needs_approvals);
+    all.breaks_glass = all.breaks_glass || verdict.breaks_glass;
     for (std::size_t i = 0; i < verdict.granted.size(); ++i) {
-      if (i == granted.size()) granted.push_back(verdict.granted[i]);
-      granted[i] = least_of(granted[i], verdict.granted[i]);
+      if (i == all.granted.size()) all.granted.push_back(verdict.granted[i]);
+      all.granted[i] = least_of(all.granted[i], verdict.granted[i]);
     }
     for (std::string& note : verdict.notes)
-      if (std::ranges::find(notes, note) == notes.end()) notes.push_back(std::move(note));
-    allowed += (allowed.empty() ? "" : " and ") + rule_text(rules, verdict.rule, verdict.at);
+      if (std::ranges::find(all.notes, note) == all.notes.end())
+        all.notes.push_back(std::move(note));
+    const Position at = verdict.is_allowed ? verdict.at : rules.roles[verdict.role].at;
+    all.rule += (all.rule.empty() ? "" : " and ") + rule_text(rules, verdict.rule, at);
   }
-  if (granted.empty()) return fail(ErrorCode::kDenied, "too-many-probes", "No probe is asked for.");
-  Limits all = granted.front();
-  for (const Limits& limits : granted) all = covering(all, limits);
-  return Decision{Grant{request.target, request.program_hash, all, allowed}, std::move(granted),
-                  std::move(notes)};
+  return all;
+}
+
+Result<Decision> Authority::decide(const Admission& admission, const Request& request,
+                                   const Approved* approved) const {
+  NOHALT_CHECK(check_same_target(admission, request));
+  if (is_builtin()) return decide_builtin(admission, request);
+  const std::size_t approvals = approved == nullptr ? 0 : approved->approvals().size();
+  NOHALT_TRY(Weighing all, weigh_all(admission.caller_, request, approvals));
+  if (all.lacking) return std::unexpected(std::move(*all.lacking));
+  if (all.granted.empty())
+    return fail(ErrorCode::kDenied, "too-many-probes", "No probe is asked for.");
+  if (approved != nullptr) {
+    NOHALT_TRY(const BoundRequest now, to_approve(admission, request));
+    NOHALT_CHECK(check_unchanged(approved->request(), now));
+    const std::vector<Limits>& most = approved->request().bound.granted;
+    for (std::size_t i = 0; i < all.granted.size() && i < most.size(); ++i)
+      all.granted[i] = least_of(all.granted[i], most[i]);
+  }
+  Limits covered = all.granted.front();
+  for (const Limits& limits : all.granted) covered = covering(covered, limits);
+  return Decision{Grant{request.target, request.program_hash, covered, std::move(all.rule)},
+                  std::move(all.granted), std::move(all.notes), all.breaks_glass};
 }
 
 Result<Decision> Authority::decide_builtin(const Admission& admission,

@@ -13,7 +13,7 @@
 // Errors are of kind kDenied and name the rule, its file and line. Reasons:
 // policy-missing, policy-unreadable, policy-writable, policy-foreign, policy-malformed,
 // policy-not-supported; not-your-process, changed-identity, target-changed,
-// too-many-probes; and those of a Verdict.
+// too-many-probes, approval-stale; and those of a Verdict.
 // Threading: immutable after load.
 #pragma once
 
@@ -26,6 +26,7 @@
 #include "policy/access/leave.h"
 #include "policy/access/rules.h"
 #include "policy/access/verdict.h"
+#include "policy/approval/approved.h"
 #include "policy/limits/lowering.h"
 #include "policy/redaction/names.h"
 #include "policy/redaction/value_rules.h"
@@ -66,6 +67,7 @@ struct Asking {
   std::vector<SourceUse> uses;
   std::string reason;
   std::string ticket;
+  bool breaks_glass = false;  // goes without approvals, where the role lets it
 };
 
 // What is to be armed, once everything about it is known.
@@ -77,12 +79,14 @@ struct Request {
   std::optional<Usage> on_target;  // by other runs; absent: unknown
   std::optional<Usage> of_user;
   std::optional<Usage> on_host;
+  std::vector<ShownProbe> shown{};  // the probes, for people who approve them
 };
 
 struct Decision {
   Grant grant;                       // its limits are the largest of those of the probes
   std::vector<Limits> probe_limits;  // one for each probe, in the order of the request
   std::vector<std::string> notes;    // what was lowered, a sentence each
+  bool breaks_glass = false;         // it goes without approvals that it takes
 };
 
 class Authority {
@@ -95,10 +99,17 @@ class Authority {
                                         const std::vector<Right>& rights = {}) const;
   // Whether the caller has a right that concerns no process, as to read the trail.
   [[nodiscard]] Status admit_person(const Caller& caller, Right right) const;
-  // What may be seen, once the build id and the sources are known. Limits come last.
+  // What may be seen, once the build id and the sources are known. Limits come last,
+  // and approvals after them: a role that only waits for these lets be seen what it will.
   [[nodiscard]] Result<Leave> leave(const Admission& admission, const TargetFacts& target,
                                     const Asking& asking) const;
-  [[nodiscard]] Result<Decision> decide(const Admission& admission, const Request& request) const;
+  // Where only approvals are missing the reason is approval-required. With them nothing
+  // is granted but what was approved (approval-stale), and no more of it.
+  [[nodiscard]] Result<Decision> decide(const Admission& admission, const Request& request,
+                                        const Approved* approved = nullptr) const;
+  // What people have to approve; `needed` is 0 where it takes nobody's approval.
+  [[nodiscard]] Result<BoundRequest> to_approve(const Admission& admission,
+                                                const Request& request) const;
 
   // One verdict for each file in force, all rules weighed; none under the built-in
   // policy. Mints nothing.
@@ -133,6 +144,19 @@ class Authority {
   [[nodiscard]] Status add_host(const std::string& path);
   [[nodiscard]] Question question(const Caller& caller, const TargetFacts& target) const;
   [[nodiscard]] Question question(const Caller& caller, const Request& request) const;
+  // What all files in force say together. An error where one denies otherwise than for
+  // want of approvals.
+  struct Weighing {
+    std::vector<Limits> granted;
+    std::vector<std::string> notes;
+    std::string rule;
+    std::uint32_t needed = 0;      // approvals, of which there are too few
+    std::optional<Error> lacking;  // that they are
+    bool breaks_glass = false;
+  };
+  [[nodiscard]] Result<Weighing> weigh_all(const Caller& caller, const Request& request,
+                                           std::size_t approvals) const;
+  [[nodiscard]] Status check_same_target(const Admission& admission, const Request& request) const;
   [[nodiscard]] Result<Decision> decide_builtin(const Admission& admission,
                                                 const Request& request) const;
 

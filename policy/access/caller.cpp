@@ -26,15 +26,6 @@ std::optional<std::uint32_t> read_audit_number(const std::string& path) {
   return value;
 }
 
-std::string user_name(uid_t uid) {
-  std::vector<char> buffer(16384);
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-    return {};
-  return found->pw_name;
-}
-
 std::optional<std::vector<gid_t>> own_groups() {
   const int count = ::getgroups(0, nullptr);
   if (count < 0) return std::nullopt;
@@ -58,6 +49,15 @@ std::string host_name() {
 }
 
 }  // namespace
+
+std::string user_name(uid_t uid) {
+  std::vector<char> buffer(16384);
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
+    return {};
+  return found->pw_name;
+}
 
 Caller Caller::current() {
   Caller caller;

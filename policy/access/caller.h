@@ -28,4 +28,7 @@ struct Caller {
   [[nodiscard]] static Caller current();
 };
 
+// The name of a user; empty where the database has none.
+[[nodiscard]] std::string user_name(uid_t uid);
+
 }  // namespace nohalt::policy

@@ -56,15 +56,18 @@ class RoleWeigher {
 
   // Absent: the role allows.
   std::optional<Failure> failure() {
-    for (auto step :
-         {&RoleWeigher::members, &RoleWeigher::where, &RoleWeigher::until, &RoleWeigher::may,
-          &RoleWeigher::sources, &RoleWeigher::require, &RoleWeigher::limits}) {
+    for (auto step : {&RoleWeigher::members, &RoleWeigher::where, &RoleWeigher::until,
+                      &RoleWeigher::may, &RoleWeigher::sources, &RoleWeigher::require,
+                      &RoleWeigher::limits, &RoleWeigher::approvals}) {
       ++step_;
       if (auto failed = (this->*step)()) return failed;
     }
     return std::nullopt;
   }
   SharedLimits take_granted() { return std::move(granted_); }
+  // Only approvals are missing.
+  [[nodiscard]] bool waits() const { return waits_; }
+  [[nodiscard]] bool breaks_glass() const { return breaks_glass_; }
 
  private:
   Failure fails(std::string key, Position at, std::string reason, std::string why,
@@ -115,15 +118,17 @@ class RoleWeigher {
     return std::nullopt;
   }
 
-  std::optional<Failure> require() {
-    if (!is_complete()) return std::nullopt;
-    // To look at files takes neither a reason nor a ticket.
+  // To look at files takes neither a reason nor a ticket, nor anybody's approval.
+  [[nodiscard]] bool is_arming() const {
     static constexpr Right kArming[] = {Right::kLog, Right::kSnap, Right::kSnapLocals,
                                         Right::kStack, Right::kDeep};
-    const auto is_arming = [](Right right) {
+    return std::ranges::any_of(question_.rights, [](Right right) {
       return std::ranges::find(kArming, right) != std::end(kArming);
-    };
-    if (std::ranges::none_of(question_.rights, is_arming)) return std::nullopt;
+    });
+  }
+
+  std::optional<Failure> require() {
+    if (!is_complete() || !is_arming()) return std::nullopt;
     const Requirements& needed = role_.require;
     if (needed.reason && question_.reason.empty())
       return fails("require", needed.at, "reason-required", "it requires a reason",
@@ -132,11 +137,6 @@ class RoleWeigher {
       return fails("require", needed.at, "ticket-required",
                    "it requires a ticket of the form " + needed.ticket,
                    "Name the ticket with --ticket ID.");
-    const bool skips = role_.break_glass && question_.breaks_glass && !question_.reason.empty();
-    if (question_.approvals < needed.approvals && !skips)
-      return fails("require", needed.at, "approval-required",
-                   "it requires the approval of " + std::to_string(needed.approvals) +
-                       (needed.approvals == 1 ? " other person" : " other people"));
     return std::nullopt;
   }
 
@@ -150,12 +150,32 @@ class RoleWeigher {
     return fails("limits", role_.limits.at, "limit-exceeded", granted_.refusal, granted_.hint);
   }
 
+  // Last, so that nobody is asked to approve what would not be allowed even then.
+  std::optional<Failure> approvals() {
+    const std::uint32_t needed = role_.require.approvals;
+    if (!is_complete() || !is_arming() || question_.approvals >= needed) return std::nullopt;
+    breaks_glass_ = role_.break_glass && question_.breaks_glass && !question_.reason.empty();
+    if (breaks_glass_) return std::nullopt;
+    waits_ = true;
+    return fails("require", role_.require.at, "approval-required",
+                 "it requires the approval of " + people_text(needed), hint_without_approval());
+  }
+
+  [[nodiscard]] std::string hint_without_approval() const {
+    if (role_.break_glass)
+      return "In an emergency --break-glass --reason TEXT goes without, and raises an alarm.";
+    if (question_.breaks_glass) return "This role does not allow --break-glass: ask without it.";
+    return {};
+  }
+
   const Rules& rules_;
   const Role& role_;
   const Question& question_;
   const Directory& directory_;
   int step_ = 0;
   SharedLimits granted_;
+  bool waits_ = false;
+  bool breaks_glass_ = false;
 };
 
 void weigh_deny_rules(const Rules& rules, const Question& question, const Directory& directory,
@@ -175,7 +195,17 @@ void weigh_deny_rules(const Rules& rules, const Question& question, const Direct
   }
 }
 
+void grant(SharedLimits granted, std::size_t role, Verdict& verdict) {
+  verdict.role = role;
+  verdict.granted = std::move(granted.probes);
+  verdict.notes = std::move(granted.notes);
+}
+
 }  // namespace
+
+std::string people_text(std::uint32_t count) {
+  return std::to_string(count) + (count == 1 ? " other person" : " other people");
+}
 
 Verdict weigh(const Rules& rules, const Question& question, const Directory& directory) {
   Verdict verdict;
@@ -187,8 +217,10 @@ Verdict weigh(const Rules& rules, const Question& question, const Directory& dir
     RoleWeigher weigher(rules, role, question, directory);
     const auto failed = weigher.failure();
     const std::string text = rule_text(rules, role.name, role.at);
-    verdict.weighed.push_back({failed ? Weighed::Outcome::kStandsAside : Weighed::Outcome::kAllows,
-                               text, failed ? failed->why : std::string{}});
+    Weighed::Outcome outcome = Weighed::Outcome::kAllows;
+    if (failed) outcome = Weighed::Outcome::kStandsAside;
+    if (weigher.waits()) outcome = Weighed::Outcome::kNeedsApproval;
+    verdict.weighed.push_back({outcome, text, failed ? failed->why : std::string{}});
     if (is_denied || verdict.is_allowed) continue;
     if (failed) {
       if (failed->step <= nearest) continue;
@@ -199,15 +231,18 @@ Verdict weigh(const Rules& rules, const Question& question, const Directory& dir
       verdict.reason = failed->reason;
       verdict.why = failed->why;
       verdict.hint = failed->hint;
+      if (weigher.waits()) {
+        verdict.needs_approvals = role.require.approvals;
+        grant(weigher.take_granted(), i, verdict);
+      }
       continue;
     }
-    SharedLimits granted = weigher.take_granted();
+    grant(weigher.take_granted(), i, verdict);
     verdict.is_allowed = true;
     verdict.rule = role.name;
     verdict.at = role.at;
-    verdict.role = i;
-    verdict.granted = std::move(granted.probes);
-    verdict.notes = std::move(granted.notes);
+    verdict.needs_approvals = 0;
+    verdict.breaks_glass = weigher.breaks_glass();
     verdict.key = verdict.reason = verdict.why = verdict.hint = {};
   }
   if (!verdict.is_allowed && verdict.rule.empty()) {

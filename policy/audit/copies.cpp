@@ -27,7 +27,8 @@ namespace nohalt::policy {
 namespace {
 
 constexpr int kFacility = LOG_AUTHPRIV;
-constexpr int kPriority = LOG_NOTICE;
+
+int number_of(Priority priority) { return priority == Priority::kAlert ? LOG_ALERT : LOG_NOTICE; }
 
 enum class Sent { kYes, kNo, kTooLarge };
 
@@ -46,21 +47,21 @@ Sent send_to(const std::string& path, const std::string& datagram) {
 
 }  // namespace
 
-std::string journal_datagram(std::string_view message, std::string_view event) {
+std::string journal_datagram(std::string_view message, std::string_view event, Priority priority) {
   return fmt::format(
       "MESSAGE={}\nPRIORITY={}\nSYSLOG_FACILITY={}\nSYSLOG_IDENTIFIER=nohalt\nNOHALT_EVENT={}\n",
-      message, kPriority, kFacility >> 3, event);
+      message, number_of(priority), kFacility >> 3, event);
 }
 
-std::string syslog_datagram(std::string_view message) {
+std::string syslog_datagram(std::string_view message, Priority priority) {
   const time_t now = ::time(nullptr);
   tm local{};
   ::localtime_r(&now, &local);
   constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  return fmt::format("<{}>{} {:2} {:02}:{:02}:{:02} nohalt[{}]: {}", kFacility | kPriority,
-                     kMonths[local.tm_mon], local.tm_mday, local.tm_hour, local.tm_min,
-                     local.tm_sec, ::getpid(), message);
+  return fmt::format("<{}>{} {:2} {:02}:{:02}:{:02} nohalt[{}]: {}",
+                     kFacility | number_of(priority), kMonths[local.tm_mon], local.tm_mday,
+                     local.tm_hour, local.tm_min, local.tm_sec, ::getpid(), message);
 }
 
 std::string short_copy(std::string_view line) {
@@ -69,15 +70,16 @@ std::string short_copy(std::string_view line) {
                      fields ? fields->event : "", fields ? fields->seq : 0, sha256_hex(line));
 }
 
-bool copy_to_log(const CopyPlaces& places, std::string_view line) {
+bool copy_to_log(const CopyPlaces& places, std::string_view line, Priority priority) {
   const auto fields = scan_line(line);
   const std::string_view event = fields ? fields->event : std::string_view{};
   const std::string brief = short_copy(line);
-  Sent sent = send_to(places.journal, journal_datagram(line, event));
-  if (sent == Sent::kTooLarge) sent = send_to(places.journal, journal_datagram(brief, event));
+  Sent sent = send_to(places.journal, journal_datagram(line, event, priority));
+  if (sent == Sent::kTooLarge)
+    sent = send_to(places.journal, journal_datagram(brief, event, priority));
   if (sent == Sent::kYes) return true;
-  sent = send_to(places.syslog, syslog_datagram(line));
-  if (sent == Sent::kTooLarge) sent = send_to(places.syslog, syslog_datagram(brief));
+  sent = send_to(places.syslog, syslog_datagram(line, priority));
+  if (sent == Sent::kTooLarge) sent = send_to(places.syslog, syslog_datagram(brief, priority));
   return sent == Sent::kYes;
 }
 

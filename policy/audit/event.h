@@ -30,13 +30,24 @@ enum class EventKind {
   kAuditRead,         // someone read the trail
   kCheckpoint,        // signs all records before it
   kRotated,           // the first line of a file that goes on where another ended
+  // Of a request for approval; its id is the run's.
+  kApprovalRequested,
+  kApproved,  // by one person; written before it counts
+  kApprovalDenied,
+  kApprovalWithdrawn,  // by who asked, or because they wait no longer
+  kApprovalExpired,    // seen to have
+  kApprovalUsed,       // written before anything is armed under it
+  kGlassBroken,        // goes without the approvals that it takes; written before it is armed
 };
 
 inline constexpr EventKind kAllEvents[] = {
-    EventKind::kRequested,        EventKind::kDenied,        EventKind::kArmed,
-    EventKind::kHitSummary,       EventKind::kDisarmed,      EventKind::kExpired,
-    EventKind::kRemovalRequested, EventKind::kOrphanRemoved, EventKind::kPolicyChanged,
-    EventKind::kAuditRead,        EventKind::kCheckpoint,    EventKind::kRotated};
+    EventKind::kRequested,         EventKind::kDenied,          EventKind::kArmed,
+    EventKind::kHitSummary,        EventKind::kDisarmed,        EventKind::kExpired,
+    EventKind::kRemovalRequested,  EventKind::kOrphanRemoved,   EventKind::kPolicyChanged,
+    EventKind::kAuditRead,         EventKind::kCheckpoint,      EventKind::kRotated,
+    EventKind::kApprovalRequested, EventKind::kApproved,        EventKind::kApprovalDenied,
+    EventKind::kApprovalWithdrawn, EventKind::kApprovalExpired, EventKind::kApprovalUsed,
+    EventKind::kGlassBroken};
 
 [[nodiscard]] std::string_view event_name(EventKind kind);
 

@@ -145,6 +145,20 @@ std::string_view event_name(EventKind kind) {
       return "checkpoint";
     case EventKind::kRotated:
       return "rotated";
+    case EventKind::kApprovalRequested:
+      return "approval-requested";
+    case EventKind::kApproved:
+      return "approved";
+    case EventKind::kApprovalDenied:
+      return "approval-denied";
+    case EventKind::kApprovalWithdrawn:
+      return "approval-withdrawn";
+    case EventKind::kApprovalExpired:
+      return "approval-expired";
+    case EventKind::kApprovalUsed:
+      return "approval-used";
+    case EventKind::kGlassBroken:
+      return "glass-broken";
   }
   return "unknown";
 }

@@ -5,8 +5,9 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "policy/audit/folder.h"
 #include "policy/audit/key.h"
@@ -14,8 +15,7 @@
 #include "policy/audit/scan.h"
 #include "policy/audit/trail_end.h"
 #include "policy/audit/trail_file.h"
-#include "src/base/escape.h"
-#include "src/base/file.h"
+#include "src/base/boot_clock.h"
 #include "src/base/time_text.h"
 
 namespace nohalt::policy {
@@ -24,22 +24,6 @@ namespace {
 
 constexpr std::chrono::seconds kLongestWaitForLock{5};
 constexpr std::uint64_t kRecordsToACheckpoint = 1000;
-
-struct Clocks {
-  std::uint64_t boot_ms = 0;
-  std::string boot_id;
-};
-
-Result<Clocks> read_clocks() {
-  Clocks clocks;
-  timespec boot{};
-  ::clock_gettime(CLOCK_BOOTTIME, &boot);
-  clocks.boot_ms = static_cast<std::uint64_t>(boot.tv_sec) * 1000 +
-                   static_cast<std::uint64_t>(boot.tv_nsec) / 1'000'000;
-  NOHALT_TRY(clocks.boot_id, read_file("/proc/sys/kernel/random/boot_id"));
-  while (clocks.boot_id.ends_with('\n')) clocks.boot_id.pop_back();
-  return clocks;
-}
 
 // Lines that go on from a trail's end, to be written at once.
 class Lines {
@@ -58,13 +42,13 @@ class Lines {
   [[nodiscard]] bool is_overdue(std::chrono::milliseconds longest) const;
 
  private:
-  Lines(TrailEnd end, Clocks clocks, std::string key_folder)
-      : end_(std::move(end)), clocks_(std::move(clocks)), key_folder_(std::move(key_folder)) {
+  Lines(TrailEnd end, BootTime clock, std::string key_folder)
+      : end_(std::move(end)), clock_(std::move(clock)), key_folder_(std::move(key_folder)) {
     if (end_.needs_newline) bytes_ = "\n";
   }
   [[nodiscard]] LineFrame frame() const {
-    return {now_wall_ns(), clocks_.boot_ms, clocks_.boot_id, end_.seq + 1,
-            end_.previous, end_.chain,      end_.torn,       {}};
+    return {now_wall_ns(), clock_.ms,  clock_.boot_id, end_.seq + 1,
+            end_.previous, end_.chain, end_.torn,      {}};
   }
   void take(std::string line) {
     end_ = end_after(end_, line);
@@ -73,7 +57,7 @@ class Lines {
   }
 
   TrailEnd end_;
-  Clocks clocks_;
+  BootTime clock_;
   std::string key_folder_;
   std::string bytes_;
   std::vector<std::string> lines_;
@@ -81,8 +65,8 @@ class Lines {
 
 Result<Lines> Lines::after(int fd, const std::string& path, const std::string& key_folder) {
   NOHALT_TRY(TrailEnd end, read_end(fd, path));
-  NOHALT_TRY(Clocks clocks, read_clocks());
-  return Lines(std::move(end), std::move(clocks), key_folder);
+  NOHALT_TRY(BootTime clock, boot_time());
+  return Lines(std::move(end), std::move(clock), key_folder);
 }
 
 Status Lines::add_checkpoint(const Caller& caller) {
@@ -99,8 +83,8 @@ Status Lines::add_checkpoint(const Caller& caller) {
 
 bool Lines::is_overdue(std::chrono::milliseconds longest) const {
   if (end_.is_checkpoint) return false;
-  return end_.boot_id != clocks_.boot_id || end_.boot_ms > clocks_.boot_ms ||
-         clocks_.boot_ms - end_.boot_ms >= static_cast<std::uint64_t>(longest.count());
+  return end_.boot_id != clock_.boot_id || end_.boot_ms > clock_.ms ||
+         clock_.ms - end_.boot_ms >= static_cast<std::uint64_t>(longest.count());
 }
 
 // The rules in force are not those that the trail named last.
@@ -154,6 +138,22 @@ Result<std::string> Trail::check(const Caller& caller, const std::string& named)
 }
 
 Status Trail::append(const Event& event) const {
+  NOHALT_TRY(const std::vector<std::string> lines, write(event));
+  return copy(lines);
+}
+
+Result<bool> Trail::append_alert(const Event& event) const {
+  NOHALT_TRY(const std::vector<std::string> lines, write(event));
+  NOHALT_CHECK(copy(lines));
+  const auto is_event = [&](const std::string& line) {
+    const auto fields = scan_line(line);
+    return fields && fields->event == event_name(event.kind);
+  };
+  const auto alert = std::ranges::find_if(lines, is_event);
+  return alert != lines.end() && copy_to_log(options_.places, *alert, Priority::kAlert);
+}
+
+Result<std::vector<std::string>> Trail::write(const Event& event) const {
   NOHALT_TRY(UniqueFd fd, open_locked(path_, kLongestWaitForLock));
   if (rotate_if_due(fd.get())) {
     fd.reset();
@@ -168,7 +168,7 @@ Status Trail::append(const Event& event) const {
   if (overdue || many || is_last_of_its_run(event.kind))
     NOHALT_CHECK(lines.add_checkpoint(caller_));
   NOHALT_CHECK(append_durably(fd.get(), path_, lines.bytes()));
-  return copy(lines.lines());
+  return lines.lines();
 }
 
 void Trail::keep_signed() {

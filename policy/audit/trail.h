@@ -58,6 +58,10 @@ class Trail {
   // has stood unsigned for too long.
   [[nodiscard]] Status append(const Event& event) const;
 
+  // As append; and sends the record at once, as an alert. False: neither journald nor
+  // syslog took it.
+  [[nodiscard]] Result<bool> append_alert(const Event& event) const;
+
   // To be called often by a long run: does nothing until the time is over that
   // records may stand unsigned. Waits for no other writer. What hinders it hinders
   // the record of the run's end too, which tells of it.
@@ -70,6 +74,8 @@ class Trail {
   Trail(Caller caller, std::string path, TrailOptions options)
       : caller_(std::move(caller)), path_(std::move(path)), options_(std::move(options)) {}
 
+  // Gives what was written.
+  [[nodiscard]] Result<std::vector<std::string>> write(const Event& event) const;
   [[nodiscard]] Status copy(const std::vector<std::string>& lines) const;
   // True: the trail goes on in a new file.
   [[nodiscard]] bool rotate_if_due(int fd) const;

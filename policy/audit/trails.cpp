@@ -25,6 +25,12 @@ Status Trails::append(const Event& event) const {
   return {};
 }
 
+Result<bool> Trails::append_alert(const Event& event) const {
+  for (const Trail& trail : trails_)
+    if (&trail != &trails_.front()) NOHALT_CHECK(trail.append(event));
+  return first().append_alert(event);
+}
+
 void Trails::keep_signed() {
   for (Trail& trail : trails_) trail.keep_signed();
 }

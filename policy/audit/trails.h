@@ -21,6 +21,8 @@ class Trails {
                                            const TrailOptions& options = {});
 
   [[nodiscard]] Status append(const Event& event) const;
+  // False: neither journald nor syslog took the alert.
+  [[nodiscard]] Result<bool> append_alert(const Event& event) const;
   void keep_signed();
 
   [[nodiscard]] const Trail& first() const { return trails_.front(); }

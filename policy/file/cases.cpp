@@ -21,7 +21,7 @@ struct Shapes {
   Shape approvals = number_shape(0, 16);
   Shape rate = number_shape(1, 100'000'000);
   Shape kind = word_shape({"code", "variable", "type"});
-  Shape verdict = word_shape({"allow", "deny"});
+  Shape verdict = word_shape({"allow", "deny", "approval"});
   Shape stage = word_shape({"admit", "decide"});
   Shape seen = map_shape({{"kind", &kind, true, ""},
                           {"path", &any_text, false, ""},
@@ -118,6 +118,7 @@ class CaseReader {
     if (const Node* flag = node.find("accounts_unreachable"))
       one.has_reachable_directory = !truth_of(*flag);
     one.is_allowed = node.find("expect")->text == "allow";
+    one.needs_approval = node.find("expect")->text == "approval";
     one.rule = text(node, "rule");
     one.because = text(node, "because");
     if (const Node* granted = node.find("granted")) {
@@ -286,6 +287,8 @@ CaseResult run_case(const Rules& rules, const Case& one) {
   if (verdict.is_allowed != one.is_allowed)
     result.failure = verdict.is_allowed ? "it is allowed by " + rule
                                         : "it is denied by " + rule + ": " + verdict.why;
+  else if (one.needs_approval && verdict.needs_approvals == 0)
+    result.failure = "it does not wait for approval: " + verdict.why;
   else if (!one.rule.empty() && verdict.rule != one.rule)
     result.failure = "the rule is " + rule;
   else if (!one.because.empty() && verdict.key != one.because)

@@ -34,6 +34,7 @@ struct Case {
   Question question;
   bool has_reachable_directory = true;
   bool is_allowed = false;                // expected
+  bool needs_approval = false;            // expected: it only waits for approvals
   std::string rule;                       // expected; empty: any
   std::string because;                    // expected key of a role that does not allow; empty: any
   std::optional<Limits> granted;          // expected of the first probe; see `granted_keys`

@@ -13,7 +13,6 @@
 #include <climits>
 
 #include "src/base/escape.h"
-#include "src/base/unique_fd.h"
 
 namespace nohalt::policy {
 
@@ -159,6 +158,15 @@ Result<std::string> read_trusted(const std::string& path, const std::vector<uid_
 Status check_trusted(const std::string& path, const std::vector<uid_t>& owners) {
   NOHALT_TRY([[maybe_unused]] const UniqueFd found, Walk(path, owners).to(path));
   return {};
+}
+
+Result<UniqueFd> open_trusted_folder(const std::string& path, const std::vector<uid_t>& owners) {
+  Walk walk(path, owners);
+  NOHALT_TRY(UniqueFd found, walk.to(path));
+  struct stat status{};
+  if (::fstat(found.get(), &status) != 0) return walk.unreadable("stat", errno);
+  if (!S_ISDIR(status.st_mode)) return walk.unreadable("open", ENOTDIR);
+  return found;
 }
 
 }  // namespace nohalt::policy

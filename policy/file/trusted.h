@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "src/base/result.h"
+#include "src/base/unique_fd.h"
 
 namespace nohalt::policy {
 
@@ -25,7 +26,10 @@ namespace nohalt::policy {
                                                const std::vector<uid_t>& owners, std::size_t limit);
 
 // Whether a file or folder is such a one; what lies in a folder is not looked at.
-[[nodiscard]] Status check_trusted(const std::string& path,
-                                          const std::vector<uid_t>& owners);
+[[nodiscard]] Status check_trusted(const std::string& path, const std::vector<uid_t>& owners);
+
+// Such a folder, open (O_PATH): the one that was looked at, whatever has its name now.
+[[nodiscard]] Result<UniqueFd> open_trusted_folder(const std::string& path,
+                                                   const std::vector<uid_t>& owners);
 
 }  // namespace nohalt::policy

@@ -128,13 +128,22 @@ Result<std::vector<spec::ProbeSpec>> probes_of_file(const Words& words,
   return spec::parse_probe_file(*content, path, options);
 }
 
+// What goes round other people's leave says why.
+Status read_why(const Words& words, session::LogCommand& command) {
+  command.reason = words.text("reason");
+  command.ticket = words.text("ticket");
+  command.break_glass = words.has("break-glass");
+  if (!command.break_glass || !command.reason.empty()) return {};
+  return usage("missing-reason", "--break-glass needs --reason TEXT.",
+               "Say what cannot wait for an approval; it is recorded and raises an alarm.");
+}
+
 Result<session::LogCommand> read_log(const Words& words, const Environment& environment) {
   session::LogCommand command;
   NOHALT_TRY(command.common, read_common(words, environment));
   NOHALT_TRY(command.pid, required_pid(words));
   NOHALT_CHECK(read_option(words, "engine", command.engine, parse_engine));
-  command.reason = words.text("reason");
-  command.ticket = words.text("ticket");
+  NOHALT_CHECK(read_why(words, command));
   NOHALT_TRY(spec::ProbeSpec probe, read_probe_options(words));
   if (words.has("file")) {
     NOHALT_TRY(command.probes, probes_of_file(words, probe));
@@ -176,8 +185,7 @@ Result<session::LogCommand> read_snap(const Words& words, const Environment& env
     command.common.format = session::Format::kJson;
   NOHALT_TRY(command.pid, required_pid(words));
   NOHALT_CHECK(read_option(words, "engine", command.engine, parse_engine));
-  command.reason = words.text("reason");
-  command.ticket = words.text("ticket");
+  NOHALT_CHECK(read_why(words, command));
   command.types = words.has("types");
   NOHALT_TRY(spec::ProbeSpec probe, read_probe_options(words));
   probe.kind = spec::ProbeKind::kSnapshot;
@@ -275,6 +283,25 @@ Result<session::PolicyCommand> read_policy(const Words& words, const Environment
   return command;
 }
 
+Result<session::RequestsCommand> read_requests(const Words& words, const Environment& environment) {
+  session::RequestsCommand command;
+  NOHALT_TRY(command.common, read_common(words, environment));
+  if (!words.arguments.empty()) command.id = words.arguments[0];
+  return command;
+}
+
+Result<session::JudgeCommand> read_judge(const Words& words, const Environment& environment) {
+  session::JudgeCommand command;
+  NOHALT_TRY(command.common, read_common(words, environment));
+  if (words.arguments.empty() || words.arguments[0].empty())
+    return usage("missing-id", words.command + " needs the ID of a request.",
+                 "nohalt requests shows the IDs.");
+  command.id = words.arguments[0];
+  command.approves = words.command == "approve";
+  command.reason = words.text("reason");
+  return command;
+}
+
 // ps, sweep and list: the common options and perhaps a process.
 template <class Command>
 Result<Request> read_with_pid(const Words& words, const Environment& environment) {
@@ -309,6 +336,8 @@ Result<Request> parse_arguments(const std::vector<std::string>& words,
   if (command == "rm") return as_request(read_rm(sorted, environment));
   if (command == "audit") return as_request(read_audit_command(sorted, environment));
   if (command == "policy") return as_request(read_policy(sorted, environment));
+  if (command == "requests") return as_request(read_requests(sorted, environment));
+  if (command == "approve" || command == "deny") return as_request(read_judge(sorted, environment));
   if (command == "doctor") {
     session::DoctorCommand doctor;
     NOHALT_TRY(doctor.common, read_common(sorted, environment));

@@ -14,8 +14,9 @@ namespace nohalt::cli {
 
 namespace {
 
-constexpr std::array<std::string_view, 11> kCommands{
-    "ps", "plan", "log", "snap", "show", "list", "rm", "sweep", "audit", "policy", "doctor"};
+constexpr std::array<std::string_view, 14> kCommands{
+    "ps",    "plan",  "log",    "snap",     "show",    "list", "rm",
+    "sweep", "audit", "policy", "requests", "approve", "deny", "doctor"};
 // Named in the project's design, and answered with more than "unknown".
 constexpr std::array<std::string_view, 1> kLaterCommands{"stack"};
 
@@ -53,7 +54,8 @@ constexpr Option kOptions[] = {
     {"hits", "--hits", Takes::kOneText, "log snap"},
     {"for", "--for", Takes::kOneText, "log snap policy"},
     {"cpu", "--cpu", Takes::kOneText, "log snap policy"},
-    {"reason", "--reason", Takes::kOneText, "log snap policy"},
+    {"reason", "--reason", Takes::kOneText, "log snap policy approve deny"},
+    {"break-glass", "--break-glass", Takes::kNothing, "log snap"},
     {"ticket", "--ticket", Takes::kOneText, "log snap audit policy"},
     {"may", "--may", Takes::kOneText, "policy"},
     {"stack", "--stack", Takes::kPerhapsText, "log snap"},
@@ -121,8 +123,10 @@ std::unexpected<Error> unknown_option(const std::string& word, std::string_view 
 
 std::unexpected<Error> unknown_command(const std::string& word) {
   if (std::ranges::find(kLaterCommands, word) != kLaterCommands.end())
-    return usage("not-in-this-version", word + " is not in this version of nohalt.",
-                 "It has ps, plan, log, snap, show, list, rm, sweep, audit, policy and doctor.");
+    return usage(
+        "not-in-this-version", word + " is not in this version of nohalt.",
+        "It has ps, plan, log, snap, show, list, rm, sweep, audit, policy, requests, approve, deny "
+        "and doctor.");
   const std::string_view near = nearest(word, kCommands);
   return usage("unknown-command", "There is no command " + in_quotes(word) + ".",
                near.empty() ? help_hint("") : "Did you mean " + std::string{near} + "?");
@@ -131,7 +135,8 @@ std::unexpected<Error> unknown_command(const std::string& word) {
 std::size_t most_arguments(std::string_view command) {
   if (command == "log" || command == "audit") return 2;
   if (command == "plan" || command == "policy") return 1000;
-  return command == "rm" || command == "snap" || command == "show" ? 1 : 0;
+  constexpr std::string_view kWithOne[] = {"rm", "snap", "show", "requests", "approve", "deny"};
+  return std::ranges::find(kWithOne, command) != std::end(kWithOne) ? 1 : 0;
 }
 
 // What CLI11 throws: only about values that are missing or given twice.

@@ -18,6 +18,8 @@ constexpr std::string_view kGeneral =
   nohalt sweep                          take off what a dead run left
   nohalt audit VERB                     who did what, and the proof of it
   nohalt policy check|explain|test      the rules, and what they say
+  nohalt requests                       what waits for somebody's approval
+  nohalt approve ID, nohalt deny ID     and what you say to it
   nohalt doctor                         what works here, and how to get the rest
 
 Example: ten messages at most, then off by itself
@@ -64,6 +66,8 @@ Example: only large orders, at most five messages a second, for one minute
                       N, unwound from the registers and 16 KiB of the stack
   --reason TEXT       why, for the audit trail
   --ticket ID         which ticket, for the audit trail
+  --break-glass       in an emergency, with --reason: without the approval that
+                      it takes, where the role allows it; raises an alarm
   --engine auto|inline|kernel                                      (auto)
   -f FILE             several probes from a YAML file, all or none
 
@@ -95,6 +99,8 @@ Example: how we got to the first order over 1000, kept for later
   --cpu N%            of one CPU, that the probe may take          (1%)
   --reason TEXT       why, for the audit trail
   --ticket ID         which ticket, for the audit trail
+  --break-glass       in an emergency, with --reason: without the approval that
+                      it takes, where the role allows it; raises an alarm
   --engine auto|inline|kernel                                      (auto)
   -f FILE             several probes from a YAML file, all or none
 
@@ -212,6 +218,41 @@ Example:
 Exit status: 0 no mistake, allowed, as expected; 3 otherwise.
 )";
 
+constexpr std::string_view kRequests = R"(nohalt requests [ID] [options]
+
+Lists the requests that wait for approval on this host and are yours, or that
+you may approve. With an ID: all that an approval of it would allow, or what
+became of it. Needs root.
+
+Example:
+  nohalt requests
+)";
+
+constexpr std::string_view kApprove = R"(nohalt approve ID [options]
+
+Lets the run go on that waits with this request. You approve what is shown: this
+program at these places of this process, for this person, under this policy. It
+counts for 15 minutes and for one run. Nobody approves their own: people are
+told apart by their logins, so log in as yourself and use sudo. It takes a role
+with the right `approve` for that process.
+
+Example:
+  nohalt approve 0123456789abcdef --reason 'looked at it with Ines'
+
+  --reason TEXT       why, for the audit trail
+)";
+
+constexpr std::string_view kDeny = R"(nohalt deny ID [options]
+
+Ends a request for approval, so that nobody can approve it any more. It takes a
+role with the right `approve` for that process.
+
+Example:
+  nohalt deny 0123456789abcdef --reason 'log the id, not the whole order'
+
+  --reason TEXT       why: who asked is told
+)";
+
 constexpr std::string_view kDoctor = R"(nohalt doctor [options]
 
 Checks what nohalt needs from this machine, and says what to do about the rest.
@@ -230,10 +271,11 @@ std::string command_help(std::string_view command) {
     std::string_view name;
     std::string_view text;
   };
-  static constexpr Entry kEntries[] = {{"log", kLog},       {"snap", kSnap},    {"show", kShow},
-                                       {"plan", kPlan},     {"ps", kPs},        {"sweep", kSweep},
-                                       {"list", kList},     {"rm", kRm},        {"audit", kAudit},
-                                       {"policy", kPolicy}, {"doctor", kDoctor}};
+  static constexpr Entry kEntries[] = {
+      {"log", kLog},     {"snap", kSnap},     {"show", kShow},         {"plan", kPlan},
+      {"ps", kPs},       {"sweep", kSweep},   {"list", kList},         {"rm", kRm},
+      {"audit", kAudit}, {"policy", kPolicy}, {"requests", kRequests}, {"approve", kApprove},
+      {"deny", kDeny},   {"doctor", kDoctor}};
   for (const Entry& entry : kEntries) {
     if (entry.name != command) continue;
     return std::string{entry.text} + "\nOptions that every command takes: see nohalt --help.\n";

@@ -60,6 +60,10 @@ int run(const cli::Request& request) {
           return session::run_audit(command);
         if constexpr (std::is_same_v<Command, session::PolicyCommand>)
           return session::run_policy(command);
+        if constexpr (std::is_same_v<Command, session::RequestsCommand>)
+          return session::run_requests(command);
+        if constexpr (std::is_same_v<Command, session::JudgeCommand>)
+          return session::run_judge(command);
         if constexpr (std::is_same_v<Command, session::DoctorCommand>)
           return session::run_doctor(command);
       },

@@ -39,6 +39,7 @@ struct LogCommand {
   EngineChoice engine = EngineChoice::kAuto;
   std::string reason;  // --reason
   std::string ticket;  // --ticket
+  bool break_glass = false;
 };
 
 struct PlanCommand {
@@ -102,6 +103,19 @@ struct PolicyCommand {
   spec::AskedLimits limits;
   std::string reason;
   std::string ticket;
+};
+
+struct RequestsCommand {
+  CommonOptions common;
+  std::string id;  // empty: all
+};
+
+// approve or deny.
+struct JudgeCommand {
+  CommonOptions common;
+  std::string id;
+  bool approves = false;
+  std::string reason;
 };
 
 struct DoctorCommand {

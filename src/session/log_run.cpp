@@ -51,6 +51,7 @@ int LogRun::run() {
 
   Status ready = prepare_all();
   if (ready) ready = decide();
+  if (ready && withdrawn_) return 0;
   if (ready) ready = arm();
   if (!ready) {
     policy::Event denied = event(policy::EventKind::kDenied);
@@ -75,25 +76,15 @@ Status LogRun::prepare_all() {
   NOHALT_TRY(const engines::TargetView view, engines::look_at(at_->process, *at_->info));
   bias_ = view.executable.bias;
   NOHALT_TRY(classes_, ObjectClasses::open(*at_, command_.common.debug_dirs));
-  NOHALT_TRY(permitted_, prepare_permitted(
-                             *at_, view, *classes_, command_.probes,
-                             {rights_for(command_.probes), {}, command_.reason, command_.ticket}));
+  NOHALT_TRY(permitted_, prepare_permitted(*at_, view, *classes_, command_.probes,
+                                           {rights_for(command_.probes),
+                                            {},
+                                            command_.reason,
+                                            command_.ticket,
+                                            command_.break_glass}));
   for (const PreparedProbe& probe : permitted_->probes)
     if (!probe.armable()) return std::unexpected(refusal_of(probe, *at_->info, view));
   probes_ = std::move(permitted_->probes);
-  return {};
-}
-
-Status LogRun::decide() {
-  policy::Request request;
-  request.target = at_->facts;
-  request.program_hash = engines::program_hash(run_to_arm());
-  request.probes = asked_limits(command_.probes, probes_);
-  request.asking = permitted_->asking;
-  NOHALT_TRY(OtherRuns others, OtherRuns::look(*at_));
-  others.count(request);
-  NOHALT_TRY(decision_, at_->authority.decide(at_->admission, request));
-  NOHALT_TRY(ledger_place_, others.enter(*decision_));
   return {};
 }
 
@@ -115,8 +106,10 @@ engines::RunToArm LogRun::run_to_arm() const {
 
 Status LogRun::arm() {
   NOHALT_TRY(auto sink, output::Sink::open(command_.common.output_file));
-  NOHALT_TRY(StopRequest stop, StopRequest::watch());
-  stop_.emplace(std::move(stop));
+  if (!stop_) {
+    NOHALT_TRY(StopRequest stop, StopRequest::watch());
+    stop_.emplace(std::move(stop));
+  }
   const ServiceIdentity identity = read_service_identity(command_.pid);
   writer_.emplace(std::move(sink), command_.common.format, command_.types,
                   output::Origin{id_, caller_.host, command_.pid, at_->facts.exe_path,
@@ -125,6 +118,7 @@ Status LogRun::arm() {
   if (!command_.core_file.empty()) {
     NOHALT_TRY(core_, CoreWriter::prepare(command_.core_file, command_.pid, at_->facts.exe_path));
   }
+  if (decision_->breaks_glass) NOHALT_CHECK(raise_alarm());
   NOHALT_CHECK(trail_->append(event(policy::EventKind::kArmed)));
   NOHALT_TRY(armed_, engines::arm(decision_->grant, at_->process, *at_->info, run_to_arm(),
                                   {.run_id = id_}));

@@ -44,6 +44,9 @@ class LogRun {
 
   [[nodiscard]] Status prepare_all();
   [[nodiscard]] Status decide();
+  [[nodiscard]] Status decide_with_others();
+  [[nodiscard]] Status grant(const policy::Approved* approved);
+  [[nodiscard]] Status raise_alarm();
   [[nodiscard]] Status arm();
   [[nodiscard]] Ending follow();
   [[nodiscard]] Status finish(const Ending& ending);
@@ -52,6 +55,8 @@ class LogRun {
   [[nodiscard]] bool all_hits_reached() const;
   [[nodiscard]] int status_of(const Ending& ending) const;
   [[nodiscard]] engines::RunToArm run_to_arm() const;
+  [[nodiscard]] policy::Request request() const;
+  [[nodiscard]] Result<policy::BoundRequest> to_approve() const;
   [[nodiscard]] output::Receipt receipt(const Ending& ending,
                                         const Result<engines::RemovalProof>& proof) const;
   [[nodiscard]] output::Counters total() const;
@@ -79,6 +84,7 @@ class LogRun {
   std::unique_ptr<policy::LedgerPlace> ledger_place_;
   std::optional<output::Writer> writer_;
   std::optional<StopRequest> stop_;
+  bool withdrawn_ = false;  // a stop was wished before anything was approved
   std::unique_ptr<engines::ArmedRun> armed_;
   std::vector<SiteIndex> sites_;
   std::optional<HitMaker> maker_;

@@ -100,8 +100,13 @@ Result<std::vector<policy::Right>> read_rights(const std::string& list) {
 
 void add_verdict(const policy::Authority::Explained& one, Answer& answer) {
   const policy::Verdict& verdict = one.verdict;
-  answer.text += verdict.is_allowed ? "allowed by " + one.rule + "\n"
-                                    : "denied by " + one.rule + ": " + verdict.why + "\n";
+  if (verdict.is_allowed)
+    answer.text += "allowed by " + one.rule + "\n";
+  else if (verdict.needs_approvals != 0)
+    answer.text += fmt::format("needs approval by {}: {}\n",
+                               policy::people_text(verdict.needs_approvals), one.rule);
+  else
+    answer.text += "denied by " + one.rule + ": " + verdict.why + "\n";
   Json json{{"file", one.file},        {"allowed", verdict.is_allowed}, {"rule", verdict.rule},
             {"line", verdict.at.line}, {"reason", verdict.reason},      {"why", verdict.why},
             {"notes", verdict.notes},  {"weighed", Json::array()}};
@@ -110,10 +115,12 @@ void add_verdict(const policy::Authority::Explained& one, Answer& answer) {
     const char* said = "stands aside";
     if (weighed.outcome == policy::Weighed::Outcome::kAllows) said = "allows";
     if (weighed.outcome == policy::Weighed::Outcome::kDenies) said = "denies";
+    if (weighed.outcome == policy::Weighed::Outcome::kNeedsApproval) said = "needs approval";
     answer.text += fmt::format("  {} {}{}{}\n", weighed.rule, said, weighed.why.empty() ? "" : ": ",
                                make_printable(weighed.why));
     json["weighed"].push_back({{"rule", weighed.rule}, {"said", said}, {"why", weighed.why}});
   }
+  if (verdict.needs_approvals != 0) json["needs_approvals"] = verdict.needs_approvals;
   answer.json["verdicts"].push_back(std::move(json));
   if (!verdict.is_allowed) answer.is_good = false;
 }

@@ -17,6 +17,8 @@ namespace nohalt::session {
 [[nodiscard]] int run_list(const ListCommand& command);
 [[nodiscard]] int run_rm(const RmCommand& command);
 [[nodiscard]] int run_audit(const AuditCommand& command);
+[[nodiscard]] int run_requests(const RequestsCommand& command);
+[[nodiscard]] int run_judge(const JudgeCommand& command);
 [[nodiscard]] int run_policy(const PolicyCommand& command);
 [[nodiscard]] int run_doctor(const DoctorCommand& command);
 

@@ -264,9 +264,9 @@ def run(*arguments, seconds=30, wrapper=(), **options):
 class Logging:
     """`nohalt log --format json` in the background."""
 
-    def __init__(self, pid, *arguments):
+    def __init__(self, pid, *arguments, wrapper=()):
         self.target = pid
-        command = [NOHALT, "log", "-p", str(pid), "--format", "json", *map(str, arguments)]
+        command = [*wrapper, NOHALT, "log", "-p", str(pid), "--format", "json", *map(str, arguments)]
         self.process = popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                              stdin=subprocess.DEVNULL, env=environment())
         self.pid = self.process.pid

@@ -13,9 +13,11 @@ namespace {
 using session::DoctorCommand;
 using session::EngineChoice;
 using session::Format;
+using session::JudgeCommand;
 using session::LogCommand;
 using session::PlanCommand;
 using session::PsCommand;
+using session::RequestsCommand;
 using Line = std::vector<std::string>;
 
 Result<Request> parse(const Line& words, const Environment& environment = {}) {
@@ -185,8 +187,8 @@ TEST(Arguments, HelpAndVersionAreText) {
   EXPECT_EQ(parsed<TextToPrint>({"--version"}).text.substr(0, 7), "nohalt ");
   EXPECT_NE(parsed<TextToPrint>({"--help"}).text.find("nohalt doctor"), std::string::npos);
   EXPECT_EQ(parsed<TextToPrint>({"-h"}).text, parsed<TextToPrint>({"--help"}).text);
-  for (const char* command :
-       {"log", "snap", "show", "plan", "ps", "sweep", "list", "rm", "doctor"}) {
+  for (const char* command : {"log", "snap", "show", "plan", "ps", "sweep", "list", "rm",
+                              "requests", "approve", "deny", "doctor"}) {
     const std::string text = parsed<TextToPrint>({command, "--help"}).text;
     EXPECT_NE(text.find("Example:"), std::string::npos) << command;
     EXPECT_NE(text.find("  nohalt " + std::string{command}), std::string::npos) << command;
@@ -194,13 +196,31 @@ TEST(Arguments, HelpAndVersionAreText) {
 }
 
 TEST(Arguments, HelpFitsATerminal) {
-  for (const Line& words :
-       {Line{"--help"}, {"log", "--help"}, {"snap", "--help"}, {"plan", "--help"}}) {
+  for (const Line& words : {Line{"--help"},
+                            {"log", "--help"},
+                            {"snap", "--help"},
+                            {"plan", "--help"},
+                            {"approve", "--help"},
+                            {"requests", "--help"},
+                            {"deny", "--help"}}) {
     const std::string text = parsed<TextToPrint>(words).text;
     for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos;
          begin = end + 1)
       EXPECT_LE(end - begin, 80U) << text.substr(begin, end - begin);
   }
+}
+
+TEST(Arguments, ApprovalsAreAskedForGivenAndGoneWithout) {
+  EXPECT_EQ(parsed<RequestsCommand>({"requests"}).id, "");
+  EXPECT_EQ(parsed<RequestsCommand>({"requests", "a1"}).id, "a1");
+  const auto approve = parsed<JudgeCommand>({"approve", "a1", "--reason", "fine"});
+  EXPECT_EQ(approve.id, "a1");
+  EXPECT_TRUE(approve.approves);
+  EXPECT_EQ(approve.reason, "fine");
+  EXPECT_FALSE(parsed<JudgeCommand>({"deny", "a1"}).approves);
+  const Line urgent{"log", "-p", "1", "f", "m", "--break-glass", "--reason", "fire"};
+  EXPECT_TRUE(parsed<LogCommand>(urgent).break_glass);
+  EXPECT_FALSE(parsed<LogCommand>({"log", "-p", "1", "f", "m"}).break_glass);
 }
 
 struct Mistake {
@@ -221,6 +241,14 @@ TEST(Arguments, EveryMistakeIsNamedWithTheNextStep) {
            {{"show"}, "missing-file", "nohalt show before.json"},
            {{"stack", "-p", "1"}, "not-in-this-version", "plan, log"},
            {{"policy", "check"}, "missing-file", "team.yaml"},
+           {{"approve"}, "missing-id", "nohalt requests"},
+           {{"deny", ""}, "missing-id", "nohalt requests"},
+           {{"approve", "a1", "b2"}, "too-many-arguments", "\"b2\""},
+           {{"requests", "--reason", "x"}, "option-of-another-command", "--reason"},
+           {{"log", "-p", "1", "f", "m", "--break-glass"}, "missing-reason", "--reason"},
+           {{"plan", "-p", "1", "f", "--break-glass"},
+            "option-of-another-command",
+            "--break-glass"},
            {{"audit"}, "missing-verb", "show, who"},
            {{"audit", "verfy"}, "unknown-verb", "verify"},
            {{"audit", "who"}, "missing-place", "audit who"},

@@ -49,6 +49,20 @@ class Copies : public TrailTest {
   }
 };
 
+TEST_F(Copies, AnAlertIsSentAtOnceAtItsPriority) {
+  Event broken;
+  broken.kind = EventKind::kGlassBroken;
+  EXPECT_FALSE(copying(false)->append_alert(broken).value()) << "there is nobody to take it";
+  const FakeLog journal(folder_ / "journal");
+  EXPECT_TRUE(copying(false)->append_alert(broken).value());
+  const auto received = journal.received();
+  ASSERT_EQ(received.size(), 1U);
+  EXPECT_NE(received[0].find("\nPRIORITY=1\nSYSLOG_FACILITY=10\n"), std::string::npos);
+  EXPECT_NE(received[0].find("\nNOHALT_EVENT=glass-broken\n"), std::string::npos);
+  EXPECT_TRUE(syslog_datagram("x", Priority::kAlert).starts_with("<81>"));
+  EXPECT_TRUE(syslog_datagram("x").starts_with("<85>"));
+}
+
 TEST_F(Copies, ACheckpointIsSentToJournaldWhole) {
   const FakeLog journal(folder_ / "journal");
   ASSERT_TRUE(copying(false)->append(denied()));

@@ -14,7 +14,7 @@ AuditEntry entry() {
   event.run = "r";
   event.who.uid = 1000;
   event.who.user = "alice";
-  event.target = TargetFacts{{42, 7}, {}, {}, 0, 0, "/usr/bin/orders", "be"};
+  event.target = TargetFacts{{42, 7}, {}, {}, 0, 0, "/usr/bin/orders", "be", {}, {}};
   event.locations = {"place_order"};
   event.places = {"/build/src/orders.c:142"};
   event.ticket = "INC-1";

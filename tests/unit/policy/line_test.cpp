@@ -25,7 +25,8 @@ TEST(AuditLine, IsCanonicalByteForByte) {
   event.who.uid = 1000;
   event.who.user = "alice";
   event.who.host = "h";
-  event.target = TargetFacts{{42, 7}, {1000, 1000, 1000, 1000}, {}, 0, 0, "/usr/bin/x", "be"};
+  event.target =
+      TargetFacts{{42, 7}, {1000, 1000, 1000, 1000}, {}, 0, 0, "/usr/bin/x", "be", {}, {}};
   event.addresses = {0x7f00deadbeef};
   event.rule = "built-in: own-processes";
   event.asked = {AskedLimits{}};
