@@ -13,6 +13,7 @@ SOURCE = "tests/targets/service.c"
 LINE = harness.line_of(SOURCE, "the line most tests probe")
 PLACE = f"service.c:{LINE}"
 NOBODY = 65534
+NOBODY_ELSE = 64913
 
 
 def role(uid, may="[plan, log, snap]", more=""):
@@ -29,12 +30,12 @@ class Policy(harness.TestCase):
         self.uid = os.geteuid()
         self.wrapper = ()
 
-    def as_nobody(self):
+    def as_user(self, uid):
         if self.uid != 0:
             self.skipTest("only root can start processes of another user")
-        os.chown(self.folder, NOBODY, NOBODY)
-        self.uid = NOBODY
-        self.wrapper = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+        os.chown(self.folder, uid, uid)
+        self.uid = uid
+        self.wrapper = ("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups",
                         "env", f"XDG_STATE_HOME={self.folder}/state")
 
     def file(self, text, name="policy.yaml"):
@@ -69,7 +70,7 @@ class Policy(harness.TestCase):
         self.check_allowed_and_lowered()
 
     def test_a_role_allows_an_unprivileged_user_and_lowers_what_is_above(self):
-        self.as_nobody()
+        self.as_user(NOBODY)
         self.check_allowed_and_lowered()
 
     def check_denied(self, text, reason, line, *more, command=None):
@@ -90,7 +91,7 @@ class Policy(harness.TestCase):
         self.check_denied(role(4711), "none of its members", 5)
 
     def test_an_unprivileged_user_who_is_no_member_is_denied(self):
-        self.as_nobody()
+        self.as_user(NOBODY)
         self.check_denied(role(0), "none of its members", 5)
 
     def test_a_right_that_the_role_does_not_give_is_denied(self):
@@ -141,9 +142,12 @@ class Policy(harness.TestCase):
             self.assertEqual(shown, ["amount"], values)
 
     def test_runs_share_what_a_user_may_probe_with(self):
+        self.as_user(NOBODY_ELSE)  # whose runs are those of this test alone
         policy = self.file(role(self.uid, more="    limits: { user: { hits_per_second: 12 } }\n"))
         with self.target() as target, self.target() as other:
-            with harness.Logging(target.pid, PLACE, "x", "--policy", policy) as first:
+            trail = os.path.join(self.folder, "first.jsonl")
+            with harness.Logging(target.pid, PLACE, "x", "--policy", policy, "--audit", trail,
+                                 wrapper=self.wrapper) as first:
                 first.wait_armed()
                 outcome = self.log(other, policy)
                 self.assertEqual(outcome.status, DONE, outcome)

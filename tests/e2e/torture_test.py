@@ -30,8 +30,8 @@ class Torture(harness.TestCase):
                 rounds += 1
                 hits += len(outcome.records("log"))
                 left += bool(self.receipt_of(outcome)["removal"].get("left"))
-            self.assertGreater(rounds, SECONDS / 6)
-            self.assertGreater(hits, rounds)
+            self.assertGreaterEqual(rounds, 3, "each kind of place was armed")
+            self.assertGreaterEqual(hits, rounds)
             self.assert_unharmed(before, target.pid, lively=True)
             if left:  # a machine too busy to see each of the threads outside in time, and said so
                 swept = harness.run("sweep", "-p", target.pid, seconds=60)
