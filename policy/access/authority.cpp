@@ -132,7 +132,9 @@ PolicySources PolicySources::usual(std::string named) {
 }
 
 Authority::Authority()
-    : redaction_(RedactionRules::builtin()), policy_hash_(sha256_hex(kBuiltinRules)) {}
+    : redaction_(RedactionRules::builtin()),
+      text_(kBuiltinRules),
+      policy_hash_(sha256_hex(text_)) {}
 
 Result<Authority> Authority::load(const PolicySources& sources) {
   Authority authority;
@@ -160,8 +162,9 @@ Status Authority::add_file(const std::string& path, const std::vector<uid_t>& ow
   ReadRules read = read_rules(content, in_quotes_path(path));
   if (!read.mistakes.empty()) return malformed(path, read.mistakes);
   NOHALT_CHECK(add_redaction(read.rules));
+  text_ = is_builtin() ? content : text_ + "\n---\n" + content;
+  policy_hash_ = sha256_hex(text_);
   rules_.push_back(std::move(read.rules));
-  policy_hash_ = sha256_hex(policy_hash_ + sha256_hex(content));
   return {};
 }
 

@@ -133,7 +133,9 @@ class Authority {
 
   [[nodiscard]] const RedactionRules& redaction() const { return redaction_; }
   [[nodiscard]] const ValueRules& value_rules() const { return value_rules_; }
-  // SHA-256 of the rules in force, for the audit trail.
+  // What is in force: a file as it was read, two with a line of "---" between them.
+  [[nodiscard]] const std::string& text() const { return text_; }
+  // SHA-256 of that, for the audit trail.
   [[nodiscard]] const std::string& policy_hash() const { return policy_hash_; }
 
  private:
@@ -165,6 +167,7 @@ class Authority {
   std::optional<std::vector<std::string>> env_;
   RedactionRules redaction_;
   ValueRules value_rules_ = ValueRules::builtin();
+  std::string text_;
   std::string policy_hash_;
 };
 

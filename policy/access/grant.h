@@ -29,8 +29,8 @@ struct TargetFacts {
   std::string exe_path;
   std::string build_id;
   // Where it lives. Weighed, not bound: a process may be moved.
-  std::optional<bool> is_own_mount_namespace;  // the tool's; absent: unknown
-  std::optional<std::string> cgroup;           // below the mount of cgroup 2; absent: unknown
+  std::optional<bool> is_own_mount_namespace{};  // the tool's; absent: unknown
+  std::optional<std::string> cgroup{};           // below the mount of cgroup 2; absent: unknown
 
   friend bool operator==(const TargetFacts&, const TargetFacts&) = default;
 };

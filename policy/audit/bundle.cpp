@@ -115,6 +115,10 @@ class Checker {
   void take_head(const json& object) {
     report_.ticket = text_in(object, "ticket");
     report_.made = text_in(object, "made");
+    if (const auto policies = object.find("policies"); policies != object.end())
+      for (const auto& [hash, text] : policies->items())
+        if (!text.is_string() || sha256_hex(text.get<std::string>()) != hash)
+          fault("a policy's text is not what its hash says.");
     if (const auto by = object.find("by"); by != object.end() && by->is_object()) {
       report_.host = text_in(*by, "host");
       report_.user = text_in(*by, "user");

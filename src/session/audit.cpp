@@ -1,6 +1,7 @@
 // `nohalt audit`: reading the trail. What is read is noted in the trail first; where
 // that cannot be done nothing is shown. Verifying shows no record and is not noted:
 // it must leave what it judges as it is.
+#include <algorithm>
 #include <array>
 
 #include "policy/access/authority.h"
@@ -160,16 +161,13 @@ Status who(const AuditCommand& command) {
 // Texts of the policies that the records name, where their files still hold them.
 std::map<std::string, std::string> policies_of(const AuditCommand& command,
                                                const std::vector<AuditEntry>& entries) {
-  std::map<std::string, std::string> found;
-  const auto sources = policy::PolicySources::usual(command.common.policy_file);
-  for (const std::string& path : {sources.system, sources.named, sources.user}) {
-    const auto text = path.empty() ? Result<std::string>{} : read_file(path);
-    if (!text || text->empty()) continue;
-    const std::string hash = policy::sha256_hex(*text);
-    for (const AuditEntry& entry : entries)
-      if (entry.policy_hash == hash) found[hash] = *text;
-  }
-  return found;
+  const auto authority =
+      policy::Authority::load(policy::PolicySources::usual(command.common.policy_file));
+  const auto is_named = [&](const AuditEntry& entry) {
+    return entry.policy_hash == authority->policy_hash();
+  };
+  if (!authority || std::ranges::none_of(entries, is_named)) return {};
+  return {{authority->policy_hash(), authority->text()}};
 }
 
 Status bundle(const AuditCommand& command) {

@@ -3,6 +3,7 @@
 
 #include <fstream>
 
+#include "policy/audit/digest.h"
 #include "tests/unit/policy/trail_fixture.h"
 
 namespace nohalt::policy {
@@ -31,12 +32,13 @@ class Bundle : public TrailTest {
     ASSERT_TRUE(write(path("bundle")));
   }
 
-  Status write(const std::string& to) const {
+  Status write(const std::string& to, const std::string& policy = "version: 1") const {
     const auto reader = TrailReader::open(path());
     const auto entries = entries_of_ticket(*reader, "INC-2");
     std::ofstream file(to);
-    return write_bundle(*reader, {"INC-2", "t", {}, path(), {{"p", "version: 1"}}}, *entries,
-                        {"# page"}, options().key_folder, [&](const std::string& line) -> Status {
+    return write_bundle(*reader, {"INC-2", "t", {}, path(), {{sha256_hex("version: 1"), policy}}},
+                        *entries, {"# page"}, options().key_folder,
+                        [&](const std::string& line) -> Status {
                           file << line;
                           return {};
                         });
@@ -92,6 +94,11 @@ TEST_F(Bundle, ThatWasCutOrAddedToShows) {
   for (std::size_t end = good.find('\n'); end + 1 < good.size(); end = good.find('\n', end + 1))
     EXPECT_FALSE(judged(good.substr(0, end + 1)).faults.empty()) << end;
   EXPECT_FALSE(judged(good + "{\"timeline\":\"more\"}\n").faults.empty());
+}
+
+TEST_F(Bundle, ShowsThatAPolicysTextIsNotTheOneInForce) {
+  ASSERT_TRUE(write(path("forged"), "version: 2"));
+  EXPECT_EQ(judged(content(path("forged"))).faults.size(), 1U);
 }
 
 TEST_F(Bundle, SealedAnewByItsMakerCannotHideThatARecordWasChanged) {
