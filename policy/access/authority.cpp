@@ -83,6 +83,22 @@ ProcessFacts facts_of(const TargetFacts& target) {
   return facts;
 }
 
+std::string place_of(const Rules& rules, Position at) {
+  return rules.file + ":" + std::to_string(at.line);
+}
+
+Action action_of(RedactAction action) {
+  switch (action) {
+    case RedactAction::kDrop:
+      return Action::kDrop;
+    case RedactAction::kHash:
+      return Action::kHash;
+    case RedactAction::kMask:
+      break;
+  }
+  return Action::kMask;
+}
+
 Limits least_of(const Limits& a, const Limits& b) {
   Limits least = a;
   least.hits_per_second = std::min(a.hits_per_second, b.hits_per_second);
@@ -168,21 +184,33 @@ Status Authority::add_file(const std::string& path, const std::vector<uid_t>& ow
   return {};
 }
 
-// What a file asks for and this version cannot keep must not be passed over.
+// Each file adds to what is hidden. One that comes second only narrows, and a hash tells
+// more than a mask.
 Status Authority::add_redaction(const Rules& rules) {
   const RedactRules& redact = rules.redact;
-  const bool is_kept = redact.mode == RedactMode::kTargeted && redact.types.empty() &&
-                       redact.sources.empty() && redact.action == RedactAction::kMask;
-  if (!is_kept)
-    return fail(ErrorCode::kDenied, "policy-not-supported",
-                rules.file + ":" + std::to_string(redact.at.line) +
-                    ": This version hides by names and values only, and masks; so nothing is "
-                    "allowed under this file.",
-                "Leave out mode, action, types and sources under `redact`.");
-  for (const std::string& words : redact.names) redaction_.add(words);
-  for (const ValueRule& rule : redact.values)
-    NOHALT_CHECK(rule.pattern.empty() ? value_rules_.add(std::string_view{rule.name})
-                                      : value_rules_.add(rule.name, rule.pattern));
+  if (redact.action == RedactAction::kDrop) redaction_.drop_all();
+  const auto hide_rule = [&](const ReadRule& rule) {
+    return HideRule{
+        rule.pattern, place_of(rules, rule.at),
+        rule.action.value_or(redact.action.value_or(RedactAction::kMask)) == RedactAction::kDrop};
+  };
+  for (const ReadRule& rule : redact.names) redaction_.add_name(hide_rule(rule));
+  for (const ReadRule& rule : redact.types) redaction_.add_type(hide_rule(rule));
+  for (const ReadRule& rule : redact.sources)
+    redaction_.add_source(hide_rule(rule), rules.source_root);
+  if (redact.mode == RedactMode::kStrict) redaction_.set_strict(place_of(rules, redact.mode_at));
+  const auto narrowed = [&](const ValueRule* rule) {
+    const auto stated = rule != nullptr && rule->action ? rule->action : redact.action;
+    const Action action = action_of(stated.value_or(RedactAction::kMask));
+    return action == Action::kHash && !rules_.empty() ? Action::kMask : action;
+  };
+  if (redact.action && (rules_.empty() || *redact.action == RedactAction::kDrop))
+    value_rules_.set_action(narrowed(nullptr));
+  for (const ValueRule& rule : redact.values) {
+    const Action action = narrowed(&rule);
+    NOHALT_CHECK(rule.pattern.empty() ? value_rules_.add(std::string_view{rule.name}, action)
+                                      : value_rules_.add(rule.name, rule.pattern, action));
+  }
   return {};
 }
 

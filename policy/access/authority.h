@@ -12,8 +12,8 @@
 //
 // Errors are of kind kDenied and name the rule, its file and line. Reasons:
 // policy-missing, policy-unreadable, policy-writable, policy-foreign, policy-malformed,
-// policy-not-supported; not-your-process, changed-identity, target-changed,
-// too-many-probes, approval-stale; and those of a Verdict.
+// not-your-process, changed-identity, target-changed, too-many-probes, approval-stale; and
+// those of a Verdict.
 // Threading: immutable after load.
 #pragma once
 

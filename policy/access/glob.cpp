@@ -95,6 +95,20 @@ bool function_matches(std::string_view pattern, std::string_view function) {
   return matches(with_one_separator(pattern), with_one_separator(function), kNameSeparator);
 }
 
+bool type_matches(std::string_view pattern, std::string_view name) {
+  for (const std::string_view word : {"const ", "volatile ", "const "})
+    if (name.starts_with(word)) name.remove_prefix(word.size());
+  if (matches(pattern, name, kNameSeparator)) return true;
+  int depth = 0;
+  for (std::size_t i = 0; i + 1 < name.size(); ++i) {
+    if (name[i] == '<' || name[i] == '(') ++depth;
+    if (name[i] == '>' || name[i] == ')') --depth;
+    const bool is_inside = depth == 0 && name.substr(i).starts_with("::");
+    if (is_inside && matches(pattern, name.substr(i + 2), kNameSeparator)) return true;
+  }
+  return false;
+}
+
 std::string normalised(std::string_view path) {
   const bool absolute = path.starts_with('/');
   std::vector<std::string_view> parts;
@@ -117,6 +131,11 @@ std::string normalised(std::string_view path) {
     out += part;
   }
   return out.empty() && absolute ? "/" : out;
+}
+
+bool denies_place(std::string_view pattern, std::string_view place) {
+  const bool at_any_depth = place.starts_with('/') && !pattern.starts_with('/');
+  return path_matches(at_any_depth ? "**/" + std::string(pattern) : pattern, place);
 }
 
 std::string place_in_tree(std::string_view path, std::string_view source_root) {

@@ -85,14 +85,8 @@ std::string unknown_or(Match match, const char* unknown, const char* otherwise) 
   return match == Match::kUnknown ? unknown : otherwise;
 }
 
-// A file from another folder than source_root, as another machine may have built it, is
-// denied by the same folders and names at any depth: a rule that denies must not fail
-// because the root is a wrong one.
-bool is_denied(const std::vector<std::string>& globs, const std::string& path) {
-  return std::ranges::any_of(globs, [&](const std::string& glob) {
-    const bool at_any_depth = path.starts_with('/') && !glob.starts_with('/');
-    return path_matches(at_any_depth ? "**/" + glob : glob, path);
-  });
+bool is_denied(const std::vector<std::string>& globs, const std::string& place) {
+  return std::ranges::any_of(globs, [&](const auto& glob) { return denies_place(glob, place); });
 }
 
 bool is_system_header(const std::string& path) {

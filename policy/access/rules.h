@@ -120,21 +120,32 @@ struct DenyRule {
 enum class RedactMode { kTargeted, kStrict };
 enum class RedactAction { kDrop, kMask, kHash };
 
+// What hides a value before it is read: by its name (words separated by spaces, in lower
+// case), its type or the source that declares it (globs).
+struct ReadRule {
+  std::string pattern;
+  std::optional<RedactAction> action;  // never kHash: what is not read has no hash
+  Position at;
+};
+
 // A way that secrets look. A built-in one has no pattern.
 struct ValueRule {
   std::string name;
   std::string pattern;  // RE2
+  std::optional<RedactAction> action;
+  Position at;
 };
 
 // Lists add to the built-in ones.
 struct RedactRules {
   RedactMode mode = RedactMode::kTargeted;
-  RedactAction action = RedactAction::kMask;
-  std::vector<std::string> names;    // words separated by spaces, in lower case
-  std::vector<std::string> types;    // globs over names of types
-  std::vector<std::string> sources;  // globs: what is declared there
+  std::optional<RedactAction> action;  // of every rule that has none of its own
+  std::vector<ReadRule> names;
+  std::vector<ReadRule> types;
+  std::vector<ReadRule> sources;
   std::vector<ValueRule> values;
   Position at;
+  Position mode_at;
 };
 
 struct Rules {

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "policy/access/right.h"
+#include "policy/redaction/value_rules.h"
 #include "src/base/escape.h"
 #include "src/base/units.h"
 
@@ -98,13 +99,18 @@ struct Shapes {
   Shape instant = text_shape(kInstantPattern, "Write a time as 2026-12-01T18:00:00Z.", is_instant);
   Shape words = text_shape("[a-z0-9]+( [a-z0-9]+)*",
                            "A name rule is a word or several, in small letters: api key");
-  Shape word_list = list_shape(&words);
   Shape type_name =
       text_shape("[^\\x00-\\x1f]{1,1000}", "A pattern for names of types belongs here.");
-  Shape type_names = list_shape(&type_name);
   Shape excess = word_shape({"lower", "refuse"});
   Shape mode = word_shape({"targeted", "strict"});
   Shape action = word_shape({"drop", "mask", "hash"});
+  Shape unread_action = word_shape({"drop", "mask"});
+  Shape name_rule = read_rule("name", words, "A name, as words: api key.");
+  Shape name_rules = list_shape(&name_rule);
+  Shape type_rule = read_rule("type", type_name, "A type; * stands for any characters.");
+  Shape type_rules = list_shape(&type_rule);
+  Shape source_rule = read_rule("source", source, "Source files, relative to source_root.");
+  Shape redacted_sources = list_shape(&source_rule);
 
   Shape members = map_shape({{"users", &people, false, "Names or numbers of users."},
                              {"groups", &people, false, "Names or numbers of groups."}},
@@ -171,21 +177,21 @@ struct Shapes {
   Shape deny_rules = list_shape(&deny_rule);
   Shape value_rule = [this] {
     Shape shape = map_shape({{"name", &name, true, "What stands in place of what it finds."},
-                             {"pattern", &pattern, true, "How the secret looks, in RE2."}});
+                             {"pattern", &pattern, false, "How it looks, in RE2, if it is new."},
+                             {"action", &action, false, "What becomes of what it finds."}});
     shape.kind = Shape::Kind::kTextOrMap;
-    shape.words = {"payment-card", "jwt",          "email",       "private-key",
-                   "cloud-key",    "bearer-token", "high-entropy"};
+    shape.words = ValueRules::known();
     return shape;
   }();
   Shape value_rules = list_shape(&value_rule);
-  Shape redact =
-      map_shape({{"mode", &mode, false, "targeted, or strict: numbers and truth values only."},
-                 {"action", &action, false, "What becomes of what is hidden."},
-                 {"names", &word_list, false, "Names of secrets, as runs of words."},
-                 {"types", &type_names, false, "Types that are hidden."},
-                 {"sources", &sources, false, "Source files whose declarations are hidden."},
-                 {"values", &value_rules, false, "How secrets look."}},
-                {"mode", "action", "names", "types", "sources", "values"});
+  Shape redact = map_shape(
+      {{"mode", &mode, false, "targeted, or strict: numbers and truth values only."},
+       {"action", &action, false, "What becomes of what is hidden."},
+       {"names", &name_rules, false, "Names of secrets, as runs of words."},
+       {"types", &type_rules, false, "Types that are hidden."},
+       {"sources", &redacted_sources, false, "Source files whose declarations are hidden."},
+       {"values", &value_rules, false, "How secrets look."}},
+      {"mode", "action", "names", "types", "sources", "values"});
   Shape audit = map_shape({{"file", &folder, true, "The trail that is always written."}});
   Shape policy =
       map_shape({{"version", &version, true, "1"},
@@ -194,6 +200,15 @@ struct Shapes {
                  {"roles", &roles, false, "Who may do what; the first that allows serves."},
                  {"deny", &deny_rules, false, "What nobody may do."},
                  {"redact", &redact, false, "What is never shown, besides the built-in."}});
+  // A text, or the same with an action of its own.
+  Shape read_rule(std::string_view key, const Shape& text, std::string_view about) const {
+    Shape shape = map_shape({{key, &text, true, about},
+                             {"action", &unread_action, false, "What stands in its place."}});
+    shape.kind = Shape::Kind::kTextOrMap;
+    shape.pattern = text.pattern;
+    shape.expected = text.expected;
+    return shape;
+  }
   Shape host = map_shape({{"version", &version, true, "1"},
                           {"env", &labels, true, "What kind of host this is, such as [prod]."}});
 };

@@ -2,11 +2,13 @@
 // wrong; what is checked here concerns several values at once.
 #include "policy/file/reader.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 
 #include "policy/access/glob.h"
 #include "policy/file/policy_shape.h"
+#include "policy/redaction/value_rules.h"
 #include "src/base/escape.h"
 #include "src/base/units.h"
 
@@ -119,27 +121,43 @@ DenyRule deny_rule_of(const Node& node, std::size_t number) {
   return rule;
 }
 
+RedactAction action_of(const Node& node) {
+  if (node.text == "drop") return RedactAction::kDrop;
+  return node.text == "hash" ? RedactAction::kHash : RedactAction::kMask;
+}
+
+// Each is the text itself, or a map with it under `key`.
+std::vector<ReadRule> read_rules_of(const Node& list, std::string_view key) {
+  std::vector<ReadRule> rules;
+  for (const Node& item : list.items) {
+    const Node* text = item.kind == Node::Kind::kMap ? item.find(key) : &item;
+    ReadRule& rule = rules.emplace_back(ReadRule{text->text, {}, position_of(item)});
+    take(item, "action", rule.action, action_of);
+  }
+  return rules;
+}
+
+ValueRule value_rule_of(const Node& node) {
+  ValueRule rule{node.text, {}, {}, position_of(node)};
+  take(node, "name", rule.name, [](const Node& n) { return n.text; });
+  take(node, "pattern", rule.pattern, [](const Node& n) { return n.text; });
+  take(node, "action", rule.action, action_of);
+  return rule;
+}
+
 RedactRules redact_of(const Node& node) {
   RedactRules redact;
   redact.at = position_of(node);
   take(node, "mode", redact.mode, [](const Node& n) {
     return n.text == "strict" ? RedactMode::kStrict : RedactMode::kTargeted;
   });
-  take(node, "action", redact.action, [](const Node& n) {
-    if (n.text == "drop") return RedactAction::kDrop;
-    return n.text == "hash" ? RedactAction::kHash : RedactAction::kMask;
-  });
-  take(node, "names", redact.names, texts_of);
-  take(node, "types", redact.types, texts_of);
-  take(node, "sources", redact.sources, texts_of);
-  if (const Node* values = node.find("values")) {
-    for (const Node& value : values->items) {
-      const bool is_own = value.kind == Node::Kind::kMap;
-      redact.values.push_back(is_own
-                                  ? ValueRule{value.find("name")->text, value.find("pattern")->text}
-                                  : ValueRule{value.text, {}});
-    }
-  }
+  take(node, "mode", redact.mode_at, position_of);
+  take(node, "action", redact.action, action_of);
+  take(node, "names", redact.names, [](const Node& n) { return read_rules_of(n, "name"); });
+  take(node, "types", redact.types, [](const Node& n) { return read_rules_of(n, "type"); });
+  take(node, "sources", redact.sources, [](const Node& n) { return read_rules_of(n, "source"); });
+  if (const Node* values = node.find("values"))
+    for (const Node& value : values->items) redact.values.push_back(value_rule_of(value));
   return redact;
 }
 
@@ -157,6 +175,14 @@ class WholeCheck {
         sources(rule);
       }
     }
+    const Node* redact = root.find("redact");
+    if (redact == nullptr) return;
+    if (const Node* list = redact->find("sources"))
+      for (const Node& rule : list->items)
+        if (const Node* text = rule.kind == Node::Kind::kMap ? rule.find("source") : &rule)
+          glob(*text);
+    if (const Node* list = redact->find("values"))
+      for (const Node& rule : list->items) value_rule(rule);
   }
 
  private:
@@ -180,13 +206,29 @@ class WholeCheck {
   }
 
   void globs(const Node& list) {
-    for (const Node& glob : list.items) {
-      const std::string& text = glob.text;
-      if (normalised(text) == text) continue;
-      mistakes_.push_back({glob.line, glob.column, "This pattern can match no path.",
-                           "Paths are without ., .. and doubled or last slashes; for all files in "
-                           "a folder write folder/**."});
-    }
+    for (const Node& each : list.items) glob(each);
+  }
+
+  void glob(const Node& glob) {
+    const std::string& text = glob.text;
+    if (normalised(text) == text) return;
+    mistakes_.push_back({glob.line, glob.column, "This pattern can match no path.",
+                         "Paths are without ., .. and doubled or last slashes; for all files in "
+                         "a folder write folder/**."});
+  }
+
+  // A rule is one of those that are known, or has a pattern.
+  void value_rule(const Node& rule) {
+    if (rule.kind != Node::Kind::kMap) return;
+    const Node* name = rule.find("name");
+    if (name == nullptr) return;
+    const auto known = ValueRules::known();
+    const bool is_known = std::ranges::find(known, name->text) != known.end();
+    if (is_known != (rule.find("pattern") != nullptr)) return;
+    mistakes_.push_back({name->line, name->column,
+                         is_known ? "This rule is known, and has a pattern already."
+                                  : "No rule of this name is known, so it needs a `pattern`.",
+                         is_known ? "Give the pattern another name." : ""});
   }
 
   std::vector<Mistake>& mistakes_;

@@ -1,9 +1,12 @@
-// Taking a name apart is the whole of it. Capitals are ambiguous where a run of
+// Taking a name apart is most of it. Capitals are ambiguous where a run of
 // them meets small letters: APIKey is API+Key, but PASSWORDhash is
 // PASSWORD+hash. Both readings are tried, and either may match.
 #include "policy/redaction/names.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "policy/access/glob.h"
 
 namespace nohalt::policy {
 
@@ -70,13 +73,33 @@ bool any_run_spells(const std::vector<std::string>& words, std::string_view join
 }  // namespace
 
 RedactionRules::RedactionRules(const std::vector<std::string>& rules) {
-  for (const std::string& words : rules) add(words);
+  for (const std::string& words : rules) add_name({words});
 }
 
-void RedactionRules::add(const std::string& words) {
-  Rule rule{words, words};
-  std::erase(rule.joined, ' ');
-  if (!rule.joined.empty()) rules_.push_back(std::move(rule));
+void RedactionRules::add_name(HideRule rule) {
+  std::string joined = rule.pattern;
+  std::erase(joined, ' ');
+  if (!joined.empty()) names_.push_back({std::move(rule), std::move(joined)});
+}
+
+void RedactionRules::add_type(HideRule rule) { types_.push_back(std::move(rule)); }
+
+void RedactionRules::add_source(HideRule rule, const std::string& source_root) {
+  sources_.push_back({std::move(rule), source_root});
+}
+
+void RedactionRules::set_strict(std::string where) {
+  if (!strict_) strict_ = HideRule{"strict", std::move(where)};
+}
+
+void RedactionRules::drop_all() {
+  const auto drop = [](auto& rules) {
+    for (HideRule& rule : rules) rule.is_dropped = true;
+  };
+  drop(names_);
+  drop(types_);
+  drop(sources_);
+  if (strict_) strict_->is_dropped = true;
 }
 
 RedactionRules RedactionRules::builtin() {
@@ -109,12 +132,26 @@ RedactionRules RedactionRules::builtin() {
                          "social security"});
 }
 
-std::optional<std::string_view> RedactionRules::match_name(std::string_view path) const {
+const HideRule* RedactionRules::match_name(std::string_view path) const {
   const auto one = words_of(path, Reading::kLastCapitalStartsWord);
   const auto other = words_of(path, Reading::kCapitalsAreAWord);
-  for (const Rule& rule : rules_)
-    if (any_run_spells(one, rule.joined) || any_run_spells(other, rule.joined)) return rule.words;
-  return std::nullopt;
+  for (const NameRule& rule : names_)
+    if (any_run_spells(one, rule.joined) || any_run_spells(other, rule.joined)) return &rule;
+  return nullptr;
+}
+
+const HideRule* RedactionRules::match_type(std::string_view name) const {
+  for (const HideRule& rule : types_)
+    if (type_matches(rule.pattern, name)) return &rule;
+  return nullptr;
+}
+
+const HideRule* RedactionRules::match_source(std::string_view path) const {
+  for (const SourceRule& rule : sources_) {
+    const std::string place = place_in_tree(path, rule.source_root);
+    if (place.empty() || denies_place(rule.pattern, place)) return &rule;
+  }
+  return nullptr;
 }
 
 }  // namespace nohalt::policy

@@ -1,12 +1,16 @@
-// Which names stand for secrets. A rule is a word or a run of words ("api
-// key"); a name is taken apart into words at underscores, dots, arrows, digits
-// and changes of case, and a rule matches where the words of a run, written
-// together, spell it. So `api key` matches api_key, apiKey, APIKey, apikey and
-// m_apiKeys, and `auth` matches auth_header but not author.
+// What must never be read: values by their names, by their types, by the source that
+// declares them, and in strict mode all that is no number.
+//
+// A rule for names is a word or a run of words ("api key"); a name is taken apart into
+// words at underscores, dots, arrows, digits and changes of case, and a rule matches
+// where the words of a run, written together, spell it. So `api key` matches api_key,
+// apiKey, APIKey, apikey and m_apiKeys, and `auth` matches auth_header but not author.
+// A rule for types is a pattern for the whole name, or for what is left of it when
+// namespaces in front are taken off: `Secret<*>` matches crypto::Secret<std::string>.
 //
 // Errs towards hiding: any part of a path that matches hides the whole
 // (credentials->user is hidden by `credentials`).
-// Threading: immutable; pure functions.
+// Threading: immutable once built; pure functions.
 #pragma once
 
 #include <optional>
@@ -16,6 +20,12 @@
 
 namespace nohalt::policy {
 
+struct HideRule {
+  std::string pattern;             // as it is written, for people
+  std::string where = "built-in";  // or file:line
+  bool is_dropped = false;         // nothing stands in the place of what it hides
+};
+
 class RedactionRules {
  public:
   // The targeted rules that always hold.
@@ -24,21 +34,38 @@ class RedactionRules {
   // Each rule: words separated by spaces, in lower case.
   explicit RedactionRules(const std::vector<std::string>& rules);
 
-  void add(const std::string& words);
+  void add_name(HideRule rule);
+  void add_type(HideRule rule);  // `*` stands for any characters
+  void add_source(HideRule rule, const std::string& source_root);
+  void set_strict(std::string where);
+  // Drops what the rules hide that are there already.
+  void drop_all();
 
   // The rule that hides the path (a name, or an expression such as
-  // `order->customer.m_passwd[3]`), in its own words; absent: none does.
-  [[nodiscard]] std::optional<std::string_view> match_name(std::string_view path) const;
+  // `order->customer.m_passwd[3]`); null: none does.
+  [[nodiscard]] const HideRule* match_name(std::string_view path) const;
   [[nodiscard]] bool matches_name(std::string_view path) const {
-    return match_name(path).has_value();
+    return match_name(path) != nullptr;
   }
+  [[nodiscard]] const HideRule* match_type(std::string_view name) const;
+  // An unknown path, the empty one, matches every rule.
+  [[nodiscard]] const HideRule* match_source(std::string_view path) const;
+  [[nodiscard]] bool has_type_rules() const { return !types_.empty(); }
+  [[nodiscard]] bool has_source_rules() const { return !sources_.empty(); }
+  // In strict mode: only numbers and truth values may be read.
+  [[nodiscard]] const HideRule* strict() const { return strict_ ? &*strict_ : nullptr; }
 
  private:
-  struct Rule {
-    std::string words;   // as it is written, for people
+  struct NameRule : HideRule {
     std::string joined;  // its letters without spaces
   };
-  std::vector<Rule> rules_;
+  struct SourceRule : HideRule {
+    std::string source_root;
+  };
+  std::vector<NameRule> names_;
+  std::vector<HideRule> types_;
+  std::vector<SourceRule> sources_;
+  std::optional<HideRule> strict_;
 };
 
 }  // namespace nohalt::policy

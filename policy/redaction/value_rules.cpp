@@ -190,6 +190,20 @@ Status ValueRules::add(const std::string& name, const std::string& pattern, Acti
   return {};
 }
 
+void ValueRules::set_action(Action action) {
+  for (auto& rule : rules_) {
+    auto changed = std::make_shared<Rule>(*rule);
+    changed->action = action;
+    rule = std::move(changed);
+  }
+}
+
+std::vector<std::string_view> ValueRules::names() const {
+  std::vector<std::string_view> names;
+  for (const auto& rule : rules_) names.push_back(rule->name);
+  return names;
+}
+
 std::vector<ValueRules::Match> ValueRules::find(std::string_view text, Ending ending) const {
   std::vector<Match> matches;
   for (const auto& rule : rules_) {

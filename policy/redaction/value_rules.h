@@ -65,6 +65,11 @@ class ValueRules {
   [[nodiscard]] Status add(const std::string& name, const std::string& pattern,
                            Action action = Action::kMask);
 
+  // Of all rules that are there already.
+  void set_action(Action action);
+
+  [[nodiscard]] std::vector<std::string_view> names() const;
+
   // Without a key, kHash is kMask.
   [[nodiscard]] RedactedText redact(std::string_view text, Ending ending = Ending::kWhole,
                                     const HashKey* key = nullptr) const;

@@ -55,7 +55,7 @@ void Builder::collect(const Expr& expr, const language::Source& source, bool sho
 Status Builder::condition() {
   if (!request_.condition) return {};
   const Expr& root = *request_.condition->root;
-  if (is_hidden(root, request_.is_redacted)) {
+  if (why_hidden(root, request_.redaction)) {
     return fail(ErrorCode::kDenied, "condition-on-redacted",
                 "The condition names a value that policy hides; firing on it would reveal it.",
                 "Leave it out of the condition.");

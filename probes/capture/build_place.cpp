@@ -41,8 +41,8 @@ Status Builder::place(Leaf& leaf) {
   built_.layout.node_of[leaf.expr] = leaf.node;
   Node& node = built_.layout.nodes.emplace_back();
   node.type = leaf.expr->type;
-  if (is_hidden(*leaf.expr, request_.is_redacted)) {
-    node.absent = {ValueState::kRedacted, "hidden by policy"};
+  if (auto why = why_hidden(*leaf.expr, request_.redaction)) {
+    node.absent = *std::move(why);
     leaf.done = true;
     return {};
   }
@@ -111,8 +111,9 @@ Status Builder::place_load(Leaf& leaf, Node& node) {
   for (Hole& hole : missing_pieces(spot)) node.holes.push_back(std::move(hole));
   tidy(node.holes);
   if (gaps_between(node.holes, node.size).empty()) {
-    const Why why = node.holes[0].why;
-    absent(why.state, why.text);
+    node.kind = Node::Kind::kAbsent;
+    node.absent = node.holes[0].why;
+    leaf.done = true;
     return {};
   }
   const auto* implicit = spot.variable == nullptr

@@ -5,10 +5,10 @@
 #pragma once
 
 #include <functional>
-#include <string_view>
 #include <vector>
 
 #include "probes/capture/layout.h"
+#include "probes/capture/redaction.h"
 #include "probes/language/bound.h"
 #include "probes/program/program.h"
 #include "src/base/address.h"
@@ -24,11 +24,6 @@ struct CaptureLimits {
   std::uint32_t pointers = 48;             // followed, of all values together
   std::uint32_t record_bytes = 16 * 1024;  // at most 32 KiB
 };
-
-// True where the value must never be read: asked with each step of its path
-// ("user.password", base classes and anonymous members left out) and its type, and once
-// more for each type that a typedef stands for.
-using IsRedacted = std::function<bool(std::string_view path, const symbols::Type& type)>;
 
 // A class that an object may really be of.
 struct DynamicClass {
@@ -47,7 +42,7 @@ struct CaptureRequest {
   language::BoundPtr condition;  // null: none
   CaptureLimits limits;
   LoadBias bias;
-  IsRedacted is_redacted;               // null: nothing is
+  Redaction redaction;
   std::uint32_t stack_bytes = 0;        // of the stack, with the registers; 0: neither
   bool has_thread_pointer = false;      // whether a hit may ask for it
   DynamicClasses dynamic_classes = {};  // null: objects are taken for what their type says

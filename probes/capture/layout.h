@@ -25,6 +25,8 @@ enum class ValueState { kExact, kTruncated, kOptimizedOut, kUnreadable, kRedacte
 struct Why {
   ValueState state = ValueState::kUnavailable;
   std::string text;
+  std::string rule = {};    // kRedacted: what stands in its place names it; empty: nothing does
+  bool is_dropped = false;  // kRedacted: it is not even mentioned
 };
 
 // The status byte that a program writes beside what it may fail to read.
@@ -39,6 +41,7 @@ struct Hole {
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
   Why why;
+  std::string path = {};  // kRedacted: of what is hidden; of several, one after the other
 };
 
 struct Follow;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "probes/capture/containers/recognise.h"
+#include "probes/capture/numbers.h"
 #include "probes/language/binder_impl.h"
 
 namespace nohalt::capture {
@@ -16,8 +17,6 @@ namespace {
 constexpr std::size_t kMaxHoles = 128;
 constexpr int kMaxNesting = 24;
 
-const Why kHidden = {ValueState::kRedacted, "hidden by policy"};
-
 class Walk {
  public:
   Walk(const ShapeRules& rules, Shape& shape) : rules_(rules), shape_(shape) {}
@@ -26,6 +25,8 @@ class Walk {
              int nesting) {
     const Type* real = strip_typedefs(type);
     if (at >= rules_.bytes || nesting > kMaxNesting) return;
+    if (numbers_only() && !has_parts(real) && !is_number(type, Standing::kAlone))
+      return hole(at, at + std::max<std::uint64_t>(real->byte_size, 1), path, no_number());
     switch (real->kind) {
       case TypeKind::kPointer:
       case TypeKind::kReference:
@@ -43,16 +44,29 @@ class Walk {
     }
   }
 
-  void hole(std::uint64_t begin, std::uint64_t end) {
-    shape_.holes.push_back({begin, end, kHidden});
+  void hole(std::uint64_t begin, std::uint64_t end, const std::string& path, const Why& why) {
+    shape_.holes.push_back({begin, end, why, path});
     if (shape_.holes.size() > kMaxHoles) tidy(shape_.holes);
     // Too scattered to spare each: spare the whole.
-    if (shape_.holes.size() > kMaxHoles) {
-      shape_.holes = {{shape_.holes.front().begin, shape_.holes.back().end, kHidden}};
-    }
+    if (shape_.holes.size() > kMaxHoles)
+      shape_.holes = {{shape_.holes.front().begin, shape_.holes.back().end, why, "much of it"}};
   }
 
  private:
+  [[nodiscard]] bool numbers_only() const { return rules_.redaction.all_but_numbers.has_value(); }
+  [[nodiscard]] const Why& no_number() const { return *rules_.redaction.all_but_numbers; }
+
+  // Of one of many.
+  [[nodiscard]] std::optional<Why> why_item_hidden(const std::string& path,
+                                                   const Type* item) const {
+    if (auto why = why_step_hidden(path, item, rules_.redaction)) return why;
+    const bool is_hidden =
+        numbers_only() &&
+        (has_parts(item) ? containers::recognise_text(strip_typedefs(item)).has_value()
+                         : !is_number(item, Standing::kInRow));
+    return is_hidden ? rules_.redaction.all_but_numbers : std::nullopt;
+  }
+
   void lead(Lead found) {
     found.guards = guards_;
     if (found.at + found.size() <= rules_.bytes) shape_.leads.push_back(std::move(found));
@@ -69,7 +83,7 @@ class Walk {
   void pointer(const Type* real, std::uint64_t at, const std::string& path, bool may_lead) {
     if (!may_lead || real->target == nullptr || real->byte_size != 8) return;
     const Type* target = strip_typedefs(real->target);
-    if (is_redacted_step(path, real->target, rules_.is_redacted)) return;
+    if (why_step_hidden(path, real->target, rules_.redaction)) return;
     const std::uint32_t unit = language::text_unit(real->target);
     if (unit != 0 && real->kind == TypeKind::kPointer) {
       lead({Lead::Kind::kText, at, real->target, path, {.unit = unit}});
@@ -83,10 +97,8 @@ class Walk {
     if (real->target == nullptr) return;
     const Type* item = strip_typedefs(real->target);
     const bool plain = language::is_arithmetic(item) || item->byte_size == 0;
-    if (is_redacted_step(path, real->target, rules_.is_redacted)) {
-      hole(at, at + std::max<std::uint64_t>(real->byte_size, 1));
-      return;
-    }
+    if (const auto why = why_item_hidden(path, real->target))
+      return hole(at, real->byte_size > 0 ? at + real->byte_size : rules_.bytes, path, *why);
     if (plain) return;
     const std::uint64_t count = real->element_count.value_or(0);
     for (std::uint64_t i = 0; i < count && at + i * item->byte_size < rules_.bytes; ++i) {
@@ -101,10 +113,12 @@ class Walk {
   void record(const Type* real, std::uint64_t at, const std::string& path, bool may_lead,
               int nesting) {
     if (const auto text = containers::recognise_text(real)) {
+      if (numbers_only()) return hole(at, at + real->byte_size, path, no_number());
       if (may_lead) lead({Lead::Kind::kCountedText, at, real, path, *text});
       return;
     }
     if (const auto text = containers::recognise_message(real)) {
+      if (numbers_only()) return hole(at, at + real->byte_size, path, no_number());
       if (may_lead) lead({Lead::Kind::kText, at + text->at, text->type->target, path});
       return;
     }
@@ -126,12 +140,16 @@ class Walk {
         begin = at + *member.bit_offset / 8;
         size = (*member.bit_offset % 8 + member.bit_size + 7) / 8;
       }
-      if (is_redacted_step(inner, member.type, rules_.is_redacted)) {
+      auto why = why_step_hidden(inner, member.type, rules_.redaction);
+      const bool is_bits = member.bit_offset.has_value();
+      if (!why && is_bits && numbers_only() && !is_number(member.type, Standing::kAlone))
+        why = no_number();
+      if (why) {
         // An array of unknown length goes on to the end of what is captured.
-        hole(begin, size > 0 ? begin + size : std::max(rules_.bytes, begin + 1));
+        hole(begin, size > 0 ? begin + size : std::max(rules_.bytes, begin + 1), inner, *why);
         continue;
       }
-      if (member.bit_offset) continue;
+      if (is_bits) continue;
       auto guard = guard_of(*real, member);
       if (guard) guard->at += at;
       if (guard && guard->at + guard->size > rules_.bytes) guard.reset();
@@ -148,14 +166,16 @@ class Walk {
   void virtual_base(const Type& heir, const Type* base, std::uint64_t at, const std::string& path,
                     int nesting) {
     Shape inner;
-    const ShapeRules whole{rules_.is_redacted, strip_typedefs(base)->byte_size, 0, false};
+    const ShapeRules whole{rules_.redaction, strip_typedefs(base)->byte_size, 0, false};
     Walk(whole, inner).visit(base, 0, path, false, nesting + 1);
-    if (inner.holes.empty() && !is_redacted_step(path, base, rules_.is_redacted)) return;
+    auto why = why_step_hidden(path, base, rules_.redaction);
+    if (!why && !inner.holes.empty()) why = inner.holes.front().why;
+    if (!why) return;
     std::uint64_t begin = at + sizeof(std::uint64_t);  // the vtable pointer
     for (const Member& member : heir.members)
       if (!member.is_static && !member.is_virtual_base && !member.is_base_class && member.type)
         begin = std::max(begin, at + member.byte_offset + strip_typedefs(member.type)->byte_size);
-    hole(begin, std::max(rules_.bytes, begin + 1));
+    hole(begin, std::max(rules_.bytes, begin + 1), path, *why);
   }
 
   // Where all items are hidden the container is. Of an item in the container's own
@@ -163,11 +183,9 @@ class Walk {
   void items(const Type* real, std::shared_ptr<const containers::Container> container,
              std::uint64_t at, const std::string& path, bool may_lead, int nesting) {
     const std::string inner = item_path(path, container->kind);
-    if (container->item != nullptr &&
-        is_redacted_step(inner, container->item, rules_.is_redacted)) {
-      hole(at, at + real->byte_size);
-      return;
-    }
+    auto why = container->item == nullptr ? std::nullopt : why_item_hidden(inner, container->item);
+    if (numbers_only() && container->kind == Items::Kind::kPointer) why = no_number();
+    if (why) return hole(at, at + real->byte_size, path, *why);
     if (const auto* inside = std::get_if<containers::Inside>(&container->way))
       visit(container->item, at + inside->at, inner, false, nesting + 1);
     if (const auto* choice = std::get_if<containers::Choice>(&container->way)) {
@@ -178,8 +196,8 @@ class Walk {
   }
 
   void alternative(const Type* type, std::uint64_t at, const std::string& path, int nesting) {
-    if (is_redacted_step(path, type, rules_.is_redacted))
-      hole(at, at + strip_typedefs(type)->byte_size);
+    if (const auto why = why_step_hidden(path, type, rules_.redaction))
+      hole(at, at + strip_typedefs(type)->byte_size, path, *why);
     else
       visit(type, at, path, false, nesting + 1);
   }
@@ -189,8 +207,8 @@ class Walk {
   std::vector<Guard> guards_;  // of the enums on the way here
 };
 
-// True where the place lies over a redacted sibling in a union on its path.
-bool overlaps_hidden_sibling(const Expr& place, const IsRedacted& is_redacted) {
+// Where the place lies over a redacted sibling in a union on its path.
+std::optional<Why> why_hidden_by_sibling(const Expr& place, const Redaction& redaction) {
   std::uint64_t begin = 0;
   std::uint64_t size = strip_typedefs(place.type)->byte_size;
   bool exact = true;
@@ -207,14 +225,30 @@ bool overlaps_hidden_sibling(const Expr& place, const IsRedacted& is_redacted) {
     const Type* outer = strip_typedefs(step->operand().type);
     if (outer->kind != TypeKind::kUnion) continue;
     const auto steps = path_steps(step->operand());
-    const ShapeRules rules{is_redacted, outer->byte_size, 0, false};
+    const ShapeRules rules{redaction, outer->byte_size, 0, false};
     for (const Hole& hole : shape_of(outer, steps.empty() ? "" : steps.back().path, rules).holes) {
       if (!exact || (hole.begin < begin + std::max<std::uint64_t>(size, 1) && begin < hole.end)) {
-        return true;
+        return hole.why;
       }
     }
   }
-  return false;
+  return std::nullopt;
+}
+
+// The same as why_hidden, but for what is no number.
+std::optional<Why> why_ruled_out(const Expr& expr, const Redaction& redaction) {
+  if (expr.kind == ExprKind::kVariable)
+    if (auto why = why_hidden(*expr.variable, redaction)) return why;
+  if (expr.is_place()) {
+    auto steps = path_steps(expr);
+    steps.push_back({steps.empty() ? "" : steps.back().path, expr.type});
+    for (const PathStep& step : steps)
+      if (auto why = why_step_hidden(step.path, step.type, redaction)) return why;
+    if (auto why = why_hidden_by_sibling(expr, redaction)) return why;
+  }
+  for (const auto& operand : expr.operands)
+    if (auto why = why_ruled_out(*operand, redaction)) return why;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -229,15 +263,23 @@ std::string item_path(const std::string& path, Items::Kind kind) {
   return is_many ? path + "[]" : path;
 }
 
-bool is_redacted_step(const std::string& path, const Type* type, const IsRedacted& is_redacted) {
-  if (!is_redacted) return false;
-  if (is_redacted(path, *type)) return true;
+std::optional<Why> why_step_hidden(const std::string& path, const Type* type,
+                                   const Redaction& redaction) {
+  if (!redaction.rule) return std::nullopt;
+  if (auto why = redaction.rule(path, *type)) return why;
   // Each alias on the way to the real type has a name that a rule may know.
   for (const Type* alias = type; alias->kind == TypeKind::kTypedef && alias->target != nullptr;) {
     alias = alias->target;
-    if (is_redacted(path, *alias)) return true;
+    if (auto why = redaction.rule(path, *alias)) return why;
   }
-  return false;
+  return std::nullopt;
+}
+
+std::optional<Why> why_hidden(const symbols::Variable& variable, const Redaction& redaction) {
+  if (redaction.variable)
+    if (auto why = redaction.variable(variable)) return why;
+  return variable.type == nullptr ? std::nullopt
+                                  : why_step_hidden(variable.name, variable.type, redaction);
 }
 
 Shape shape_of(const Type* type, const std::string& path, const ShapeRules& rules) {
@@ -252,25 +294,13 @@ Shape shape_of(const Type* type, const std::string& path, const ShapeRules& rule
   return shape;
 }
 
-Shape hidden_shape(const Type* type) {
-  return {{{0, std::max<std::uint64_t>(strip_typedefs(type)->byte_size, 1), kHidden}}, {}};
+Shape hidden_shape(const Type* type, const std::string& path, const Why& why) {
+  return {{{0, std::max<std::uint64_t>(strip_typedefs(type)->byte_size, 1), why, path}}, {}};
 }
 
-bool is_hidden(const Expr& expr, const IsRedacted& is_redacted) {
-  if (!is_redacted) return false;
-  if (expr.kind == ExprKind::kVariable || expr.kind == ExprKind::kMember) {
-    for (const PathStep& step : path_steps(expr)) {
-      if (is_redacted_step(step.path, step.type, is_redacted)) return true;
-    }
-  }
-  if (expr.is_place()) {
-    const auto steps = path_steps(expr);
-    const std::string path = steps.empty() ? "" : steps.back().path;
-    if (is_redacted_step(path, expr.type, is_redacted)) return true;
-    if (overlaps_hidden_sibling(expr, is_redacted)) return true;
-  }
-  return std::any_of(expr.operands.begin(), expr.operands.end(),
-                     [&](const auto& operand) { return is_hidden(*operand, is_redacted); });
+std::optional<Why> why_hidden(const Expr& expr, const Redaction& redaction) {
+  if (redaction.all_but_numbers && !reads_numbers(expr)) return redaction.all_but_numbers;
+  return why_ruled_out(expr, redaction);
 }
 
 std::vector<Hole> gaps_between(const std::vector<Hole>& holes, std::uint64_t size) {
@@ -304,9 +334,12 @@ void tidy(std::vector<Hole>& holes) {
     // What is redacted stays so, whatever else its bytes are.
     const bool touches = !joined.empty() && hole.begin < joined.back().end;
     const bool alike = !joined.empty() && joined.back().end == hole.begin &&
-                       joined.back().why.state == hole.why.state;
+                       joined.back().why.state == hole.why.state &&
+                       joined.back().why.text == hole.why.text;
     if (touches || alike) {
       joined.back().end = std::max(joined.back().end, hole.end);
+      if (!hole.path.empty() && joined.back().path != hole.path)
+        joined.back().path += (joined.back().path.empty() ? "" : ", ") + hole.path;
       if (hole.why.state == ValueState::kRedacted) joined.back().why = hole.why;
     } else {
       joined.push_back(std::move(hole));

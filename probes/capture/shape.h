@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,7 @@ struct Shape {
 };
 
 struct ShapeRules {
-  const IsRedacted& is_redacted;
+  const Redaction& redaction;
   std::uint64_t bytes = 0;  // of the value that are captured
   std::uint32_t items = 20;
   bool follow_records = false;
@@ -50,16 +51,19 @@ struct ShapeRules {
 
 [[nodiscard]] Shape shape_of(const Type* type, const std::string& path, const ShapeRules& rules);
 // Of a value of which nothing may be copied.
-[[nodiscard]] Shape hidden_shape(const Type* type);
+[[nodiscard]] Shape hidden_shape(const Type* type, const std::string& path, const Why& why);
 
-// True where reading the expression's value would read, or be steered by,
-// something that is redacted.
-[[nodiscard]] bool is_hidden(const Expr& expr, const IsRedacted& is_redacted);
+// Why the expression must not be evaluated: its value would read, or be steered by,
+// something that is redacted. Absent: it may.
+[[nodiscard]] std::optional<Why> why_hidden(const Expr& expr, const Redaction& redaction);
 // What redaction rules see of a container's items: `m[]`, but what is optional, one of
 // several, or pointed to, goes by the name of what has it.
 [[nodiscard]] std::string item_path(const std::string& path, Items::Kind kind);
-[[nodiscard]] bool is_redacted_step(const std::string& path, const Type* type,
-                                    const IsRedacted& is_redacted);
+[[nodiscard]] std::optional<Why> why_step_hidden(const std::string& path, const Type* type,
+                                                 const Redaction& redaction);
+// The same of a variable by itself.
+[[nodiscard]] std::optional<Why> why_hidden(const symbols::Variable& variable,
+                                            const Redaction& redaction);
 
 // The parts of [0, size) that are in no hole.
 [[nodiscard]] std::vector<Hole> gaps_between(const std::vector<Hole>& holes, std::uint64_t size);

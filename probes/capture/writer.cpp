@@ -112,7 +112,7 @@ Node* Writer::target_of(Node& node, const Lead& lead) {
 
 Shape Writer::shape(const Type* type, const std::string& path, std::uint64_t bytes,
                     std::uint32_t depth) const {
-  return shape_of(type, path, {request_.is_redacted, bytes, request_.limits.items, depth > 1});
+  return shape_of(type, path, {request_.redaction, bytes, request_.limits.items, depth > 1});
 }
 
 void Writer::write_status(const Node& node, std::uint8_t status) {

@@ -166,7 +166,8 @@ void Writer::to_next(const Descent& descent, std::size_t number) {
 Writer::Part Writer::part_of(const Walk& walk, std::vector<Node>& slots, const Type* type,
                              const std::string& name) const {
   const std::string path = item_path(walk.lead.path, walk.items.kind) + name;
-  if (is_redacted_step(path, type, request_.is_redacted)) return {slots, type, hidden_shape(type)};
+  if (const auto why = why_step_hidden(path, type, request_.redaction))
+    return {slots, type, hidden_shape(type, path, *why)};
   const std::uint64_t size =
       std::min<std::uint64_t>(strip_typedefs(type)->byte_size, request_.limits.aggregate_bytes);
   return {slots, type, shape(type, path, size, walk.depth - 1)};

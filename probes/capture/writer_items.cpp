@@ -83,7 +83,8 @@ std::optional<Writer::Cursor> Writer::new_cursor() {
 
 Shape Writer::slot_shape(const Walk& walk, const Type* type, std::uint32_t depth) const {
   const std::string path = item_path(walk.lead.path, walk.items.kind);
-  if (is_redacted_step(path, type, request_.is_redacted)) return hidden_shape(type);
+  if (const auto why = why_step_hidden(path, type, request_.redaction))
+    return hidden_shape(type, path, *why);
   const std::uint64_t size =
       std::min<std::uint64_t>(strip_typedefs(type)->byte_size, request_.limits.aggregate_bytes);
   return shape(type, path, size, depth);

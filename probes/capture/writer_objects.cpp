@@ -74,7 +74,7 @@ void Writer::follow_object(Node& node, const std::string& path, const Source& fr
 std::vector<DynamicClass> Writer::classes_of(const Type* type, const std::string& path) const {
   std::vector<DynamicClass> classes = request_.dynamic_classes(type);
   const auto visible = std::ranges::stable_partition(classes, [&](const DynamicClass& each) {
-    return is_redacted_step(path, each.type, request_.is_redacted);
+    return why_step_hidden(path, each.type, request_.redaction).has_value();
   });
   if (visible.size() > kMostClasses)
     classes.erase(visible.begin() + static_cast<std::ptrdiff_t>(kMostClasses), visible.end());
@@ -85,8 +85,8 @@ std::vector<DynamicClass> Writer::classes_of(const Type* type, const std::string
 Node* Writer::new_class(const Object& object, const Type* type) {
   Node slot;
   slot.type = type;
-  if (is_redacted_step(object.path, type, request_.is_redacted)) {
-    slot.absent = {ValueState::kRedacted, "hidden by policy"};
+  if (auto why = why_step_hidden(object.path, type, request_.redaction)) {
+    slot.absent = *std::move(why);
   } else {
     const auto status = space_.take(1);
     if (!status || !make_bytes(slot, type)) return nullptr;
@@ -100,7 +100,8 @@ Node* Writer::new_class(const Object& object, const Type* type) {
 // Does nothing where the object is of another class. What there is no room for is shown
 // as what its type says.
 void Writer::add_class(const Object& object, const DynamicClass& candidate) {
-  const bool is_hidden = is_redacted_step(object.path, candidate.type, request_.is_redacted);
+  const bool is_hidden =
+      why_step_hidden(object.path, candidate.type, request_.redaction).has_value();
   if (!is_hidden && !may_go_on()) return;
   Node* slot = new_class(object, candidate.type);
   if (slot == nullptr) return;

@@ -62,6 +62,7 @@ Result<ControlRegion> ControlRegion::map(int fd, RunLayout layout) {
                 "Another program interferes with it; end that program first.");
   void* base = mmap(nullptr, layout.region_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (base == MAP_FAILED) return fail_errno("mmap", runtime::kControlName, errno);
+  (void)::madvise(base, layout.region_size, MADV_DONTDUMP);  // beside the tool's own setting
   return ControlRegion(static_cast<std::byte*>(base), std::move(layout));
 }
 

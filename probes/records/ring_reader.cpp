@@ -78,6 +78,8 @@ void RingReader::poll_site(std::size_t site, const ThreadAlive& alive, const Rec
       record = read_record(copy_, layout, region_.layout().generation,
                            static_cast<std::uint32_t>(word >> 32));
     }
+    // What it held must not wait in the target's memory for the next record.
+    std::memset(slot + sizeof(RecordHeader), 0, layout.slot_size - sizeof(RecordHeader));
     first_word(slot).store(0, std::memory_order_release);
     busy_before_[site][i] = 0;
     record ? ++stats_.records : ++stats_.malformed;

@@ -219,11 +219,15 @@ Result<session::PlanCommand> read_plan(const Words& words, const Environment& en
   NOHALT_TRY(command.common, read_common(words, environment));
   NOHALT_TRY(command.pid, required_pid(words));
   NOHALT_CHECK(read_option(words, "engine", command.engine, parse_engine));
+  command.redaction = words.has("redaction");
   NOHALT_TRY(spec::ProbeSpec probe, read_probe_options(words));
   if (words.has("file")) {
     NOHALT_TRY(command.probes, probes_of_file(words, probe));
     return command;
   }
+  // With a message as `log` would show it, without one as `snap` would.
+  probe.message = words.text("message");
+  if (command.redaction && probe.message.empty()) probe.kind = spec::ProbeKind::kSnapshot;
   for (const std::string& location : words.arguments) {
     if (location.empty()) break;
     probe.location = location;

@@ -59,6 +59,8 @@ constexpr Option kOptions[] = {
     {"ticket", "--ticket", Takes::kOneText, "log snap audit policy"},
     {"may", "--may", Takes::kOneText, "policy"},
     {"stack", "--stack", Takes::kPerhapsText, "log snap"},
+    {"redaction", "--redaction", Takes::kNothing, "plan"},
+    {"message", "--message", Takes::kOneText, "plan"},
     {"types", "--types", Takes::kNothing, "snap show"},
     {"user", "--user", Takes::kOneText, "audit"},
     {"exe", "--exe", Takes::kOneText, "audit"},

@@ -129,6 +129,10 @@ Example:
   nohalt plan -p 4711 orders.c:142
 
   -p PID              the process; nohalt ps lists them
+  --redaction         tell of each value whether it would leave the process, and
+                      by which rule not: as snap would show it, or as log would
+                      with --message
+  --message TEXT      check this message there
   --if EXPR           check this condition there
   --capture EXPR      check this expression there; may be repeated
   --depth N           levels of members and pointers to follow     (3)

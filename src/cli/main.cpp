@@ -1,5 +1,6 @@
 // The program: words in, one command carried out, an exit status out.
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -30,6 +31,10 @@ void open_standard_streams() {
   while (fd >= 0 && fd <= STDERR_FILENO) fd = ::dup(fd);
   if (fd > STDERR_FILENO) ::close(fd);
 }
+
+// What a probe has seen is in the tool's memory; no core file of it, and no other process of
+// the same user, is to have it.
+void keep_to_itself() { (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
 int print(const std::string& text) {
   auto sink = output::Sink::open({});
@@ -74,6 +79,7 @@ int run(const cli::Request& request) {
 
 int main(int count, char** words) {
   open_standard_streams();
+  keep_to_itself();
   // A reader that goes away is told by write's result.
   std::signal(SIGPIPE, SIG_IGN);
   const cli::Environment environment{variable("NOHALT_POLICY"), variable("NOHALT_AUDIT"),

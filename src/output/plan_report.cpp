@@ -3,6 +3,7 @@
 #include "src/output/plan_report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -41,6 +42,18 @@ std::string verdict_text(const PlanSite& site) {
   return text + ", nobody is stopped";
 }
 
+std::string values_text(const std::vector<PlanValue>& values) {
+  std::vector<TableRow> rows;
+  for (const PlanValue& value : values) {
+    std::string state = value.state;
+    std::ranges::replace(state, '-', ' ');
+    rows.push_back({value.name, value.type, state, value.why});
+    for (const PlanValue::Hidden& part : value.hidden)
+      rows.push_back({"", part.path, "hidden", part.why});
+  }
+  return table_text(rows, 4);
+}
+
 std::string site_text(const PlanSite& site, bool colour) {
   const char* tint = !colour ? "" : site.refusals.empty() ? "\x1b[32m" : "\x1b[31m";
   std::string text = fmt::format("  {} {}:{}", hex_address(site.runtime_address),
@@ -60,6 +73,7 @@ std::string site_text(const PlanSite& site, bool colour) {
   if (site.instructions > 0)
     text += fmt::format("    one hit at worst: {} instructions, {} system calls, {} bytes\n",
                         site.instructions, site.system_calls, site.record_bytes);
+  if (!site.values.empty()) return text + values_text(site.values);
   std::vector<TableRow> rows;
   for (const PlanVariable& variable : site.variables)
     rows.push_back({variable.kind, variable.name, variable.type, state_text(variable)});
@@ -89,6 +103,23 @@ Json variable_json(const PlanVariable& variable) {
   return object.finish();
 }
 
+Json value_json(const PlanValue& value) {
+  ObjectBuilder object;
+  object.text("name", value.name);
+  object.text("type", value.type);
+  object.text("state", value.state);
+  object.text("why", value.why);
+  Json hidden = Json::array();
+  for (const PlanValue::Hidden& part : value.hidden) {
+    ObjectBuilder one;
+    one.text("path", part.path);
+    one.text("why", part.why);
+    hidden.push_back(one.finish());
+  }
+  object.set_if("hidden", std::move(hidden));
+  return object.finish();
+}
+
 Json site_json(const PlanSite& site) {
   ObjectBuilder object;
   object.text("file", site.file);
@@ -113,6 +144,9 @@ Json site_json(const PlanSite& site) {
   Json variables = Json::array();
   for (const PlanVariable& variable : site.variables) variables.push_back(variable_json(variable));
   object.set_if("variables", std::move(variables));
+  Json values = Json::array();
+  for (const PlanValue& value : site.values) values.push_back(value_json(value));
+  object.set_if("values", std::move(values));
   return object.finish();
 }
 
@@ -132,6 +166,9 @@ std::string plan_text(const PlanReport& report, bool colour) {
     for (const Obstacle& error : place.errors) text += obstacle_text(error, "  ");
     for (const PlanSite& site : place.sites) text += site_text(site, colour);
   }
+  if (!report.value_rules.empty())
+    text += "\nhidden in all that leaves, by its look: " +
+            make_printable(fmt::format("{}", fmt::join(report.value_rules, ", "))) + "\n";
   return text;
 }
 
@@ -154,6 +191,7 @@ std::string plan_json(const PlanReport& report) {
     places.push_back(one.finish());
   }
   object.set("places", std::move(places));
+  object.set_if("value_rules", report.value_rules);
   return json_line(object.finish());
 }
 

@@ -28,6 +28,19 @@ struct PlanVariable {
   std::vector<std::uint32_t> available_lines;  // of the same function
 };
 
+// A value that the probe would show, or would not.
+struct PlanValue {
+  std::string name;
+  std::string type;
+  std::string state;  // leaves, partly, hidden, not-captured
+  std::string why;    // hidden, not-captured
+  struct Hidden {
+    std::string path;
+    std::string why;
+  };
+  std::vector<Hidden> hidden;  // partly: what does not leave
+};
+
 struct PlanSite {
   std::string file;
   std::uint32_t line = 0;
@@ -42,6 +55,7 @@ struct PlanSite {
   std::uint32_t changed_bytes = 0;
   std::vector<Obstacle> refusals;  // empty: it can be probed
   std::vector<PlanVariable> variables;
+  std::vector<PlanValue> values = {};  // where they were asked for
 
   // The worst case of one hit, by the verifier; zero: no program was compiled.
   std::uint32_t instructions = 0;
@@ -61,6 +75,7 @@ struct PlanReport {
   std::string build_id;
   std::vector<Obstacle> refusals;  // of the whole process, such as seccomp-filter
   std::vector<PlanPlace> places;
+  std::vector<std::string> value_rules = {};  // with the values: what all text is searched for
 };
 
 // For people, ending in a newline; `colour` where a terminal reads it.

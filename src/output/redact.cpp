@@ -2,8 +2,10 @@
 // the punctuation between them. A card number may be kept as a number, and a text as a
 // list of its characters.
 //
-// A message does not tell where in it a text was cut, so what could have become a
-// match is looked for in the value, and the value's text in the message.
+// A message does not tell where in it a text was cut, by a limit or by its format, so
+// what could have become a match is looked for in the value, and the value's text in the
+// message. What is found there besides was put together from several values: then none
+// of these is shown either.
 #include "src/output/redact.h"
 
 #include <utility>
@@ -59,7 +61,7 @@ class Search {
   Counts text(std::string& text, Ending ending) {
     policy::RedactedText redacted = rules_.redact(text, ending, &key_);
     if (redacted.counts.empty()) return {};
-    if (ending == Ending::kCut) other_texts_.emplace_back(text, redacted.text);
+    other_texts_.emplace_back(text, redacted.text);
     text = std::move(redacted.text);
     return std::move(redacted.counts);
   }
@@ -133,6 +135,13 @@ void redact_value(Value& value, Search& search, Counts& counts) {
   add(counts, matched);
 }
 
+void withhold(Value& value, const Counts& joined) {
+  if (value.json.empty() || value.state == "redacted") return;
+  value.json.clear();
+  value.state = "redacted";
+  value.why = "in the message " + why(joined);
+}
+
 }  // namespace
 
 bool is_hidden(Value value, const policy::ValueRules& rules) {
@@ -151,7 +160,10 @@ void ValueRedactor::redact(Hit& hit) {
     for (std::size_t i = before; value.in_message && i < search.other_texts().size(); ++i)
       hide_in_message(hit.message, search.other_texts()[i]);
   }
-  add(counts_, search.text(hit.message, Ending::kWhole));
+  const Counts joined = search.text(hit.message, Ending::kWhole);
+  add(counts_, joined);
+  for (Value& value : hit.values)
+    if (!joined.empty() && value.in_message) withhold(value, joined);
   for (Frame& frame : hit.frames)
     for (Value& value : frame.values) redact_value(value, search, counts_);
 }

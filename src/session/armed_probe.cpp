@@ -8,6 +8,7 @@
 #include "src/session/function_names.h"
 #include "src/session/object_names.h"
 #include "src/session/shown_value.h"
+#include "src/session/slices.h"
 
 namespace nohalt::session {
 
@@ -48,15 +49,17 @@ output::Hit HitMaker::make(const engines::RawRecord& record, CoreContents* core)
   const values::HitFacts facts{pid_, static_cast<std::int64_t>(record.tid)};
   auto decoded = values::decode(at.site->capture->layout, record.body, facts);
   for (values::NamedValue& each : decoded) {
-    name_objects(each.value, vtables_, stacks_.is_redacted());
+    name_objects(each.value, vtables_, stacks_.redaction());
     name_functions(each.value, stacks_.images());
   }
+  hide_slices(at.site->slices, decoded, value_rules_);
   output::Hit hit;
   hit.wall_ns = record.wall_ns;
   hit.seq = record.seq;
   hit.probe = probe_name(run_, at.probe_number, count_);
   hit.tid = record.tid;
-  hit.thread = thread_name(record.tid);
+  // Its name is text of the target.
+  if (!stacks_.redaction().all_but_numbers) hit.thread = thread_name(record.tid);
   hit.file = at.site->line.file;
   hit.line = at.site->line.line;
   hit.function = at.site->line.function;
@@ -70,6 +73,12 @@ output::Hit HitMaker::make(const engines::RawRecord& record, CoreContents* core)
     core->layout = &at.site->capture->layout;
     core->body = record.body;
     core->vtables = &vtables_;
+    // A part of a text would be in the file beside what hides it.
+    const std::vector<Slice>& slices = at.site->slices;
+    const std::size_t asked = core->layout->values.size() - slices.size();
+    core->left_out.clear();
+    for (std::size_t i = 0; i < slices.size(); ++i)
+      core->left_out.insert({asked + i, asked - 1 - slices[i].from_last});
   }
   if (const auto stack = values::stack_of(at.site->capture->layout, record.body))
     stacks_.add(hit, at.probe->spec, *stack, core);
@@ -81,7 +90,7 @@ void HitMaker::add_message(output::Hit& hit, const SiteIndex& at,
   const std::size_t in_message = at.site->message.values.size();
   hit.message = values::render(at.site->message, std::span(decoded).first(in_message));
   for (std::size_t i = 0; i < decoded.size(); ++i)
-    hit.values.push_back(shown_value(decoded[i], i < in_message));
+    if (!decoded[i].value.is_dropped) hit.values.push_back(shown_value(decoded[i], i < in_message));
 }
 
 void HitMaker::add_snapshot(output::Hit& hit, const SiteIndex& at,
@@ -96,6 +105,7 @@ void HitMaker::add_snapshot(output::Hit& hit, const SiteIndex& at,
     frame.is_inlined = scope.where.is_inlined;
     for (const ScopeValue& value : scope.values) {
       const values::Value* found = value.left_out.empty() ? &decoded[next++].value : nullptr;
+      if (found != nullptr && found->is_dropped) continue;
       frame.values.push_back(scope_value(value, found, hit.line));
     }
     hit.frames.push_back(std::move(frame));
@@ -108,6 +118,7 @@ void HitMaker::add_snapshot(output::Hit& hit, const SiteIndex& at,
     hit.error_number = tree_value(number);
   }
   for (; next < decoded.size(); ++next) {
+    if (decoded[next].value.is_dropped) continue;
     output::Value value = tree_value(decoded[next]);
     value.role = "capture";
     hit.values.push_back(std::move(value));

@@ -33,13 +33,14 @@ struct SiteIndex {
 class HitMaker {
  public:
   HitMaker(pid_t pid, std::string run, const std::vector<PreparedProbe>& probes, StackValues stacks,
-           const classes::Vtables& vtables)
+           const classes::Vtables& vtables, const policy::ValueRules& value_rules)
       : pid_(pid),
         run_(std::move(run)),
         count_(probes.size()),
         sites_(index_sites(probes)),
         stacks_(std::move(stacks)),
-        vtables_(vtables) {}
+        vtables_(vtables),
+        value_rules_(value_rules) {}
 
   // `core` is filled with what a core file of the hit may hold, unless it is null.
   [[nodiscard]] output::Hit make(const engines::RawRecord& record, CoreContents* core = nullptr);
@@ -57,6 +58,7 @@ class HitMaker {
   std::vector<SiteIndex> sites_;
   StackValues stacks_;
   const classes::Vtables& vtables_;
+  const policy::ValueRules& value_rules_;
   std::map<std::uint32_t, std::string> names_;
 };
 

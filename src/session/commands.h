@@ -49,6 +49,7 @@ struct PlanCommand {
   // and --capture are on every one of them.
   std::vector<spec::ProbeSpec> probes;
   EngineChoice engine = EngineChoice::kAuto;
+  bool redaction = false;  // --redaction: what would leave, and what not
 };
 
 struct ShowCommand {

@@ -21,9 +21,9 @@ using locals::Disclosure;
 using symbols::Location;
 
 // Of an object its members are judged by themselves.
-values::IsShown shown_by(const CoreContents& hit, const capture::IsRedacted& is_redacted) {
+values::IsShown shown_by(const CoreContents& hit, const capture::Redaction& redaction) {
   return [&](const values::Value& value) {
-    if (value.vtable_pointer != 0) return !is_hidden_object(value, *hit.vtables, is_redacted);
+    if (value.vtable_pointer != 0) return !why_object_hidden(value, *hit.vtables, redaction);
     return !output::is_hidden(shown_value({"", value}, false), *hit.value_rules);
   };
 }
@@ -34,10 +34,12 @@ class Gatherer {
       : hit_(hit),
         stack_(stack),
         told_(stack.unwound, stack.captured, stack.memory),
-        is_shown_(shown_by(hit, stack.rules.is_redacted)) {}
+        is_shown_(shown_by(hit, stack.rules.redaction)) {}
 
   void add_hit() {
-    for (const language::BoundPtr& expression : hit_.layout->values) {
+    for (std::size_t i = 0; i < hit_.layout->values.size(); ++i) {
+      if (hit_.left_out.contains(i)) continue;
+      const language::BoundPtr& expression = hit_.layout->values[i];
       const auto found = hit_.layout->node_of.find(expression->root.get());
       if (found == hit_.layout->node_of.end() || expression->root->kind != ExprKind::kLoad)
         continue;
@@ -67,7 +69,7 @@ class Gatherer {
   void hide(const symbols::Variable& variable, std::size_t frame) {
     const auto hidden =
         locals::hidden_registers(std::span(&variable, 1), stack_.unwound.frames[frame],
-                                 stack_.rules.is_redacted, stack_.memory);
+                                 stack_.rules.redaction, stack_.memory);
     for (const locals::HiddenRegister& one : hidden) told_.hide(one, frame);
   }
 

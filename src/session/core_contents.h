@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <functional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct CoreContents {
   const classes::Vtables* vtables = nullptr;
   const capture::CaptureLayout* layout = nullptr;
   std::span<const std::byte> body;
+  std::set<std::size_t> left_out = {};  // of the layout's values: what is not to be told
 
   std::array<locals::ToldRegister<8>, symbols::kFrameRegisters> registers;
   std::array<locals::ToldRegister<16>, locals::kVectorRegisters> vectors;

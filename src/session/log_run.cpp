@@ -13,6 +13,7 @@
 #include "src/base/time_text.h"
 #include "src/session/armed_probe.h"
 #include "src/session/audit_trail.h"
+#include "src/session/redaction.h"
 #include "src/session/service_identity.h"
 #include "src/session/session.h"
 
@@ -104,13 +105,28 @@ engines::RunToArm LogRun::run_to_arm() const {
   return run;
 }
 
+// A core file is made of addresses, whatever else is in it.
+Status LogRun::check_core() const {
+  const policy::HideRule* strict = at_->authority.redaction().strict();
+  if (command_.core_file.empty() || strict == nullptr) return {};
+  return fail(ErrorCode::kDenied, "core-in-strict-mode",
+              "A core file tells addresses, and the policy lets only numbers and truth values be "
+              "seen (mode: strict, " +
+                  strict->where + ").",
+              "Leave -o FILE.core out; the snapshot itself shows what may be seen.");
+}
+
 Status LogRun::arm() {
+  NOHALT_CHECK(check_core());
   NOHALT_TRY(auto sink, output::Sink::open(command_.common.output_file));
   if (!stop_) {
     NOHALT_TRY(StopRequest stop, StopRequest::watch());
     stop_.emplace(std::move(stop));
   }
-  const ServiceIdentity identity = read_service_identity(command_.pid);
+  // Text of the target, which has no place in strict mode.
+  const ServiceIdentity identity = at_->authority.redaction().strict() != nullptr
+                                       ? ServiceIdentity{}
+                                       : read_service_identity(command_.pid);
   writer_.emplace(std::move(sink), command_.common.format, command_.types,
                   output::Origin{id_, caller_.host, command_.pid, at_->facts.exe_path,
                                  at_->facts.build_id, identity.service, identity.version, "inline"},
@@ -128,7 +144,7 @@ Status LogRun::arm() {
       command_.pid, id_, probes_,
       StackValues(classes_->images(), redaction_of(at_->authority.redaction(), &permitted_->leave),
                   permitted_->leave),
-      classes_->vtables());
+      classes_->vtables(), at_->authority.value_rules());
   for (const std::string& note : decision_->notes) notice("limit-lowered", note);
   say_armed();
   warn_of_missed_sites();

@@ -47,6 +47,7 @@ class LogRun {
   [[nodiscard]] Status decide_with_others();
   [[nodiscard]] Status grant(const policy::Approved* approved);
   [[nodiscard]] Status raise_alarm();
+  [[nodiscard]] Status check_core() const;
   [[nodiscard]] Status arm();
   [[nodiscard]] Ending follow();
   [[nodiscard]] Status finish(const Ending& ending);

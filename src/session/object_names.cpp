@@ -12,11 +12,13 @@ std::string_view unqualified(std::string_view type) {
   return type;
 }
 
-void hide(values::Value& value) {
+void hide(values::Value& value, const capture::Why& why) {
   values::Value hidden;
   hidden.type = value.type;
-  hidden.state = values::ValueState::kRedacted;
-  hidden.why = "hidden by policy";
+  hidden.state = why.state;
+  hidden.why = why.text;
+  hidden.rule = why.rule;
+  hidden.is_dropped = why.is_dropped;
   value = std::move(hidden);
 }
 
@@ -40,27 +42,28 @@ const symbols::VtableSymbol* other_class(const values::Value& value,
 }
 
 void name_object(values::Value& value, const classes::Vtables& vtables,
-                 const capture::IsRedacted& is_redacted) {
+                 const capture::Redaction& redaction) {
   const symbols::VtableSymbol* other = other_class(value, vtables);
   if (other == nullptr) return;
-  if (is_hidden_object(value, vtables, is_redacted)) return hide(value);
+  if (const auto why = why_object_hidden(value, vtables, redaction)) return hide(value, *why);
   value.dynamic_type = other->shown_name;
 }
 
 }  // namespace
 
-bool is_hidden_object(const values::Value& value, const classes::Vtables& vtables,
-                      const capture::IsRedacted& is_redacted) {
-  const symbols::VtableSymbol* other = is_redacted ? other_class(value, vtables) : nullptr;
-  return other != nullptr && is_redacted("", undescribed(*other));
+std::optional<capture::Why> why_object_hidden(const values::Value& value,
+                                              const classes::Vtables& vtables,
+                                              const capture::Redaction& redaction) {
+  const symbols::VtableSymbol* other = redaction.rule ? other_class(value, vtables) : nullptr;
+  return other == nullptr ? std::nullopt : redaction.rule("", undescribed(*other));
 }
 
 void name_objects(values::Value& value, const classes::Vtables& vtables,
-                  const capture::IsRedacted& is_redacted) {
-  for (auto& [name, member] : value.members) name_objects(member, vtables, is_redacted);
-  for (values::Value& item : value.items) name_objects(item, vtables, is_redacted);
-  for (values::Value& target : value.target) name_objects(target, vtables, is_redacted);
-  if (value.vtable_pointer != 0) name_object(value, vtables, is_redacted);
+                  const capture::Redaction& redaction) {
+  for (auto& [name, member] : value.members) name_objects(member, vtables, redaction);
+  for (values::Value& item : value.items) name_objects(item, vtables, redaction);
+  for (values::Value& target : value.target) name_objects(target, vtables, redaction);
+  if (value.vtable_pointer != 0) name_object(value, vtables, redaction);
 }
 
 }  // namespace nohalt::session

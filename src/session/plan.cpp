@@ -1,12 +1,15 @@
 // `nohalt plan`: everything up to the decision, shown instead of armed.
 #include <algorithm>
 
+#include "probes/capture/shape.h"
 #include "src/output/plan_report.h"
 #include "src/output/talk.h"
 #include "src/session/answer.h"
 #include "src/session/attach.h"
+#include "src/session/disclosures.h"
 #include "src/session/object_classes.h"
 #include "src/session/permission.h"
+#include "src/session/redaction.h"
 #include "src/session/session.h"
 
 namespace nohalt::session {
@@ -42,7 +45,7 @@ std::string why_unavailable(const symbols::Unavailable& unavailable) {
 }
 
 output::PlanVariable plan_variable(const symbols::Variable& variable,
-                                   const policy::RedactionRules& redaction) {
+                                   const capture::Redaction& redaction) {
   output::PlanVariable shown;
   shown.name = variable.name;
   shown.type = variable.type != nullptr ? variable.type->name : "";
@@ -54,15 +57,15 @@ output::PlanVariable plan_variable(const symbols::Variable& variable,
     shown.state = gone ? "optimized_out" : "unavailable";
     shown.why = why_unavailable(*unavailable);
   }
-  if (const auto rule = redaction.match_name(variable.name)) {
+  if (const auto hidden = capture::why_hidden(variable, redaction)) {
     shown.state = "redacted";
-    shown.why = "Its name matches the redaction rule '" + std::string(*rule) + "'.";
+    shown.why = hidden->text;
   }
   return shown;
 }
 
 output::PlanSite plan_site(const PreparedSite& site, const engines::TargetView& view,
-                           const policy::RedactionRules& redaction) {
+                           const capture::Redaction& redaction) {
   const engines::SitePlan& plan = site.chosen.plan;
   output::PlanSite shown;
   shown.file = site.line.file;
@@ -103,6 +106,9 @@ Result<Planned> make_plan(const PlanCommand& command) {
   planned.report.pid = command.pid;
   planned.report.exe = at->facts.exe_path;
   planned.report.build_id = at->facts.build_id;
+  if (command.redaction)
+    for (const std::string_view rule : at->authority.value_rules().names())
+      planned.report.value_rules.emplace_back(rule);
   std::vector<inline_sites::ProbeBytes> taken;
   for (const spec::ProbeSpec& spec : command.probes) {
     output::PlanPlace place;
@@ -115,8 +121,12 @@ Result<Planned> make_plan(const PlanCommand& command) {
     } else {
       taken = std::move(permitted->taken);
       PreparedProbe* probe = &permitted->probes.front();
-      for (const PreparedSite& site : probe->sites)
-        place.sites.push_back(plan_site(site, view, at->authority.redaction()));
+      const capture::Redaction redaction =
+          redaction_of(at->authority.redaction(), &permitted->leave);
+      for (const PreparedSite& site : probe->sites) {
+        place.sites.push_back(plan_site(site, view, redaction));
+        if (command.redaction) place.sites.back().values = disclosures_of(site);
+      }
       if (!probe->armable()) {
         place.errors.push_back(obstacle(refusal_of(*probe, *at->info, view)));
         planned.status = std::max(planned.status, exit_status(ErrorCode::kRefused));

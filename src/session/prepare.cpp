@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "probes/program/rules.h"
+#include "src/session/redaction.h"
 
 namespace nohalt::session {
 
@@ -15,15 +16,6 @@ namespace {
 constexpr std::uint32_t kLargestRecord = 32 * 1024;
 constexpr std::uint32_t kSnapshotPointers = 96;
 constexpr std::uint32_t kStackBytes = 16 * 1024;
-
-// A declaration has a place, a basic type has none; an array or pointer is what it is of.
-bool hides_type(const policy::Leave& leave, const symbols::Type& type) {
-  const bool is_declared = type.kind == symbols::TypeKind::kStruct ||
-                           type.kind == symbols::TypeKind::kUnion ||
-                           type.kind == symbols::TypeKind::kEnum || !type.declared_in.empty();
-  return is_declared &&
-         leave.hides({policy::SourceUse::Kind::kType, "type " + type.name, type.declared_in, {}});
-}
 
 // Of a function in a denied source no more than its name is shown.
 void hide_frames(const policy::Leave& leave, std::vector<ScopeFrame>& frames) {
@@ -37,6 +29,15 @@ void hide_frames(const policy::Leave& leave, std::vector<ScopeFrame>& frames) {
     for (ScopeValue& value : frame.values)
       value.left_out = "the policy lets only named values be seen (right snap-locals)";
   }
+}
+
+// Counted from the last, since a snapshot's own values come to stand before them.
+void add_slices(PreparedSite& site, std::vector<language::BoundPtr>& values) {
+  const std::size_t asked = values.size();
+  for (std::size_t i = 0; i < asked; ++i)
+    for (language::BoundPtr& text : texts_behind(*values[i]))
+      site.slices.push_back({asked - 1 - i, std::move(text)});
+  for (const Slice& slice : site.slices) values.push_back(slice.text);
 }
 
 // Names are bound where the probe will really sit, since that is where the
@@ -71,13 +72,14 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
     NOHALT_TRY(request.condition, language::bind_condition(spec.condition, *site.scope, binding));
     site.condition = request.condition;
   }
+  add_slices(site, request.values);
   request.limits = capture_limits(spec);
   if (spec.stack_frames > 0) request.stack_bytes = kStackBytes;
   request.bias = view.executable.bias;
   request.has_thread_pointer = !view.reads.hides_thread_pointer;
   request.dynamic_classes = options.dynamic_classes;
   if (options.redaction != nullptr)
-    request.is_redacted = redaction_of(*options.redaction, options.leave);
+    request.redaction = redaction_of(*options.redaction, options.leave);
   if (options.leave != nullptr)
     request.limits.record_bytes = static_cast<std::uint32_t>(
         std::min<std::uint64_t>(request.limits.record_bytes, options.leave->snapshot_bytes()));
@@ -108,15 +110,6 @@ capture::CaptureLimits capture_limits(const spec::ProbeSpec& spec) {
   if (is_snapshot || spec.stack_frames > 0) limits.record_bytes = kLargestRecord;
   if (is_snapshot) limits.pointers = kSnapshotPointers;
   return limits;
-}
-
-capture::IsRedacted redaction_of(const policy::RedactionRules& rules, const policy::Leave* leave) {
-  if (leave == nullptr || !leave->has_source_rules())
-    return
-        [&rules](std::string_view path, const symbols::Type&) { return rules.matches_name(path); };
-  return [&rules, leave](std::string_view path, const symbols::Type& type) {
-    return rules.matches_name(path) || hides_type(*leave, type);
-  };
 }
 
 bool PreparedProbe::armable() const {

@@ -22,6 +22,7 @@
 #include "probes/spec/probe_spec.h"
 #include "probes/symbols/debug_info.h"
 #include "src/base/result.h"
+#include "src/session/slices.h"
 #include "src/session/snapshot.h"
 
 namespace nohalt::session {
@@ -36,6 +37,7 @@ struct PreparedSite {
   bool shows_error_number = false;               // snapshot: it comes after them
   std::vector<language::BoundPtr> extra;         // those of --capture, after them
   language::BoundPtr condition;                  // null: none
+  std::vector<Slice> slices;                     // the last values of all
   std::optional<capture::BuiltCapture> capture;  // absent where refused
   program::Cost cost;
 };
@@ -65,9 +67,6 @@ struct PrepareOptions {
 
 // How much a probe captures of one hit.
 [[nodiscard]] capture::CaptureLimits capture_limits(const spec::ProbeSpec& spec);
-// The rules as capturing asks them; they must outlive the answer.
-[[nodiscard]] capture::IsRedacted redaction_of(const policy::RedactionRules& rules,
-                                               const policy::Leave* leave);
 
 // What each probe asks of policy. `prepared` may be empty still; where it is not,
 // the bytes that a rate brings are asked for with it.

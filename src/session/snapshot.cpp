@@ -55,7 +55,7 @@ void leave_out_uncapturable(const CaptureRequest& request, std::vector<ScopeFram
   alone.limits = request.limits;
   alone.bias = request.bias;
   alone.has_thread_pointer = request.has_thread_pointer;
-  alone.is_redacted = request.is_redacted;
+  alone.redaction = request.redaction;
   alone.dynamic_classes = request.dynamic_classes;
   for (ScopeValue* value : captured(frames)) {
     const auto built = build_with(alone, {value});

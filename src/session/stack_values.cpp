@@ -46,14 +46,14 @@ const StackValues::Known& StackValues::known_of(const stacks::Frame& frame) {
 
 std::vector<RuntimeRange> StackValues::hidden_in(const std::vector<stacks::Frame>& frames,
                                                  const stacks::HitMemory& memory) {
-  static const capture::IsRedacted kAll = [](std::string_view, const symbols::Type&) {
+  static const capture::Redaction kAll = [](std::string_view, const symbols::Type&) {
     return true;
   };
   std::vector<RuntimeRange> hidden;
   for (const stacks::Frame& frame : frames) {
     for (const ScopeFrame& function : known_of(frame).all) {
       const bool all = is_hidden_frame(leave_, function.where.function, function.where.file);
-      const capture::IsRedacted& rule = all ? kAll : is_redacted_;
+      const capture::Redaction& rule = all ? kAll : redaction_;
       for (const ScopeValue& value : function.values) {
         const auto ranges =
             locals::hidden_ranges(std::span(&value.variable, 1), frame, rule, memory);
@@ -97,7 +97,7 @@ void StackValues::add_callers(output::Hit& hit, const spec::ProbeSpec& spec,
   const std::vector<RuntimeRange> hidden =
       with_values ? hidden_in(frames, memory) : std::vector<RuntimeRange>();
   for (const RuntimeRange& range : hidden) memory.hide(range);
-  const locals::Rules rules{capture_limits(spec), is_redacted_};
+  const locals::Rules rules{capture_limits(spec), redaction_};
   if (with_values) {
     stacks::find_entry_values(frames, *images_, memory);
     fill_entry_values(hit, frames.front(), memory, rules);
@@ -129,6 +129,7 @@ void StackValues::add_callers(output::Hit& hit, const spec::ProbeSpec& spec,
     if (!with_values || which >= functions.size()) continue;
     for (const ScopeValue& scope : functions[which].values) {
       values::Value value = locals::value_of(scope.variable, frame, memory, rules);
+      if (value.is_dropped) continue;
       name_functions(value, *images_);
       shown.values.push_back(scope_value(scope, &value, shown.line));
     }

@@ -25,12 +25,12 @@ namespace nohalt::session {
 class StackValues {
  public:
   // `leave` must outlive it.
-  StackValues(std::shared_ptr<const stacks::UnwindImages> images, capture::IsRedacted is_redacted,
+  StackValues(std::shared_ptr<const stacks::UnwindImages> images, capture::Redaction redaction,
               const policy::Leave& leave)
-      : images_(std::move(images)), is_redacted_(std::move(is_redacted)), leave_(leave) {}
+      : images_(std::move(images)), redaction_(std::move(redaction)), leave_(leave) {}
 
   [[nodiscard]] const stacks::UnwindImages& images() const { return *images_; }
-  [[nodiscard]] const capture::IsRedacted& is_redacted() const { return is_redacted_; }
+  [[nodiscard]] const capture::Redaction& redaction() const { return redaction_; }
 
   // The functions of the site are in `hit.frames` already, where they are several.
   // `core` is to be filled, unless it is null.
@@ -60,7 +60,7 @@ class StackValues {
                                                     const stacks::HitMemory& memory);
 
   std::shared_ptr<const stacks::UnwindImages> images_;
-  capture::IsRedacted is_redacted_;
+  capture::Redaction redaction_;
   const policy::Leave& leave_;
   std::map<std::pair<const stacks::Image*, LinkAddress>, Known> known_;
 };

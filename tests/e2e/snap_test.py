@@ -260,7 +260,8 @@ class Snap(harness.TestCase):
         self.assertEqual(shown.status, DONE, shown)
         for text in (f"scopes.c:{SCOPES_LINE}", "\n  arguments\n", "\n  locals\n", "\n  stack\n",
                      f"place = {{x = {seed}, y = {-seed}}}", 'name = "anna"', "mood = kBusy",
-                     "password = <redacted: hidden by policy>", "n = <optimized out", "(inlined)"):
+                     "password = <redacted: hidden by policy: name 'password' (built-in)>",
+                     "n = <optimized out", "(inlined)"):
             self.assertIn(text, shown.out)
         typed = harness.run("show", "--types", kept)
         self.assertIn(f"(struct point) place = {{(int32_t) x = {seed}, (int32_t) y = {-seed}}}",

@@ -16,9 +16,21 @@ using language::Type;
 using symbols::strip_typedefs;
 using symbols::TypeKind;
 
-std::nullopt_t Evaluator::give_up(ValueState state, std::string why) {
-  why_ = {state, std::move(why)};
+namespace {
+
+Why why_absent(const Value& value) {
+  return {value.state, value.why, value.rule, value.is_dropped};
+}
+
+}  // namespace
+
+std::nullopt_t Evaluator::give_up(Why why) {
+  why_ = std::move(why);
   return std::nullopt;
+}
+
+std::nullopt_t Evaluator::give_up(ValueState state, std::string why) {
+  return give_up(Why{state, std::move(why)});
 }
 
 const Node* Evaluator::node_of(const Expr& expr) const {
@@ -73,11 +85,11 @@ std::optional<Evaluator::Number> Evaluator::captured(const Node& node) {
   if (language::is_floating(node.type)) {
     Why why;
     const auto bytes = reader_.scalar_bytes(node, why);
-    if (bytes.empty()) return give_up(why.state, why.text);
+    if (bytes.empty()) return give_up(std::move(why));
     return Number{0, float_from(bytes), false};
   }
   const Value value = reader_.read(node);
-  if (!value.is_there()) return give_up(value.state, value.why);
+  if (!value.is_there()) return give_up(why_absent(value));
   return Number{value.bits, 0, false};
 }
 
@@ -303,7 +315,7 @@ std::optional<Value> Evaluator::text_of(const Expr& expr) {
   }
   if (value.kind == Value::Kind::kText) return value;
   if (value.is_there()) return give_up(ValueState::kUnavailable, "it is not text");
-  return give_up(value.state, value.why);
+  return give_up(why_absent(value));
 }
 
 std::optional<Evaluator::Number> Evaluator::compare_text(const Expr& expr) {

@@ -41,6 +41,7 @@ class Evaluator {
   [[nodiscard]] Number convert(Number from, const language::Type* type,
                                const language::Type* to) const;
   [[nodiscard]] std::nullopt_t give_up(ValueState state, std::string why);
+  [[nodiscard]] std::nullopt_t give_up(Why why);
   [[nodiscard]] const Node* node_of(const language::Expr& expr) const;
 
   const capture::CaptureLayout& layout_;

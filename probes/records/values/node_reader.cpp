@@ -42,6 +42,8 @@ Value absent(const Type* type, const Why& why) {
   value.type = language::type_name(type);
   value.state = why.state;
   value.why = why.text;
+  value.rule = why.rule;
+  value.is_dropped = why.is_dropped;
   return value;
 }
 
@@ -312,7 +314,7 @@ Value NodeReader::read_record(const Node& node, const Type* type, std::uint64_t 
     } else {
       inner = read_at(node, member.type, at + member.byte_offset, nesting + 1);
     }
-    value.members.emplace_back(std::move(name), std::move(inner));
+    if (!inner.is_dropped) value.members.emplace_back(std::move(name), std::move(inner));
   }
   if (at + real->byte_size > node_bytes(node).size()) truncate(value, "larger than is captured");
   return value;

@@ -94,7 +94,9 @@ std::string why_not(const Value& value) {
     case ValueState::kOptimizedOut:
       return "<optimized out>";
     case ValueState::kRedacted:
-      return "<redacted>";
+      if (value.is_dropped) return {};
+      return value.rule.empty() ? "<redacted>"
+                                : "[redacted:" + escape_untrusted(value.rule).text + "]";
     case ValueState::kUnreadable:
       return "<unreadable: " + why + ">";
     default:

@@ -42,8 +42,10 @@ struct Value {
   Kind kind = Kind::kNone;
   std::string type;
   ValueState state = ValueState::kUnavailable;
-  std::string why;         // where the state is not exact
-  std::uint64_t bits = 0;  // extended to 64 as the type says
+  std::string why;          // where the state is not exact
+  std::string rule = {};    // kRedacted: that hides it, where it may be named
+  bool is_dropped = false;  // kRedacted: nothing is to stand in its place
+  std::uint64_t bits = 0;   // extended to 64 as the type says
   std::uint32_t byte_size = 0;
   bool is_signed = false;
   long double floating = 0;

@@ -58,17 +58,17 @@ class Collector {
 };
 
 Collector collect(std::span<const symbols::Variable> variables, const stacks::Frame& frame,
-                  const capture::IsRedacted& is_redacted, const stacks::HitMemory& memory) {
+                  const capture::Redaction& redaction, const stacks::HitMemory& memory) {
   Collector collector(frame, memory);
   for (const symbols::Variable& variable : variables) {
-    if (variable.type == nullptr || !is_redacted) continue;
+    if (variable.type == nullptr) continue;
     const std::uint64_t size = symbols::strip_typedefs(variable.type)->byte_size;
-    if (capture::is_redacted_step(variable.name, variable.type, is_redacted)) {
+    if (capture::why_hidden(variable, redaction)) {
       collector.add(variable.location, {{0, size, {}}});
     } else {
       collector.add(
           variable.location,
-          capture::shape_of(variable.type, variable.name, {is_redacted, size, 0, false}).holes);
+          capture::shape_of(variable.type, variable.name, {redaction, size, 0, false}).holes);
     }
   }
   return collector;
@@ -78,16 +78,16 @@ Collector collect(std::span<const symbols::Variable> variables, const stacks::Fr
 
 std::vector<RuntimeRange> hidden_ranges(std::span<const symbols::Variable> variables,
                                         const stacks::Frame& frame,
-                                        const capture::IsRedacted& is_redacted,
+                                        const capture::Redaction& redaction,
                                         const stacks::HitMemory& memory) {
-  return collect(variables, frame, is_redacted, memory).take();
+  return collect(variables, frame, redaction, memory).take();
 }
 
 std::vector<HiddenRegister> hidden_registers(std::span<const symbols::Variable> variables,
                                              const stacks::Frame& frame,
-                                             const capture::IsRedacted& is_redacted,
+                                             const capture::Redaction& redaction,
                                              const stacks::HitMemory& memory) {
-  return collect(variables, frame, is_redacted, memory).take_registers();
+  return collect(variables, frame, redaction, memory).take_registers();
 }
 
 }  // namespace nohalt::locals

@@ -21,7 +21,7 @@ namespace nohalt::locals {
 // asked of all frames before any is hidden, since a place may be told by memory.
 [[nodiscard]] std::vector<RuntimeRange> hidden_ranges(std::span<const symbols::Variable> variables,
                                                       const stacks::Frame& frame,
-                                                      const capture::IsRedacted& is_redacted,
+                                                      const capture::Redaction& redaction,
                                                       const stacks::HitMemory& memory);
 
 // The registers of the frame that hold what a rule hides, or a part of it, or from which
@@ -32,6 +32,6 @@ struct HiddenRegister {
 };
 [[nodiscard]] std::vector<HiddenRegister> hidden_registers(
     std::span<const symbols::Variable> variables, const stacks::Frame& frame,
-    const capture::IsRedacted& is_redacted, const stacks::HitMemory& memory);
+    const capture::Redaction& redaction, const stacks::HitMemory& memory);
 
 }  // namespace nohalt::locals

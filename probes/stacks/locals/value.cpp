@@ -36,8 +36,8 @@ class Record {
     Node node;
     node.type = type;
     const std::uint64_t whole = strip_typedefs(type)->byte_size;
-    if (capture::is_redacted_step(path, type, rules_.is_redacted))
-      return absent(std::move(node), {ValueState::kRedacted, "hidden by policy"});
+    if (auto why = capture::why_step_hidden(path, type, rules_.redaction))
+      return absent(std::move(node), *std::move(why));
     if (language::is_empty_type(type)) {
       node.kind = Node::Kind::kConstant;
       return node;
@@ -50,7 +50,7 @@ class Record {
     const std::uint64_t size = std::min<std::uint64_t>(whole, rules_.limits.aggregate_bytes);
     Bytes bytes = get(size);
     const Shape shape =
-        capture::shape_of(type, path, {rules_.is_redacted, size, rules_.limits.items, depth > 1});
+        capture::shape_of(type, path, {rules_.redaction, size, rules_.limits.items, depth > 1});
     node.holes = std::move(bytes.holes);
     node.holes.insert(node.holes.end(), shape.holes.begin(), shape.holes.end());
     capture::tidy(node.holes);
@@ -190,6 +190,11 @@ ValueRecord record_of(const symbols::Variable& variable, const stacks::Frame& fr
                       const stacks::HitMemory& memory, const Rules& rules) {
   Record record(memory, rules);
   ValueRecord made;
+  if (auto why = capture::why_hidden(variable, rules.redaction)) {
+    made.node.type = variable.type;
+    made.node.absent = *std::move(why);
+    return made;
+  }
   made.node =
       record.node_of(variable.type, variable.name, rules.limits.depth, [&](std::uint64_t size) {
         VariableBytes read = bytes_of(variable, size, frame, memory);

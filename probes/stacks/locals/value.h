@@ -18,7 +18,7 @@ namespace nohalt::locals {
 
 struct Rules {
   capture::CaptureLimits limits;
-  capture::IsRedacted is_redacted;  // null: nothing is
+  capture::Redaction redaction;
 };
 
 // The `why` of a value that was computed again from what the caller passed.

@@ -33,7 +33,7 @@ class CaptureTest : public testing::TestWithParam<bool> {
  protected:
   void SetUp() override { ASSERT_TRUE(stopped_.ready()); }
 
-  Value captured(const std::string& text, CaptureLimits limits = {}, IsRedacted hidden = {}) {
+  Value captured(const std::string& text, CaptureLimits limits = {}, Redaction hidden = {}) {
     const auto bound = bind_expression(text, stopped_.scope(), {.allow_unavailable = true});
     if (!bound) {
       ADD_FAILURE() << bound.error().message;
@@ -289,6 +289,54 @@ TEST_P(CaptureTest, hides_what_shares_a_union_with_a_redacted_member) {
   };
   EXPECT_EQ(values::to_text(captured("n->u.real", {}, hides_number)), "<redacted>");
   EXPECT_EQ(values::to_text(captured("n->u", {}, hides_number)), "<redacted>");
+}
+
+Redaction only_numbers() {
+  Redaction redaction;
+  redaction.all_but_numbers = capture::Why{values::ValueState::kRedacted, "no number", "strict"};
+  return redaction;
+}
+
+TEST_P(CaptureTest, in_strict_mode_reads_numbers) {
+  const auto strict = only_numbers();
+  EXPECT_EQ(values::to_text(captured("n->id", {}, strict)), "41");
+  EXPECT_EQ(values::to_text(captured("n->mid", {}, strict)), "-9");
+  EXPECT_EQ(values::to_text(captured("n->color", {}, strict)), "GREEN");
+  EXPECT_EQ(values::to_text(captured("n->in.d", {}, strict)), "-1.5");
+  EXPECT_EQ(values::to_text(captured("n->inp->s + a * 0", {}, strict)), "-7");
+  EXPECT_EQ(values::to_text(captured("yes", {}, strict)), "true");
+  if (GetParam()) return;  // the array has no place there
+  EXPECT_EQ(values::to_text(captured("numbers", {}, strict)), "[3, 1, 4, 1, 5, 9]");
+  EXPECT_EQ(values::to_text(captured("numbers[index]", {}, strict)), "4");
+}
+
+TEST_P(CaptureTest, in_strict_mode_never_reads_text_bytes_or_addresses) {
+  const auto strict = only_numbers();
+  for (const char* expression :
+       {"n", "n->name", "*n->name", "n->tag", "n->tag[1]", "n->tag[1] + 1", "len(n->name)", "b",
+        "local_text", "text", "&a", "untyped", "*(int*)untyped", "*(int*)n->name", "n->next",
+        "nothing == 0", "n->name == \"x\"", "((struct inner*)untyped)->d"})
+    EXPECT_EQ(values::to_text(captured(expression, {}, strict)), "[redacted:strict]") << expression;
+  const std::string whole = values::to_text(captured("*n", {}, strict));
+  EXPECT_NE(whole.find("id = 41"), whole.npos) << whole;
+  for (const char* member : {"tag", "name", "inp", "next", "password"})
+    EXPECT_NE(whole.find(std::string(member) + " = [redacted:strict]"), whole.npos) << whole;
+  const std::string_view bytes(reinterpret_cast<const char*>(run_.body.data()), run_.body.size());
+  for (const char* text : {"hunter2", "tagged", "alice"})
+    EXPECT_EQ(bytes.find(text), bytes.npos) << text;
+}
+
+TEST_P(CaptureTest, in_strict_mode_refuses_conditions_on_anything_else) {
+  for (const char* condition : {"n->name == \"alice\"", "n->tag[0] == 't'", "len(n->name) > 3",
+                                "nothing == 0", "!untyped"}) {
+    const auto bound = bind_condition(condition, stopped_.scope(), {});
+    ASSERT_TRUE(bound) << condition;
+    const auto built = build_capture({{}, *bound, {}, stopped_.bias(), only_numbers()});
+    ASSERT_FALSE(built) << condition;
+    EXPECT_EQ(built.error().reason, "condition-on-redacted") << condition;
+  }
+  const auto bound = bind_condition("n->id == 41 && n->in.d < 0", stopped_.scope(), {});
+  EXPECT_TRUE(build_capture({{}, *bound, {}, stopped_.bias(), only_numbers()}));
 }
 
 TEST_P(CaptureTest, reads_neighbours_behind_one_pointer_at_once) {

@@ -19,7 +19,7 @@ class CapturedText : public testing::Test {
   explicit CapturedText(const StoppedSubject& stopped) : stopped_(stopped) {}
   void SetUp() override { ASSERT_TRUE(stopped_.ready()); }
 
-  std::string captured(const std::string& text, capture::IsRedacted hidden = {}) {
+  std::string captured(const std::string& text, capture::Redaction hidden = {}) {
     const auto bound = language::bind_expression(text, stopped_.scope(), {});
     if (!bound) return bound.error().reason;
     const auto built =

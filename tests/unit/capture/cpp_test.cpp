@@ -21,7 +21,7 @@ StoppedSubject& subject(bool optimised) {
 class CppCaptureTest : public testing::TestWithParam<bool> {
  protected:
   void SetUp() override { ASSERT_TRUE(stopped_.ready()); }
-  Value captured(const std::string& text, IsRedacted hidden = {}) {
+  Value captured(const std::string& text, Redaction hidden = {}) {
     const auto bound =
         language::bind_expression(text, stopped_.scope(), {.allow_unavailable = true});
     if (!bound) {

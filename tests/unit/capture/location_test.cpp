@@ -39,7 +39,7 @@ Value captured(const std::vector<Op>& ops, bool has_thread_pointer = true) {
                                     .condition = nullptr,
                                     .limits = {},
                                     .bias = subject.bias(),
-                                    .is_redacted = {},
+                                    .redaction = {},
                                     .has_thread_pointer = has_thread_pointer});
   if (!built) {
     ADD_FAILURE() << built.error().message;

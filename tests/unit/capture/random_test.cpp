@@ -159,7 +159,7 @@ TEST_P(RandomTest, every_request_passes_the_verifier) {
     request.limits.aggregate_bytes = static_cast<std::uint32_t>(1 + random() % 600);
     const std::string letter(1, static_cast<char>('a' + random() % 26));
     if (round % 3 == 0) {
-      request.is_redacted = [letter](std::string_view path, const symbols::Type&) {
+      request.redaction = [letter](std::string_view path, const symbols::Type&) {
         return path.ends_with(letter);
       };
     }

@@ -89,10 +89,10 @@ TEST_F(RustTablesTest, counts_who_shares_a_value_and_ends_where_it_leads_to_itse
 }
 
 TEST_F(RustTablesTest, hides_the_keys_or_the_values_that_a_rule_hides) {
-  const IsRedacted keys = [](std::string_view, const symbols::Type& type) {
+  const Redaction keys = [](std::string_view, const symbols::Type& type) {
     return type.name == "alloc::string::String";
   };
-  const IsRedacted values = [](std::string_view path, const symbols::Type&) {
+  const Redaction values = [](std::string_view path, const symbols::Type&) {
     return path.ends_with("[].__1");
   };
   EXPECT_EQ(captured("named", keys), "{[<redacted>] = [], [<redacted>] = [1]}");

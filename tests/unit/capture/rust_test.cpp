@@ -39,7 +39,7 @@ TEST_F(RustCaptureTest, knows_the_variant_inside_of_what_is_read_piecewise) {
 }
 
 TEST_F(RustCaptureTest, hides_in_all_variants_what_is_hidden_in_one) {
-  const IsRedacted hidden = [](std::string_view path, const symbols::Type&) {
+  const Redaction hidden = [](std::string_view path, const symbols::Type&) {
     return path.ends_with("password");
   };
   EXPECT_EQ(captured("login", hidden).find("hunter2"), std::string::npos);
@@ -61,7 +61,7 @@ TEST_F(RustCaptureTest, reads_no_field_of_a_variant_that_is_not_there) {
 }
 
 TEST_F(RustCaptureTest, says_nothing_of_a_variant_that_shares_its_bytes_with_what_is_hidden) {
-  const IsRedacted hidden = [](std::string_view path, const symbols::Type&) {
+  const Redaction hidden = [](std::string_view path, const symbols::Type&) {
     return path.ends_with("password");
   };
   EXPECT_EQ(captured("login.Login.password", hidden).find("hunter2"), std::string::npos);

@@ -47,7 +47,7 @@ class ClassesTest : public testing::TestWithParam<Build> {
         }) {}
   void SetUp() override { ASSERT_TRUE(stopped_.ready()); }
 
-  Value captured(const std::string& text, capture::IsRedacted hidden = {},
+  Value captured(const std::string& text, capture::Redaction hidden = {},
                  capture::CaptureLimits limits = {}) {
     const auto bound =
         language::bind_expression(text, stopped_.scope(), {.allow_unavailable = true});
@@ -67,7 +67,7 @@ class ClassesTest : public testing::TestWithParam<Build> {
     return values::decode(built_->layout, run_.body, {})[0].value;
   }
   // Without addresses: those of vtables, and of what is pointed to.
-  std::string shown(const std::string& text, capture::IsRedacted hidden = {},
+  std::string shown(const std::string& text, capture::Redaction hidden = {},
                     capture::CaptureLimits limits = {}) {
     std::string all = values::to_text(captured(text, std::move(hidden), limits));
     all = std::regex_replace(all, std::regex("_vptr[.$][A-Za-z:_]+ = 0x[0-9a-f]+(, )?"), "");

@@ -30,7 +30,7 @@ class ContainersTest : public testing::TestWithParam<Build> {
   ContainersTest() : stopped_(GetParam().path, CONTAINERS_SOURCE, "containers") {}
   void SetUp() override { ASSERT_TRUE(stopped_.ready()); }
 
-  std::string captured(const std::string& text, IsRedacted hidden = {}, CaptureLimits limits = {}) {
+  std::string captured(const std::string& text, Redaction hidden = {}, CaptureLimits limits = {}) {
     const auto bound =
         language::bind_expression(text, stopped_.scope(), {.allow_unavailable = true});
     if (!bound) {

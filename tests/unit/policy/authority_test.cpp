@@ -177,13 +177,23 @@ TEST_F(PolicyFiles, AFileThatOthersMayWriteDeniesAll) {
   EXPECT_TRUE(Authority::load(sources));
 }
 
-TEST_F(PolicyFiles, WhatThisVersionCannotHideDeniesAll) {
+TEST_F(PolicyFiles, WhatAFileHidesIsHiddenWithItsLineAndAction) {
   PolicySources sources = no_files();
   sources.named = path("policy.yaml");
-  for (const char* redact : {"{ mode: strict }", "{ types: [Secret] }", "{ sources: [a] }"}) {
-    std::ofstream(sources.named) << "version: 1\nredact: " << redact << "\n";
-    EXPECT_EQ(Authority::load(sources).error().reason, "policy-not-supported") << redact;
-  }
+  std::ofstream(sources.named) << "version: 1\nsource_root: /src\nredact:\n  mode: strict\n"
+                                  "  names: [birth, { name: iban, action: drop }]\n"
+                                  "  types: ['Secret<*>']\n  sources: [auth/**]\n";
+  const auto authority = Authority::load(sources);
+  ASSERT_TRUE(authority) << authority.error().message;
+  const RedactionRules& rules = authority->redaction();
+  EXPECT_EQ(rules.strict()->where, sources.named + ":4");
+  EXPECT_EQ(rules.match_name("date_of_birth")->where, sources.named + ":5");
+  EXPECT_FALSE(rules.match_name("date_of_birth")->is_dropped);
+  EXPECT_TRUE(rules.match_name("iban")->is_dropped);
+  EXPECT_EQ(rules.match_name("password")->where, "built-in");
+  EXPECT_EQ(rules.match_type("a::Secret<int>")->where, sources.named + ":6");
+  EXPECT_NE(rules.match_source("/src/auth/login.h"), nullptr);
+  EXPECT_EQ(rules.match_source("/src/main.h"), nullptr);
 }
 
 TEST_F(PolicyFiles, TheSystemsFileAlwaysHasItsTrailWritten) {

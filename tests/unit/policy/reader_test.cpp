@@ -223,4 +223,43 @@ TEST(Schema, PatternsTakeWhatIsRead) {
 }
 
 }  // namespace
+TEST(Reader, ReadsAnActionForOneRule) {
+  const ReadRules read = read_rules(
+      "version: 1\n"
+      "redact:\n"
+      "  action: hash\n"
+      "  names: [birth, { name: api key, action: drop }]\n"
+      "  types: [{ type: 'Secret<*>', action: mask }]\n"
+      "  sources: [src/auth/**, { source: src/keys/*, action: drop }]\n"
+      "  values: [email, { name: jwt, action: drop }, { name: own, pattern: o+k }]\n",
+      "p.yaml");
+  ASSERT_TRUE(read.mistakes.empty()) << mistake_text("p.yaml", read.mistakes[0]);
+  const RedactRules& redact = read.rules.redact;
+  EXPECT_EQ(redact.action, RedactAction::kHash);
+  EXPECT_EQ(redact.names.at(0).pattern, "birth");
+  EXPECT_FALSE(redact.names.at(0).action);
+  EXPECT_EQ(redact.names.at(1).pattern, "api key");
+  EXPECT_EQ(redact.names.at(1).action, RedactAction::kDrop);
+  EXPECT_EQ(redact.names.at(1).at.line, 4);
+  EXPECT_EQ(redact.types.at(0).action, RedactAction::kMask);
+  EXPECT_EQ(redact.sources.at(1).pattern, "src/keys/*");
+  EXPECT_EQ(redact.values.at(1).name, "jwt");
+  EXPECT_EQ(redact.values.at(1).action, RedactAction::kDrop);
+  EXPECT_TRUE(redact.values.at(1).pattern.empty());
+  EXPECT_EQ(redact.values.at(2).pattern, "o+k");
+}
+
+TEST(Reader, RefusesRulesThatCannotBeKept) {
+  const auto mistake = [](const std::string& rule) {
+    return only_mistake("version: 1\nredact:\n  " + rule + "\n");
+  };
+  EXPECT_NE(mistake("names: [{ name: pin, action: hash }]").find("not one of drop, mask"),
+            std::string::npos);
+  EXPECT_NE(mistake("values: [{ name: own }]").find("needs a `pattern`"), std::string::npos);
+  EXPECT_NE(mistake("values: [{ name: jwt, pattern: x }]").find("has a pattern already"),
+            std::string::npos);
+  EXPECT_NE(mistake("sources: [{ source: a//b }]").find("can match no path"), std::string::npos);
+  EXPECT_NE(mistake("types: [{ action: drop }]").find("`type` is missing"), std::string::npos);
+}
+
 }  // namespace nohalt::policy

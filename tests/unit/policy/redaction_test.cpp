@@ -65,10 +65,10 @@ TEST(RedactionNames, LeavesNearMissesAlone) {
 
 TEST(RedactionNames, AnyPartOfAPathHidesTheWhole) {
   const RedactionRules rules = RedactionRules::builtin();
-  EXPECT_EQ(rules.match_name("order->customer.m_passwd[3]"), "passwd");
-  EXPECT_EQ(rules.match_name("credentials->user"), "credential");
-  EXPECT_EQ(rules.match_name("len(req.api.key)"), "api key");
-  EXPECT_EQ(rules.match_name("a[i].token + 1"), "token");
+  EXPECT_EQ(rules.match_name("order->customer.m_passwd[3]")->pattern, "passwd");
+  EXPECT_EQ(rules.match_name("credentials->user")->pattern, "credential");
+  EXPECT_EQ(rules.match_name("len(req.api.key)")->pattern, "api key");
+  EXPECT_EQ(rules.match_name("a[i].token + 1")->pattern, "token");
   EXPECT_FALSE(rules.match_name("order->customer.name[3]"));
 }
 
@@ -86,4 +86,36 @@ TEST(RedactionNames, RulesOfAPolicyMatchTheSameWay) {
 }
 
 }  // namespace
+TEST(TypeRules, MatchWithAndWithoutNamespacesAndQualifiers) {
+  RedactionRules rules({});
+  rules.add_type({"Secret<*>"});
+  rules.add_type({"crypto::Key"});
+  for (const char* name :
+       {"Secret<int>", "Secret<std::basic_string<char>>", "const Secret<int>", "a::b::Secret<c::D>",
+        "volatile a::Secret<int>", "crypto::Key", "own::crypto::Key", "const volatile crypto::Key"})
+    EXPECT_NE(rules.match_type(name), nullptr) << name;
+  for (const char* name : {"Secrets<int>", "NotSecret<int>", "Holder<Secret<int>>", "Secret", "Key",
+                           "crypto::Keys", "std::vector<crypto::Key>", ""})
+    EXPECT_EQ(rules.match_type(name), nullptr) << name;
+}
+
+TEST(SourceRules, MatchBelowTheRootAndWhatIsUnknown) {
+  RedactionRules rules({});
+  rules.add_source({"src/auth/**", "p.yaml:3"}, "/build/orders");
+  EXPECT_NE(rules.match_source("/build/orders/src/auth/login.h"), nullptr);
+  EXPECT_NE(rules.match_source("/build/orders/src/x/../auth/login.h"), nullptr);
+  EXPECT_NE(rules.match_source(""), nullptr);
+  EXPECT_EQ(rules.match_source("/build/orders/src/orders.h"), nullptr);
+  EXPECT_NE(rules.match_source("/other/src/auth/login.h"), nullptr);
+  EXPECT_EQ(rules.match_source("/other/src/author/login.h"), nullptr);
+}
+
+TEST(RedactionRules, DropsOnlyWhatWasThereBefore) {
+  RedactionRules rules({"password"});
+  rules.drop_all();
+  rules.add_name({"birth"});
+  EXPECT_TRUE(rules.match_name("password")->is_dropped);
+  EXPECT_FALSE(rules.match_name("birth")->is_dropped);
+}
+
 }  // namespace nohalt::policy

@@ -74,6 +74,13 @@ TEST_F(Ring, HandsOutReadyRecordsInOrderAndFreesTheirSlots) {
   EXPECT_EQ(header(3).owner_tid, 0u);
 }
 
+TEST_F(Ring, WhatARecordHeldIsNoLongerThereOnceItIsRead) {
+  put(2, 7);
+  ASSERT_EQ(poll().size(), 1u);
+  const std::byte* body = region_->slot(0, 2) + sizeof(RecordHeader);
+  EXPECT_EQ(std::vector<std::byte>(body, body + kBody), std::vector<std::byte>(kBody));
+}
+
 TEST_F(Ring, UnfinishedRecordIsSkippedWhileItsOwnerLives) {
   put(0, 1, SlotState::kBusy);
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(poll(true).empty());

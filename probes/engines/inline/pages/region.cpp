@@ -108,7 +108,11 @@ Result<Region> RegionMapper::map_control(std::string_view name, const RuntimeRan
   NOHALT_CHECK(map_at(*thread_, range, PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE,
                       static_cast<std::int64_t>(file.remote())));
-  return Region(*thread_, range, file.take_local());
+  Region region(*thread_, range, file.take_local());
+  // Records are of one reader only.
+  NOHALT_CHECK(thread_->call("madvise", SYS_madvise,
+                             {range.begin.value, range.size(), MADV_DONTDUMP, 0, 0, 0}));
+  return region;
 }
 
 Result<Region> RegionMapper::map_gate(RuntimeAddress address) {
