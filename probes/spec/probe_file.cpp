@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
-#include "src/base/units.h"
 #include "src/base/escape.h"
+#include "src/base/units.h"
 
 namespace nohalt::spec {
 

@@ -37,8 +37,8 @@ struct ProcessFacts {
   std::string exe_path;  // as /proc/PID/exe says; empty for kernel threads or if not permitted
   std::uint64_t exe_device = 0;  // st_dev
   std::uint64_t exe_inode = 0;
-  int elf_class = 0;        // 1: 32 bit, 2: 64 bit, 0: unknown
-  pid_t namespace_pid = 0;  // as the process's own pid namespace numbers it
+  int elf_class = 0;          // 1: 32 bit, 2: 64 bit, 0: unknown
+  pid_t namespace_pid = 0;    // as the process's own pid namespace numbers it
   bool shadow_stack = false;  // of any thread
   bool kernel_thread = false;
   RuntimeAddress heap_start;  // 0 where not permitted

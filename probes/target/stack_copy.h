@@ -6,8 +6,8 @@
 // that looks like such a frame is compared. A bare address says nothing: the code
 // never leaves a return address of its own on the stack while it is not running,
 // but what it once pushed stays in the dead part, and shows up again in any large
-// frame that is laid over it and not filled. A handler may run on an alternate stack (sigaltstack): a frame tells the
-// stack pointer it interrupted, and where that is on another stack, this one
+// frame that is laid over it and not filled. A handler may run on an alternate stack (sigaltstack):
+// a frame tells the stack pointer it interrupted, and where that is on another stack, this one
 // counts as well. What was not seen to its end says nothing.
 //
 // A stack ends at the first page that cannot be read, as the guard before

@@ -52,11 +52,12 @@ capture::Redaction redaction_of(const policy::RedactionRules& rules, const polic
   capture::Redaction redaction;
   const bool by_type = rules.has_type_rules() || rules.has_source_rules();
   redaction.rule = [&rules, leave, by_type](std::string_view path,
-                                     const Type& type) -> std::optional<Why> {
+                                            const Type& type) -> std::optional<Why> {
     if (const HideRule* rule = rules.match_name(path))
       return why_by(*rule, "name '" + rule->pattern + "'");
     if (leave != nullptr && is_denied(*leave, type))
-      return Why{capture::ValueState::kRedacted, "hidden by policy: its source is denied", "source"};
+      return Why{capture::ValueState::kRedacted, "hidden by policy: its source is denied",
+                 "source"};
     return by_type ? why_hidden(rules, type, 0) : std::nullopt;
   };
   if (rules.has_source_rules())
