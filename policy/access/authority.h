@@ -75,10 +75,10 @@ struct Request {
   TargetFacts target;               // with the build id; identity and uids as admitted
   std::string program_hash;         // over the programs and sites
   std::vector<AskedLimits> probes;  // one for each probe of the run
-  Asking asking;
-  std::optional<Usage> on_target;  // by other runs; absent: unknown
-  std::optional<Usage> of_user;
-  std::optional<Usage> on_host;
+  Asking asking{};
+  std::optional<Usage> on_target{};  // by other runs; absent: unknown
+  std::optional<Usage> of_user{};
+  std::optional<Usage> on_host{};
   std::vector<ShownProbe> shown{};  // the probes, for people who approve them
 };
 

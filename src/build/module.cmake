@@ -26,7 +26,7 @@ find_package(Threads REQUIRED)
 add_library(nohalt_options INTERFACE)
 target_include_directories(nohalt_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(nohalt_options INTERFACE
-  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wconversion
+  -Wall -Wextra -Wshadow "$<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor;-Wold-style-cast>" -Wconversion
   $<$<BOOL:${NOHALT_WERROR}>:-Werror>)
 if(NOHALT_SANITIZE)
   target_compile_options(nohalt_options INTERFACE -fsanitize=${NOHALT_SANITIZE} -fno-omit-frame-pointer)
