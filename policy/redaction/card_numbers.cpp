@@ -52,12 +52,27 @@ bool has_issuer(const std::string& digits) {
 
 constexpr std::size_t kLongestCard = 19;
 
+bool is_alphanumeric(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// Where the address or other hexadecimal number ends that begins there (0x7f15ae403658);
+// `at` itself: none does.
+std::size_t hexadecimal_end(std::string_view text, std::size_t at) {
+  const bool begins = text.substr(at).starts_with("0x") || text.substr(at).starts_with("0X");
+  if (!begins || (at > 0 && is_alphanumeric(text[at - 1]))) return at;
+  std::size_t end = at + 2;
+  while (end < text.size() && is_alphanumeric(text[end])) ++end;
+  return end;
+}
+
 // The groups of digits from `begin` on that single spaces or hyphens join, as
 // many as could make one card.
 std::vector<Span> groups_at(std::string_view text, std::size_t begin) {
   std::vector<Span> groups;
   std::size_t at = begin;
-  while (groups.size() < kLongestCard && at < text.size() && is_digit(text[at])) {
+  while (groups.size() < kLongestCard && at < text.size() && is_digit(text[at]) &&
+         hexadecimal_end(text, at) == at) {
     Span group{at, at};
     while (group.end < text.size() && is_digit(text[group.end])) ++group.end;
     groups.push_back(group);
@@ -88,6 +103,10 @@ std::vector<Span> find_cards(std::string_view text) {
   while (at < text.size()) {
     if (!is_digit(text[at])) {
       ++at;
+      continue;
+    }
+    if (const std::size_t end = hexadecimal_end(text, at); end != at) {
+      at = end;
       continue;
     }
     const std::vector<Span> groups = groups_at(text, at);

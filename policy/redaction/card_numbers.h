@@ -3,7 +3,8 @@
 // issuer's prefix and length are asked for as well, so that timestamps and ids are
 // left alone. Digits may be grouped by single spaces or hyphens, and a group that is
 // no part of the card ("order 17 4111 1111 1111 1111") may stand before or after it:
-// every run of whole groups is tried.
+// every run of whole groups is tried. What is written in hexadecimal (0x...) is no card
+// and no part of one.
 //
 // Threading: pure functions, in linear time.
 #pragma once

@@ -29,15 +29,18 @@ TEST(RedactionValues, FindsACardBesideOtherNumbers) {
             "order 17 [redacted:payment-card] 7");
   EXPECT_EQ(redact_text("1-4111111111111111-4111111111111111").text,
             "1-[redacted:payment-card]-[redacted:payment-card]");
+  EXPECT_EQ(redact_text("403650 3000044 0x7f15ae403650").text,
+            "[redacted:payment-card] 0x7f15ae403650");
 }
 
 TEST(RedactionValues, LeavesOtherNumbersAlone) {
-  for (const char* text : {"4111111111111112",      // bad check digit
-                           "1732185330000000006",   // a time in ns
-                           "41111111111111111111",  // 20 digits
-                           "4111  1111 1111 1111",  // two spaces: not one number
-                           "0000000000000000",      // good check digit, no issuer
-                           "order 17, total 1234.50 at 10:15:30.000000001"})
+  for (const char* text : {"4111111111111112",        // bad check digit
+                           "1732185330000000006",     // a time in ns
+                           "41111111111111111111",    // 20 digits
+                           "4111  1111 1111 1111",    // two spaces: not one number
+                           "0000000000000000",        // good check digit, no issuer
+                           "0x7f15ae403650 3000044",  // an address beside a number
+                           "0x403650 3000044", "order 17, total 1234.50 at 10:15:30.000000001"})
     EXPECT_EQ(redact_text(text).text, text);
 }
 
