@@ -1,6 +1,6 @@
 // The program: words in, one command carried out, an exit status out.
 #include <fcntl.h>
-#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -32,9 +32,18 @@ void open_standard_streams() {
   if (fd > STDERR_FILENO) ::close(fd);
 }
 
-// What a probe has seen is in the tool's memory; no core file of it, and no other process of
-// the same user, is to have it.
-void keep_to_itself() { (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+// What a probe has seen is in the tool's memory, and in no core file of it. A program that
+// takes core files is given one whatever the limit is, so the file is left without memory.
+// It stays a process that its user may look at (PR_SET_DUMPABLE): `list` and `rm` prove by
+// its mappings which run it is the tool of.
+void leave_no_core() {
+  const rlimit none{0, 0};
+  (void)::setrlimit(RLIMIT_CORE, &none);
+  const int filter = ::open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+  if (filter < 0) return;
+  (void)!::write(filter, "0", 1);
+  ::close(filter);
+}
 
 int print(const std::string& text) {
   auto sink = output::Sink::open({});
@@ -79,7 +88,7 @@ int run(const cli::Request& request) {
 
 int main(int count, char** words) {
   open_standard_streams();
-  keep_to_itself();
+  leave_no_core();
   // A reader that goes away is told by write's result.
   std::signal(SIGPIPE, SIG_IGN);
   const cli::Environment environment{variable("NOHALT_POLICY"), variable("NOHALT_AUDIT"),
