@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "probes/capture/containers/recognise.h"
 #include "probes/language/binder_impl.h"
 
 namespace nohalt::capture {
@@ -45,7 +46,7 @@ bool is_typed_place(const Expr& place) {
     case ExprKind::kVariable:
       return true;
     case ExprKind::kMember:
-      return is_typed_place(place.operand());
+      return !containers::recognise_text(place.operand().type) && is_typed_place(place.operand());
     case ExprKind::kElement:
       return is_inside_array(place) && is_typed_place(place.operand());
     case ExprKind::kDereference:

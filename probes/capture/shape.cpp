@@ -15,7 +15,10 @@ using symbols::strip_typedefs;
 namespace {
 
 constexpr std::size_t kMaxHoles = 128;
-constexpr int kMaxNesting = 24;
+// As deep as values are shown. What lies deeper is not judged, and so not read.
+constexpr int kMaxNesting = 32;
+
+const Why kTooDeep = {ValueState::kRedacted, "it lies too deep to be judged by policy"};
 
 class Walk {
  public:
@@ -24,7 +27,10 @@ class Walk {
   void visit(const Type* type, std::uint64_t at, const std::string& path, bool may_lead,
              int nesting) {
     const Type* real = strip_typedefs(type);
-    if (at >= rules_.bytes || nesting > kMaxNesting) return;
+    if (at >= rules_.bytes) return;
+    if (nesting > kMaxNesting && (rules_.redaction.rule || numbers_only()))
+      return hole(at, at + std::max<std::uint64_t>(real->byte_size, 1), path, kTooDeep);
+    if (nesting > kMaxNesting) return;
     if (numbers_only() && !has_parts(real) && !is_number(type, Standing::kAlone))
       return hole(at, at + std::max<std::uint64_t>(real->byte_size, 1), path, no_number());
     switch (real->kind) {
@@ -235,6 +241,23 @@ std::optional<Why> why_hidden_by_sibling(const Expr& place, const Redaction& red
   return std::nullopt;
 }
 
+// Bytes in which libstdc++ keeps an object of the type that their own type names: of a node
+// of a list or tree, of what make_shared made, of what a future waits for.
+bool is_storage(const Type& type) {
+  const std::string_view name = type.name;
+  return type.template_types.size() == 1 && (name.starts_with("__gnu_cxx::__aligned_membuf<") ||
+                                             name.starts_with("__gnu_cxx::__aligned_buffer<"));
+}
+
+// Of bytes nobody can tell which are of a hidden member: they are hidden whole.
+std::optional<Why> why_storage_hidden(const std::string& path, const Type* object,
+                                      const Redaction& redaction) {
+  if (auto why = why_step_hidden(path, object, redaction)) return why;
+  const ShapeRules rules{redaction, strip_typedefs(object)->byte_size, 0, false};
+  const Shape shape = shape_of(object, path, rules);
+  return shape.holes.empty() ? std::nullopt : std::optional(shape.holes.front().why);
+}
+
 // The same as why_hidden, but for what is no number.
 std::optional<Why> why_ruled_out(const Expr& expr, const Redaction& redaction) {
   if (expr.kind == ExprKind::kVariable)
@@ -272,7 +295,9 @@ std::optional<Why> why_step_hidden(const std::string& path, const Type* type,
     alias = alias->target;
     if (auto why = redaction.rule(path, *alias)) return why;
   }
-  return std::nullopt;
+  const Type* real = strip_typedefs(type);
+  return is_storage(*real) ? why_storage_hidden(path, real->template_types[0], redaction)
+                           : std::nullopt;
 }
 
 std::optional<Why> why_hidden(const symbols::Variable& variable, const Redaction& redaction) {

@@ -53,6 +53,7 @@ output::Hit HitMaker::make(const engines::RawRecord& record, CoreContents* core)
     name_functions(each.value, stacks_.images());
   }
   hide_slices(at.site->slices, decoded, value_rules_);
+  for (values::NamedValue& each : decoded) hide_overlaid(each.value, value_rules_);
   output::Hit hit;
   hit.wall_ns = record.wall_ns;
   hit.seq = record.seq;
@@ -78,7 +79,8 @@ output::Hit HitMaker::make(const engines::RawRecord& record, CoreContents* core)
     const std::size_t asked = core->layout->values.size() - slices.size();
     core->left_out.clear();
     for (std::size_t i = 0; i < slices.size(); ++i)
-      core->left_out.insert({asked + i, asked - 1 - slices[i].from_last});
+      for (const std::size_t from_last : slices[i].from_last)
+        core->left_out.insert({asked + i, asked - 1 - from_last});
   }
   if (const auto stack = values::stack_of(at.site->capture->layout, record.body))
     stacks_.add(hit, at.probe->spec, *stack, core);

@@ -91,6 +91,7 @@ symbols::Variable error_number_of(const target::Process& process, const target::
   symbols::Variable variable;
   variable.name = "errno";
   variable.kind = symbols::VariableKind::kGlobal;
+  variable.is_artificial = true;  // no source that nohalt knows declares it
   variable.type = &int_type();
   variable.location = place_of(process, maps);
   return variable;

@@ -86,7 +86,16 @@ Status LogRun::prepare_all() {
   for (const PreparedProbe& probe : permitted_->probes)
     if (!probe.armable()) return std::unexpected(refusal_of(probe, *at_->info, view));
   probes_ = std::move(permitted_->probes);
+  redact_messages();
   return {};
+}
+
+// What a message says by itself. What is found in a hit's is then of its values.
+void LogRun::redact_messages() {
+  for (PreparedProbe& probe : probes_)
+    for (PreparedSite& site : probe.sites)
+      for (std::string& text : site.message.texts)
+        text = at_->authority.value_rules().redact(text).text;
 }
 
 engines::RunToArm LogRun::run_to_arm() const {
@@ -143,7 +152,7 @@ Status LogRun::arm() {
   maker_.emplace(
       command_.pid, id_, probes_,
       StackValues(classes_->images(), redaction_of(at_->authority.redaction(), &permitted_->leave),
-                  permitted_->leave),
+                  permitted_->leave, at_->authority.value_rules()),
       classes_->vtables(), at_->authority.value_rules());
   for (const std::string& note : decision_->notes) notice("limit-lowered", note);
   say_armed();

@@ -48,6 +48,7 @@ class LogRun {
   [[nodiscard]] Status grant(const policy::Approved* approved);
   [[nodiscard]] Status raise_alarm();
   [[nodiscard]] Status check_core() const;
+  void redact_messages();
   [[nodiscard]] Status arm();
   [[nodiscard]] Ending follow();
   [[nodiscard]] Status finish(const Ending& ending);

@@ -33,10 +33,7 @@ void hide_frames(const policy::Leave& leave, std::vector<ScopeFrame>& frames) {
 
 // Counted from the last, since a snapshot's own values come to stand before them.
 void add_slices(PreparedSite& site, std::vector<language::BoundPtr>& values) {
-  const std::size_t asked = values.size();
-  for (std::size_t i = 0; i < asked; ++i)
-    for (language::BoundPtr& text : texts_behind(*values[i]))
-      site.slices.push_back({asked - 1 - i, std::move(text)});
+  site.slices = slices_of(values);
   for (const Slice& slice : site.slices) values.push_back(slice.text);
 }
 

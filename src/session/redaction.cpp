@@ -62,6 +62,8 @@ capture::Redaction redaction_of(const policy::RedactionRules& rules, const polic
   };
   if (rules.has_source_rules())
     redaction.variable = [&rules](const symbols::Variable& variable) -> std::optional<Why> {
+      // The compiler's own, such as `this`, are declared nowhere; their types are.
+      if (variable.is_artificial && variable.declared_file.empty()) return std::nullopt;
       const HideRule* rule = rules.match_source(variable.declared_file);
       if (rule == nullptr) return std::nullopt;
       return why_by(*rule, "source '" + rule->pattern + "'");

@@ -9,6 +9,7 @@
 #include "probes/stacks/symbolise.h"
 #include "src/session/function_names.h"
 #include "src/session/shown_value.h"
+#include "src/session/slices.h"
 
 namespace nohalt::session {
 
@@ -131,6 +132,7 @@ void StackValues::add_callers(output::Hit& hit, const spec::ProbeSpec& spec,
       values::Value value = locals::value_of(scope.variable, frame, memory, rules);
       if (value.is_dropped) continue;
       name_functions(value, *images_);
+      hide_overlaid(value, value_rules_);
       shown.values.push_back(scope_value(scope, &value, shown.line));
     }
   }
@@ -151,6 +153,7 @@ void StackValues::fill_entry_values(output::Hit& hit, const stacks::Frame& frame
       if (found == shown.end()) continue;
       values::Value value = locals::value_of(scope.variable, frame, memory, rules);
       name_functions(value, *images_);
+      hide_overlaid(value, value_rules_);
       if (value.is_there()) *found = scope_value(scope, &value, hit.frames[i].line);
     }
   }

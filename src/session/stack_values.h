@@ -24,10 +24,13 @@ namespace nohalt::session {
 
 class StackValues {
  public:
-  // `leave` must outlive it.
+  // `leave` and `value_rules` must outlive it.
   StackValues(std::shared_ptr<const stacks::UnwindImages> images, capture::Redaction redaction,
-              const policy::Leave& leave)
-      : images_(std::move(images)), redaction_(std::move(redaction)), leave_(leave) {}
+              const policy::Leave& leave, const policy::ValueRules& value_rules)
+      : images_(std::move(images)),
+        redaction_(std::move(redaction)),
+        leave_(leave),
+        value_rules_(value_rules) {}
 
   [[nodiscard]] const stacks::UnwindImages& images() const { return *images_; }
   [[nodiscard]] const capture::Redaction& redaction() const { return redaction_; }
@@ -62,6 +65,7 @@ class StackValues {
   std::shared_ptr<const stacks::UnwindImages> images_;
   capture::Redaction redaction_;
   const policy::Leave& leave_;
+  const policy::ValueRules& value_rules_;
   std::map<std::pair<const stacks::Image*, LinkAddress>, Known> known_;
 };
 

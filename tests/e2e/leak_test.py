@@ -58,6 +58,9 @@ def forms_of(secret):
     """As text, reversed, as numbers in its bytes, and any six letters of it."""
     raw = secret.encode()
     forms = {secret, secret[::-1], raw.hex()}
+    for between in (",", ", "):
+        forms.add(between.join(map(str, raw[:6])))
+    forms.add(", ".join(f"{byte} '{chr(byte)}'" for byte in raw[:6]))
     forms |= {secret[at:at + 6] for at in range(len(secret) - 5)}
     for at in range(0, len(raw) - 7, 8):
         number = int.from_bytes(raw[at:at + 8], "little")
@@ -124,6 +127,34 @@ class Leaks(harness.TestCase):
             self.assertEqual(refused, [])
             self.assert_no_leak(self.everything(*outcomes),
                                 self.hidden_by(vault, "name", "type", "source"), "a message")
+            self.assert_right_end(vault)
+
+    def test_what_lies_deep_or_in_a_librarys_storage_is_hidden_by_name(self):
+        policy = self.policy("")
+        with Vault() as vault:
+            outcomes = [self.log(vault, policy, f"{{value={expression}}}", *more)
+                        for expression in ("store.nest", "*store.shared._M_refcount._M_pi",
+                                           "store.shared._M_refcount._M_pi", "store")
+                        for more in ([], ["--format", "json"])]
+            outcomes.append(self.nohalt("snap", "-p", vault.pid, PLACE, "--policy", policy,
+                                        "--capture", "store.nest", "--depth", "6"))
+            for outcome in outcomes:
+                self.assertEqual(outcome.status, DONE, outcome)
+            self.assertIn("_Sp_counted_ptr_inplace<Account", outcomes[2].out)
+            self.assert_no_leak(self.everything(*outcomes), self.hidden_by(vault, "name"),
+                                "a message")
+            self.assert_right_end(vault)
+
+    def test_a_rule_for_sources_hides_nothing_that_the_compiler_made(self):
+        policy = self.policy(RULES)
+        place = f"vault.cpp:{harness.line_of(SOURCE, 'the line in a member function')}"
+        with Vault() as vault:
+            outcome = self.nohalt("snap", "-p", vault.pid, place, "--policy", policy, "--capture",
+                                  "this->ratio", "--format", "json")
+            [record] = outcome.records("snapshot")
+            self.assertEqual(record["values"]["this->ratio"]["value"], 2.5, record)
+            self.assertNotIn("source", record["values"]["this"].get("why", ""), record)
+            self.assertNotIn("hidden", json.dumps(record["errno"]))
             self.assert_right_end(vault)
 
     def test_conditions_may_not_name_what_is_hidden(self):
@@ -206,7 +237,7 @@ class Leaks(harness.TestCase):
 
     def test_strict_mode_lets_numbers_and_truth_values_out_and_no_text(self):
         policy = self.policy(STRICT)
-        texts = ["neighbour", "neighbour[0]", "*store.marker", "store.marker", "len(neighbour)",
+        texts = ["store.marker._M_string_length", "neighbour", "neighbour[0]", "*store.marker", "store.marker", "len(neighbour)",
                  "len(store.marker)", "*(long*)&neighbour", "*(long*)neighbour", "card[3]", "&round",
                  "customer", "customer->kind", "store.session_key", "*(int*)&neighbour[4]",
                  "store.passwords", "sealed", "customer == 0", "neighbour == \"x\""]
@@ -233,6 +264,9 @@ class Leaks(harness.TestCase):
                 outcome = self.log(vault, policy, "hit", "--if", condition)
                 self.assertEqual(outcome.status, DENIED, (condition, outcome))
                 outcomes.append(outcome)
+            for expression in ("store.nest", "*store.shared._M_refcount._M_pi"):
+                outcomes.append(self.log(vault, policy, f"is {{{expression}}}."))
+                self.assertEqual(outcomes[-1].status, DONE, outcomes[-1])
             for more in (["--format", "json"], [], ["--depth", "6", "--types"]):
                 outcome = self.nohalt("snap", "-p", vault.pid, PLACE, "--stack=8", "--policy",
                                       policy, *more, seconds=60)
@@ -253,19 +287,45 @@ class Leaks(harness.TestCase):
         policy = self.policy("redact: { values: [{ name: own, pattern: \"Z9[a-z]*\" }] }\n")
         with Vault() as vault:
             for message in ("{card[3]}", "{card[0] + 1}", "{card:.4}", "{card[0]:c}{card[1]:c}",
-                            "{first} {second}", "{first:.9} {second}"):
+                            "{first} {second}", "{first:.9} {second}", "{store.form.parts.head}",
+                            "{store.form.parts}", "{store.form}", "{*(long*)&card}",
+                            "{*(long*)card}", "{*(char*)store.untyped}",
+                            "{((char*)store.untyped)[3]}", "{*(long*)(char*)store.untyped}"):
                 outcome = self.log(vault, policy, message, "--format", "json")
                 self.assertEqual(outcome.status, DONE, outcome)
                 record = outcome.records("log")[0]
                 for name, value in record["values"].items():
                     self.assertEqual(value["state"], "redacted", (message, name, value))
-                for part in ("4111", "4012", "1881", "8888"):
+                head = str(int.from_bytes(b"4111 111", "little"))
+                for part in ("4111", "4012", "1881", "8888", head):
                     self.assertNotIn(part, json.dumps([record["message"], record["values"]]),
                                      (message, record))
             outcome = self.log(vault, policy, "{neighbour[1]} {neighbour:.3} {first}", "--format",
                                "json")
             values = outcome.records("log")[0]["values"]
             self.assertEqual({value["state"] for value in values.values()}, {"exact"}, values)
+            said = self.log(vault, policy, "ask ops@example.com {neighbour}", "--format", "json")
+            [value] = said.records("log")[0]["values"].values()
+            self.assertEqual(value["state"], "exact", said)
+            self.assertIn("[redacted:email] " + vault.kept["marker"][0],
+                          said.records("log")[0]["message"])
+            snap = self.nohalt("snap", "-p", vault.pid, PLACE, "--policy", policy, "--capture",
+                               "store.form", "--stack=3")
+            self.assertEqual(snap.status, DONE, snap)
+            self.assertNotIn(str(int.from_bytes(b"4111 111", "little")), snap.out)
+            self.assert_right_end(vault)
+
+    def test_a_text_is_captured_once_for_all_its_parts(self):
+        policy = self.policy("")
+        with Vault() as vault:
+            sizes = []
+            for count in (1, 20):
+                message = " ".join(f"{{store.plain[{i}]}}" for i in range(count))
+                plan = self.nohalt("plan", "-p", vault.pid, PLACE, "--policy", policy, "--message",
+                                   message, "--format", "json")
+                [site] = json.loads(plan.out)["places"][0]["sites"]
+                sizes.append(site["worst_case"]["record_bytes"])
+            self.assertLess(sizes[1], 2 * sizes[0], sizes)
             self.assert_right_end(vault)
 
     def test_what_is_dropped_is_not_mentioned_and_what_is_hashed_can_be_told_equal(self):

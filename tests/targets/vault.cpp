@@ -82,6 +82,27 @@ struct Customer : Account {
   Ticket pass;
 };
 
+// Text under numbers, as the look of it is known.
+union Form {
+  char digits[24];
+  struct {
+    int64_t head;
+    int64_t tail;
+  } parts;
+};
+
+// Deeper than anything is shown.
+template <int kLevels>
+struct Nest {
+  Nest<kLevels - 1> in;
+};
+template <>
+struct Nest<0> {
+  char password[24];
+  int64_t depth;
+};
+using DeepNest = Nest<30>;
+
 union Overlay {
   char password[24];
   int64_t words[3];
@@ -103,6 +124,17 @@ struct Store {
   crypto::Master master;
   std::string marker;
   double ratio;
+  std::shared_ptr<Account> shared = std::make_shared<Account>();
+  DeepNest nest = {};
+  Form form = {};
+  const void* untyped = form.digits;
+  const char* plain = "plain";
+
+  __attribute__((noinline)) int64_t ask(int64_t number) {
+    seen = seen + number;  // the line in a member function
+    asm volatile("" : : "g"(this) : "memory");
+    return ratio > 0 ? number : 0;
+  }
 };
 
 static void fill(char* to, size_t room, const std::string& text) {
@@ -177,6 +209,9 @@ int main() {
   store.boxes = {{draw_number("type")}, {draw_number("type")}};
   store.master.value = draw_number("type");
   store.master.serial = 77;
+  fill(store.shared->m_passwd, sizeof store.shared->m_passwd, draw("name"));
+  fill(reinterpret_cast<char*>(&store.nest), sizeof(Nest<0>::password), draw("name"));
+  fill(store.form.digits, sizeof store.form.digits, "4111 1111 1111 1111");
   Customer customer{};
   customer.limit = 1000;
   customer.kind = 'c';
@@ -201,6 +236,7 @@ int main() {
   int64_t round = 0;
   while (!ended) {
     wrong += handle(customer, store, &shape, &overlay, &sealed, ++round);
+    seen = seen + store.ask(round);
     seen = seen + t_token[0] + g_password[0] + issued.number + last_issued;
     const timespec pause = {0, 2000000};
     nanosleep(&pause, nullptr);

@@ -299,6 +299,7 @@ Value NodeReader::read_record(const Node& node, const Type* type, std::uint64_t 
     return value;
   }
   Value value = shell(type, Value::Kind::kStruct);
+  value.is_union = real->kind == TypeKind::kUnion;
   if (real->is_declaration) {
     return absent(type, {ValueState::kUnavailable, "its members are not known in this program"});
   }

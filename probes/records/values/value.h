@@ -52,6 +52,7 @@ struct Value {
   std::string text;  // raw: escape before showing; kEnum: the name; kInteger: digits of 16 bytes
   std::string symbol = {};  // of a pointer to code: the function that begins there
   bool is_to_code = false;
+  bool is_union = false;  // kStruct: its members share their bytes
   std::vector<std::pair<std::string, Value>> members;
   std::vector<Value> items;
   std::vector<Value> target;                   // none or one
