@@ -184,8 +184,8 @@ Status Authority::add_file(const std::string& path, const std::vector<uid_t>& ow
   return {};
 }
 
-// Each file adds to what is hidden. One that comes second only narrows, and a hash tells
-// more than a mask.
+// Each file adds to what is hidden. One that comes second only narrows: a hash tells more
+// than a mask, and a mask more than nothing.
 Status Authority::add_redaction(const Rules& rules) {
   const RedactRules& redact = rules.redact;
   if (redact.action == RedactAction::kDrop) redaction_.drop_all();
@@ -207,7 +207,8 @@ Status Authority::add_redaction(const Rules& rules) {
   if (redact.action && (rules_.empty() || *redact.action == RedactAction::kDrop))
     value_rules_.set_action(narrowed(nullptr));
   for (const ValueRule& rule : redact.values) {
-    const Action action = narrowed(&rule);
+    const bool keeps_drop = !rules_.empty() && value_rules_.drops(rule.name);
+    const Action action = keeps_drop ? Action::kDrop : narrowed(&rule);
     NOHALT_CHECK(rule.pattern.empty() ? value_rules_.add(std::string_view{rule.name}, action)
                                       : value_rules_.add(rule.name, rule.pattern, action));
   }

@@ -50,6 +50,10 @@ std::string host_name() {
 
 }  // namespace
 
+std::optional<uid_t> login_uid_of(pid_t pid) {
+  return read_audit_number("/proc/" + std::to_string(pid) + "/loginuid");
+}
+
 std::string user_name(uid_t uid) {
   std::vector<char> buffer(16384);
   passwd entry{};

@@ -28,6 +28,9 @@ struct Caller {
   [[nodiscard]] static Caller current();
 };
 
+// Who logged in before a process, whatever it became; absent: nobody, or it is gone.
+[[nodiscard]] std::optional<uid_t> login_uid_of(pid_t pid);
+
 // The name of a user; empty where the database has none.
 [[nodiscard]] std::string user_name(uid_t uid);
 

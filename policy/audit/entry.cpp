@@ -80,6 +80,7 @@ std::optional<AuditEntry> parse_entry(std::string_view line) {
   take(what, "places", entry.places);
   take(what, "messages", entry.messages);
   take(what, "conditions", entry.conditions);
+  take(what, "captures", entry.captures);
   take(what, "read", entry.read);
   const json& under = part(parsed, "under");
   take(under, "rule", entry.rule);

@@ -35,6 +35,7 @@ struct AuditEntry {
   std::vector<std::string> places;
   std::vector<std::string> messages;
   std::vector<std::string> conditions;
+  std::vector<std::string> captures;
   std::string read;
 
   std::string rule;

@@ -68,8 +68,9 @@ struct Event {
   std::vector<std::string> places;     // file:line of what they led to
   std::vector<std::string> messages;   // the templates
   std::vector<std::string> conditions;
-  std::string read;           // audit-read: the command and what it looked for
-  std::string previous_file;  // rotated: the name of the file that ended
+  std::vector<std::string> captures;  // what snapshots were to show by name, of all probes
+  std::string read;                   // audit-read: the command and what it looked for
+  std::string previous_file;          // rotated: the name of the file that ended
 
   // Under which rule.
   std::string rule;

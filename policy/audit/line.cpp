@@ -62,8 +62,11 @@ json what(const Event& event, Counts& redactions) {
   if (event.target) {
     const TargetFacts& target = *event.target;
     object["pid"] = target.identity.pid;
-    object["start_time"] = number(target.identity.start_time);
-    object["uid"] = target.uids[0];
+    // Of a process that was not there no more is known.
+    if (target.identity.start_time != 0) {
+      object["start_time"] = number(target.identity.start_time);
+      object["uid"] = target.uids[0];
+    }
     put(object, "exe", safe(target.exe_path, redactions));
     put(object, "build_id", safe(target.build_id, redactions));
   }
@@ -74,6 +77,7 @@ json what(const Event& event, Counts& redactions) {
   put(object, "places", event.places, redactions);
   put(object, "messages", event.messages, redactions);
   put(object, "conditions", event.conditions, redactions);
+  put(object, "captures", event.captures, redactions);
   put(object, "read", safe(event.read, redactions));
   put(object, "previous_file", safe(event.previous_file, redactions));
   return object;

@@ -20,9 +20,12 @@ Result<Trails> Trails::open(const Caller& caller, const std::vector<std::string>
   return trails;
 }
 
+// One that cannot be written keeps nothing out of the others.
 Status Trails::append(const Event& event) const {
-  for (const Trail& trail : trails_) NOHALT_CHECK(trail.append(event));
-  return {};
+  Status all;
+  for (const Trail& trail : trails_)
+    if (const Status appended = trail.append(event); all && !appended) all = appended;
+  return all;
 }
 
 Result<bool> Trails::append_alert(const Event& event) const {

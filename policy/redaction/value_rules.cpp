@@ -204,6 +204,12 @@ std::vector<std::string_view> ValueRules::names() const {
   return names;
 }
 
+bool ValueRules::drops(std::string_view name) const {
+  return std::ranges::any_of(rules_, [&](const auto& rule) {
+    return rule->name == name && rule->action == Action::kDrop;
+  });
+}
+
 std::vector<ValueRules::Match> ValueRules::find(std::string_view text, Ending ending) const {
   std::vector<Match> matches;
   for (const auto& rule : rules_) {

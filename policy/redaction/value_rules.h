@@ -69,6 +69,8 @@ class ValueRules {
   void set_action(Action action);
 
   [[nodiscard]] std::vector<std::string_view> names() const;
+  // Whether there is a rule of this name that leaves nothing in a match's place.
+  [[nodiscard]] bool drops(std::string_view name) const;
 
   // Without a key, kHash is kMask.
   [[nodiscard]] RedactedText redact(std::string_view text, Ending ending = Ending::kWhole,

@@ -112,6 +112,7 @@ std::string audit_text(const AuditEntry& entry) {
   for (const std::string& message : entry.messages) add(message.empty() ? "" : "'" + message + "'");
   for (const std::string& condition : entry.conditions)
     add(condition.empty() ? "" : "if " + condition);
+  for (const std::string& capture : entry.captures) add("captures " + capture);
   add(entry.denial);
   if (entry.records) add(std::to_string(*entry.records) + " record(s)");
   add(joined(entry.left_behind));

@@ -6,8 +6,13 @@ namespace nohalt::session {
 
 std::vector<std::string> trail_names(const CommonOptions& common) {
   std::vector<std::string> names;
-  const auto authority = policy::Authority::load(policy::PolicySources::usual(common.policy_file));
-  if (authority) names = authority->audit_files();
+  auto authority = policy::Authority::load(policy::PolicySources::usual(common.policy_file));
+  // To name a file that is no good turns nobody away from the trail of the governing one.
+  if (!authority) authority = policy::Authority::load(policy::PolicySources::usual({}));
+  if (authority)
+    names = authority->audit_files();
+  else
+    names.emplace_back();
   if (names.empty() || !common.audit_file.empty()) names.push_back(common.audit_file);
   return names;
 }

@@ -6,6 +6,7 @@
 
 #include "src/base/time_text.h"
 #include "src/session/log_run.h"
+#include "src/session/target_facts.h"
 
 namespace nohalt::session {
 
@@ -75,6 +76,7 @@ policy::Event LogRun::event(policy::EventKind kind) const {
     event.locations.push_back(probe.location);
     event.messages.push_back(probe.message);
     event.conditions.push_back(probe.condition);
+    event.captures.insert(event.captures.end(), probe.captures.begin(), probe.captures.end());
   }
   event.asked = asked_limits(command_.probes, probes_);
   event.reason = command_.reason;
@@ -84,7 +86,8 @@ policy::Event LogRun::event(policy::EventKind kind) const {
     event.policy_hash = at_->authority.policy_hash();
     event.rule = at_->admission.rule();
   } else {
-    event.target.emplace();
+    const auto process = target::Process::open(command_.pid);
+    event.target = process ? target_facts(*process) : policy::TargetFacts{};
     event.target->identity.pid = command_.pid;
   }
   if (decision_) {
@@ -106,10 +109,11 @@ Status LogRun::record_end(const Ending& ending, const output::Receipt& slip) {
   summary.bytes = writer_->bytes_written();
   summary.output_digest = writer_->digest();
   summary.redactions = writer_->redactions();
-  NOHALT_CHECK(trail_->append(summary));
+  const Status summarised = trail_->append(summary);
   policy::Event end = event(ending.event);
   end.left_behind = slip.left;
-  return trail_->append(end);
+  const Status ended = trail_->append(end);
+  return summarised ? ended : summarised;
 }
 
 }  // namespace nohalt::session

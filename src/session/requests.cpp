@@ -106,6 +106,7 @@ policy::Event Approver::event(EventKind kind, const KnownRequest& known,
     event.locations.push_back(probe.location);
     event.messages.push_back(probe.message);
     event.conditions.push_back(probe.condition);
+    event.captures.insert(event.captures.end(), probe.captures.begin(), probe.captures.end());
   }
   event.rule = bound.rule;
   event.policy_hash = authority_.policy_hash();

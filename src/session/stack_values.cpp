@@ -15,11 +15,15 @@ namespace nohalt::session {
 
 namespace {
 
-output::Frame shown_frame(const stacks::NamedFrame& named, const stacks::Frame& physical) {
+// Of a hidden one no more than what function it is.
+output::Frame shown_frame(const stacks::NamedFrame& named, const stacks::Frame& physical,
+                          bool is_hidden) {
   output::Frame frame;
   frame.function = named.function;
-  frame.file = named.file;
-  frame.line = named.line;
+  if (!is_hidden) {
+    frame.file = named.file;
+    frame.line = named.line;
+  }
   if (named.file.empty()) frame.module = physical.module;
   frame.is_inlined = named.kind == stacks::FrameKind::kInlined;
   frame.is_signal = named.kind == stacks::FrameKind::kSignal;
@@ -114,20 +118,17 @@ void StackValues::add_callers(output::Hit& hit, const spec::ProbeSpec& spec,
     inlined = named.frame == physical ? inlined : 0;
     physical = named.frame;
     const std::size_t which = inlined++;
+    const bool is_hidden = is_hidden_frame(leave_, named.function, named.file);
     if (physical == 0) {
-      if (which >= hit.frames.size()) hit.frames.push_back(shown_frame(named, frames[0]));
+      if (which >= hit.frames.size())
+        hit.frames.push_back(shown_frame(named, frames[0], is_hidden));
       hit.frames[which].is_inlined = named.kind == stacks::FrameKind::kInlined;
       continue;
     }
     const stacks::Frame& frame = frames[physical];
-    output::Frame& shown = hit.frames.emplace_back(shown_frame(named, frame));
-    if (is_hidden_frame(leave_, named.function, named.file)) {
-      shown.file.clear();
-      shown.line = 0;
-      continue;
-    }
+    output::Frame& shown = hit.frames.emplace_back(shown_frame(named, frame, is_hidden));
     const Functions& functions = functions_of(frame);
-    if (!with_values || which >= functions.size()) continue;
+    if (is_hidden || !with_values || which >= functions.size()) continue;
     for (const ScopeValue& scope : functions[which].values) {
       values::Value value = locals::value_of(scope.variable, frame, memory, rules);
       if (value.is_dropped) continue;

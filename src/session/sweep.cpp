@@ -9,6 +9,7 @@
 
 #include "policy/access/authority.h"
 #include "probes/engines/inline/inline_engine.h"
+#include "probes/symbols/unwind_table.h"
 #include "src/base/escape.h"
 #include "src/output/inspection_report.h"
 #include "src/output/talk.h"
@@ -59,8 +60,14 @@ class Remover {
     if (!is_own) rights.push_back(policy::Right::kStopAll);
     NOHALT_TRY(const policy::Authority authority,
                policy::Authority::load(policy::PolicySources::usual(options_.policy_file)));
-    NOHALT_TRY([[maybe_unused]] const policy::Admission admission,
-               authority.admit(caller_, target_facts(process), rights));
+    policy::TargetFacts facts = target_facts(process);
+    NOHALT_TRY(const policy::Admission admission, authority.admit(caller_, facts, rights));
+    // Rules by build id stop nothing until it is known.
+    const auto image = symbols::UnwindTable::open("/proc/" + std::to_string(process.pid()) + "/exe",
+                                                  facts.exe_path, {});
+    if (image) facts.build_id = (*image)->build_id();
+    NOHALT_TRY([[maybe_unused]] const policy::Leave leave,
+               authority.leave(admission, facts, {rights, {}, {}, {}}));
     return {};
   }
 
@@ -83,6 +90,7 @@ class Remover {
 
   [[nodiscard]] Status record(const target::Process& process,
                               const engines::RecoverReport& report) const;
+  [[nodiscard]] bool is_own(const ArmedRun& armed) const;
 
   CommonOptions options_;
   policy::Caller caller_;
@@ -120,11 +128,16 @@ Result<Swept> Remover::sweep(pid_t pid) const {
   return swept;
 }
 
+// Behind sudo all are root, and each is who logged in.
+bool Remover::is_own(const ArmedRun& armed) const {
+  if (armed.row.user.empty() || armed.row.user != caller_.user) return false;
+  return !caller_.is_root() || policy::login_uid_of(armed.run.tool.pid) == caller_.login_uid;
+}
+
 // The run's own tool takes it off, proves it and writes its receipt.
 Status Remover::end_run(const ArmedRun& armed) const {
   NOHALT_TRY(const target::Process process, target::Process::open(armed.row.pid));
-  const bool is_own = !armed.row.user.empty() && armed.row.user == caller_.user;
-  return removing(process, armed.run, is_own, [&]() -> Status {
+  return removing(process, armed.run, is_own(armed), [&]() -> Status {
     NOHALT_TRY(const target::Process tool, open_tool(armed.run, process.pid()));
     if (::syscall(SYS_pidfd_send_signal, tool.pidfd(), SIGTERM, nullptr, 0) != 0)
       return fail_errno("pidfd_send_signal", "the run's tool", errno);

@@ -7,7 +7,8 @@ import shutil
 import tempfile
 
 import harness
-from harness import DENIED, DONE
+from approval_test import ALICE, BOB, login, logins_can_be_set
+from harness import DENIED, DONE, INTERNAL
 
 SOURCE = "tests/targets/service.c"
 LINE = harness.line_of(SOURCE, "the line most tests probe")
@@ -171,6 +172,100 @@ class Policy(harness.TestCase):
             outcome = self.log(target, policy)
             self.assertEqual(outcome.status, DENIED, outcome)
             self.assertIn(named, outcome.err)
+            self.assert_right_end(target)
+
+    def events(self, trail):
+        return [json.loads(line)["event"] for line in harness.read(trail).splitlines()]
+
+    def test_a_copy_that_fails_keeps_nothing_out_of_the_trail_that_the_policy_names(self):
+        named = os.path.join(self.folder, "named.jsonl")
+        copy = os.path.join(self.folder, "copy.jsonl")
+        policy = self.file(role(self.uid) + f"audit: {{ file: {named} }}\n")
+        with self.target() as target, harness.Logging(target.pid, PLACE, "x", "--policy", policy,
+                                                      "--audit", copy) as log:
+            log.wait_armed()
+            os.remove(copy)
+            os.mkdir(copy)
+            self.assertEqual(log.stop().status, INTERNAL)
+            events = self.events(named)
+            self.assertIn("hit-summary", events)
+            self.assertIn("disarmed", events)
+            self.assert_right_end(target)
+
+    def test_who_names_a_policy_that_is_no_good_is_in_the_trail_of_the_governing_one(self):
+        if self.uid != 0:
+            self.skipTest("only root can have a policy of the system")
+        named = os.path.join(self.folder, "named.jsonl")
+        policy = self.file(role(self.uid) + f"audit: {{ file: {named} }}\n")
+        governed = ("unshare", "--mount", "sh", "-c",
+                    'mount -t tmpfs none /etc && mkdir /etc/nohalt && '
+                    'cp "$0" /etc/nohalt/policy.yaml && exec "$@"', policy)
+        with self.target() as target:
+            outcome = harness.run("log", "-p", target.pid, PLACE, "x", "--policy", policy + ".none",
+                                  "--audit", os.path.join(self.folder, "audit.jsonl"),
+                                  wrapper=governed)
+            self.assertEqual(outcome.status, DENIED, outcome)
+            self.assertIn("denied", self.events(named))
+            self.assert_right_end(target)
+
+    def test_of_an_inlined_caller_that_is_denied_only_the_name_is_shown(self):
+        line = harness.line_of("tests/targets/scopes.c", "two names, two functions")
+        policy = self.file(role(self.uid, may="[log, stack]",
+                                more="    functions: { deny: [outer] }\n")
+                           .replace("target_service", "target_scopes"))
+        with harness.Target("scopes") as target:
+            outcome = self.nohalt("log", "-p", target.pid, f"scopes.c:{line}", "{amount}", "--hits",
+                                  "1", "--stack", "--format", "json", "--policy", policy)
+            self.assertEqual(outcome.status, DONE, outcome)
+            frames = outcome.records("log")[0]["frames"]
+            self.assertEqual([frame["function"] for frame in frames[:3]],
+                             ["inner", "outer", "main"])
+            self.assertEqual([("file" in frame, "line" in frame) for frame in frames[:3]],
+                             [(True, True), (False, False), (True, True)], frames)
+            self.assert_right_end(target)
+
+    def test_the_right_to_sweep_is_of_the_build_that_the_rule_names(self):
+        with self.target() as target:
+            before = harness.Footprint(target.pid)
+            build_id = self.nohalt("ps", "-p", target.pid, "--format", "json").records()[0]["build_id"]
+            with harness.Logging(target.pid, PLACE, "x") as log:
+                log.wait_armed()
+                log.process.kill()
+                log.process.wait(10)
+            other = self.file(f"version: 1\nroles:\n  - name: sweeper\n"
+                              f"    members: {{ users: [{self.uid}] }}\n    may: [stop-all]\n"
+                              f"    where: {{ build_id: [\"{'0' * 40}\"] }}\n")
+            outcome = self.nohalt("sweep", "-p", target.pid, "--policy", other)
+            self.assertEqual(outcome.status, DENIED, outcome)
+            self.assertIn("build_id", outcome.err)
+            right = self.file(harness.read(other).replace("0" * 40, build_id))
+            outcome = self.nohalt("sweep", "-p", target.pid, "--policy", right)
+            self.assertEqual(outcome.status, DONE, outcome)
+            self.assert_unharmed(before, target.pid)
+            self.assert_right_end(target)
+
+    def test_behind_sudo_the_probes_of_another_login_take_a_right(self):
+        if not logins_can_be_set():
+            self.skipTest("only root can log in as others")
+        policy = self.file(role(ALICE).replace(f"users: [{ALICE}]", f"users: [{ALICE}, {BOB}]")
+                           .replace(f"run_as: [{ALICE}]", "run_as: [0]"))
+
+        def remove(uid, run):
+            return harness.run("rm", run, "--policy", policy, "--audit",
+                               os.path.join(self.folder, "rm.jsonl"), wrapper=login(uid))
+
+        with self.target() as target:
+            with harness.Logging(target.pid, PLACE, "x", "--policy", policy, "--audit",
+                                 os.path.join(self.folder, "audit.jsonl"),
+                                 wrapper=login(ALICE)) as log:
+                log.wait_armed()
+                run = log.wait_records(1)[0]["probe"]
+                outcome = remove(BOB, run)
+                self.assertEqual(outcome.status, DENIED, outcome)
+                self.assertIn("stop-all", outcome.err)
+                self.assertIsNone(log.process.poll())
+                self.assertEqual(remove(ALICE, run).status, DONE)
+                self.assertEqual(log.finished().status, DONE)
             self.assert_right_end(target)
 
     def test_reading_the_trail_takes_a_right(self):

@@ -290,6 +290,19 @@ TEST_F(PolicyFiles, ANamedPolicyOnlyNarrowsTheSystems) {
   EXPECT_FALSE(both->admit(caller(7), placed_target(), {Right::kSnap}));
 }
 
+TEST_F(PolicyFiles, ANamedPolicyShowsNoMarkWhereTheSystemsDrops) {
+  if (::geteuid() != 0) GTEST_SKIP() << "the system's policy belongs to root";
+  std::ofstream(path("system.yaml"))
+      << "version: 1\nredact: { values: [{ name: email, action: drop }] }\n";
+  std::ofstream(path("named.yaml")) << "version: 1\nredact: { values: [email, jwt] }\n";
+  PolicySources sources = no_files();
+  sources.system = path("system.yaml");
+  sources.named = path("named.yaml");
+  const auto both = Authority::load(sources);
+  ASSERT_TRUE(both);
+  EXPECT_EQ(both->value_rules().redact("to a@example.org.").text, "to .");
+}
+
 TEST_F(PolicyFiles, ADanglingLinkOrAnUnreachableFileMayHideARule) {
   ASSERT_EQ(::symlink("/nonexistent/target", path("link").c_str()), 0);
   std::ofstream(path("file")) << "";

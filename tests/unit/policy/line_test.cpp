@@ -63,6 +63,14 @@ TEST(AuditLine, TextOfOthersCannotForgeALineOrCarryASecret) {
   EXPECT_EQ(parsed["under"]["redactions"]["email"], 1);
 }
 
+TEST(AuditLine, NamesWhatWasCaptured) {
+  Event event;
+  event.captures = {"order.id", "note == \"a@example.org\""};
+  const auto parsed = nlohmann::json::parse(audit_line(event, frame()));
+  EXPECT_EQ(parsed["what"]["captures"][0], "order.id");
+  EXPECT_EQ(parsed["what"]["captures"][1], "note == \"[redacted:email]\"");
+}
+
 TEST(AuditLine, NumbersBeyondWhatJsonHoldsExactlyAreText) {
   Event event;
   event.records = (1ULL << 53) - 1;

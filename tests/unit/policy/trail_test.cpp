@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "policy/audit/trails.h"
 #include "tests/unit/policy/trail_fixture.h"
 
 namespace nohalt::policy {
@@ -145,6 +146,19 @@ TEST_F(TrailFile, AFullDiskIsADenialAndTheChainGoesOnAfterIt) {
   const ChainReport report = verify_chain(content(path()));
   EXPECT_TRUE(report.is_whole());
   EXPECT_EQ(report.torn_lines, 1U);
+}
+
+TEST_F(TrailFile, OneOfSeveralThatCannotBeWrittenKeepsNothingOutOfTheOthers) {
+  const std::vector<std::string> names{path("first"), path("second"), path("third")};
+  const auto trails = Trails::open(Caller{}, names, options());
+  ASSERT_TRUE(trails) << trails.error().message;
+  std::filesystem::remove(names[1]);
+  std::filesystem::create_directory(names[1]);
+  const Status appended = trails->append(Event{});
+  ASSERT_FALSE(appended);
+  EXPECT_EQ(appended.error().reason, "audit-unwritable");
+  EXPECT_EQ(verify_chain(content(names[0])).whole_lines, 1U);
+  EXPECT_EQ(verify_chain(content(names[2])).whole_lines, 1U);
 }
 
 }  // namespace
