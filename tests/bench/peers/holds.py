@@ -163,10 +163,12 @@ class Cell:
         if told is not None:
             self.told.append(told)
 
-    def hear(self, holds):
-        """Takes the kernel's account, of which each arming has its part."""
+    def hear(self, events):
+        """Takes the kernel's account, of which each arming has its part: no stop of another
+        tool's belongs to a hold of this one."""
         for begin, end in self.when:
-            lengths = [(to - since) / 1000 for since, to in holds if begin <= since <= end]
+            own = [event for event in events if begin <= event[1] <= end]
+            lengths = [(to - since) / 1000 for since, to in holds_of(own)]
             self.by_kernel.append(max(lengths, default=0.0))
             self.held.append(len(lengths))
 
@@ -194,9 +196,9 @@ def measure(cells, threads, load, tools):
         if witness is None:
             return
         with contextlib.suppress(AssertionError):
-            holds = holds_of(witness.tell())
+            events = witness.tell()
             for tool in tools:
-                cells[tool, threads, load].hear(holds)
+                cells[tool, threads, load].hear(events)
 
 
 def run(with_nohalt):
