@@ -57,14 +57,20 @@ void variants(int seed) {
   use(number, text, real, line, nothing, mixed);  // probed: variants
 }
 
+template <std::size_t... kNumbers>
+auto tuple_of(std::index_sequence<kNumbers...>) {
+  return std::make_tuple(static_cast<int>(kNumbers)...);
+}
+
 void tuples(int seed) {
+  auto many = tuple_of(std::make_index_sequence<26>{});
   std::tuple<> none;
   std::tuple<int> one = {seed};
   std::tuple<int, std::string, double> three = {seed, "tuple " + std::to_string(seed), 0.5};
   std::tuple<std::tuple<char, bool>, std::pair<int, int>> inner = {{'c', true}, {1, 2}};
   std::pair<std::string, int> named = {"pair", seed};
   std::pair<int, std::vector<int>> grouped = {seed, {1, 2}};
-  use(none, one, three, inner, named, grouped);  // probed: tuples
+  use(none, one, three, inner, named, grouped, many);  // probed: tuples
 }
 
 void owners(int seed) {

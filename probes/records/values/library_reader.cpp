@@ -89,9 +89,11 @@ struct Part {
   const Type* type = nullptr;  // null: an empty class, which is a base
 };
 
+constexpr int kMostParts = 64;  // of a tuple; what has more is said to be cut
+
 // The parts of a tuple are bases of a base, each with its number in its name.
 void collect_parts(const Type* type, std::uint64_t at, int nesting, std::vector<Part>& parts) {
-  if (nesting > 24) return;
+  if (nesting >= kMostParts) return;
   for (const Member& member : strip_typedefs(type)->members) {
     if (member.is_static || member.is_virtual_base || member.type == nullptr) continue;
     const Type* real = strip_typedefs(member.type);
@@ -175,6 +177,10 @@ std::optional<Value> NodeReader::read_tuple(const Node& node, const Type* type, 
     value.items.push_back(parts[i].type == nullptr
                               ? shell(types[i], Value::Kind::kStruct)
                               : read_at(node, parts[i].type, parts[i].at, nesting + 1));
+  }
+  if (parts.size() < types.size()) {
+    value.state = ValueState::kTruncated;
+    value.why = std::to_string(parts.size()) + " of " + std::to_string(types.size()) + " shown";
   }
   return value;
 }
