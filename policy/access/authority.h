@@ -28,7 +28,7 @@
 #include "policy/access/verdict.h"
 #include "policy/approval/approved.h"
 #include "policy/limits/lowering.h"
-#include "policy/redaction/names.h"
+#include "policy/redaction/redaction_rules.h"
 #include "policy/redaction/value_rules.h"
 #include "src/base/result.h"
 
@@ -99,6 +99,10 @@ class Authority {
                                         const std::vector<Right>& rights = {}) const;
   // Whether the caller has a right that concerns no process, as to read the trail.
   [[nodiscard]] Status admit_person(const Caller& caller, Right right) const;
+  // What either answer goes by, for the trail: the rule that denies, or those that allow.
+  // Without a target it is about the person.
+  [[nodiscard]] std::string deciding_rule(const Caller& caller, const TargetFacts* target,
+                                          const std::vector<Right>& rights) const;
   // What may be seen, once the build id and the sources are known. Limits come last,
   // and approvals after them: a role that only waits for these lets be seen what it will.
   [[nodiscard]] Result<Leave> leave(const Admission& admission, const TargetFacts& target,

@@ -133,17 +133,50 @@ std::string normalised(std::string_view path) {
   return out.empty() && absolute ? "/" : out;
 }
 
-bool denies_place(std::string_view pattern, std::string_view place) {
-  const bool at_any_depth = place.starts_with('/') && !pattern.starts_with('/');
-  return path_matches(at_any_depth ? "**/" + std::string(pattern) : pattern, place);
-}
-
-std::string place_in_tree(std::string_view path, std::string_view source_root) {
+Place place_in_tree(std::string_view path, std::string_view source_root) {
   std::string whole = normalised(path);
   const std::string root = normalised(source_root);
-  if (root.empty() || root == "/" || !whole.starts_with(root)) return whole;
-  if (whole.size() <= root.size() || whole[root.size()] != '/') return whole;
-  return whole.substr(root.size() + 1);
+  if (root.empty() || root == "/" || !whole.starts_with(root)) return {whole, false, whole};
+  if (whole.size() <= root.size() || whole[root.size()] != '/') return {whole, false, whole};
+  // Below a relative root lies whatever begins with its name, wherever that is.
+  return {whole.substr(root.size() + 1), root.starts_with('/'), whole};
+}
+
+namespace {
+
+bool names_something(std::string_view pattern) {
+  while (!pattern.empty()) {
+    const std::string_view part = pattern.substr(0, pattern.find('/'));
+    if (!part.empty() && part.find_first_of("*?[") == part.npos) return true;
+    pattern.remove_prefix(std::min(part.size() + 1, pattern.size()));
+  }
+  return false;
+}
+
+// Where a relative path begins is not known, so any end of an absolute pattern may be meant
+// that still names a folder or file.
+bool an_end_matches(std::string_view pattern, std::string_view path) {
+  while (pattern.starts_with('/')) {
+    pattern.remove_prefix(1);
+    if (names_something(pattern) && path_matches(pattern, path)) return true;
+    pattern.remove_prefix(std::min(pattern.find('/'), pattern.size()));
+  }
+  return false;
+}
+
+}  // namespace
+
+bool allows_place(std::string_view pattern, const Place& place) {
+  return path_matches(pattern, pattern.starts_with('/') ? place.whole : place.path);
+}
+
+bool denies_place(std::string_view pattern, const Place& place) {
+  if (pattern.starts_with('/')) {
+    const bool is_absolute = place.whole.starts_with('/');
+    return is_absolute ? path_matches(pattern, place.whole) : an_end_matches(pattern, place.whole);
+  }
+  const bool at_any_depth = !place.is_below_root;
+  return path_matches(at_any_depth ? "**/" + std::string(pattern) : pattern, place.path);
 }
 
 }  // namespace nohalt::policy

@@ -26,13 +26,23 @@ namespace nohalt::policy {
 // leads out of where it begins is empty, as is an empty one.
 [[nodiscard]] std::string normalised(std::string_view path);
 
-// Whether a rule that hides or denies is about a file of that place in the tree. One from
-// another folder than source_root, as another machine may have built it, is meant by the
-// same folders and names at any depth: such a rule must not fail because the root is wrong.
-[[nodiscard]] bool denies_place(std::string_view pattern, std::string_view place);
+// Where a source file is in the tree of the policy's source_root: relative to it, or as it
+// is named where it is not shown to lie there. An empty path: unknown.
+struct Place {
+  std::string path;
+  bool is_below_root = false;
+  std::string whole;  // as it is named
+};
+[[nodiscard]] Place place_in_tree(std::string_view path, std::string_view source_root);
 
-// Where a source file is in the tree of the policy's source_root: relative to
-// it, or absolute where it lies elsewhere. Empty: unknown.
-[[nodiscard]] std::string place_in_tree(std::string_view path, std::string_view source_root);
+// Whether a rule that hides or denies is about a file of that place. One that is not shown
+// to lie below source_root, as another machine may have built it or with a folder left out,
+// is meant by the same folders and names at any depth: such a rule must not fail because the
+// root is another. One that begins with `/` is about the whole path, and about one that is
+// relative where its end may be meant.
+[[nodiscard]] bool denies_place(std::string_view pattern, const Place& place);
+
+// Whether a rule that allows is about it: as its place in the tree, or as the whole path.
+[[nodiscard]] bool allows_place(std::string_view pattern, const Place& place);
 
 }  // namespace nohalt::policy

@@ -85,7 +85,7 @@ std::string unknown_or(Match match, const char* unknown, const char* otherwise) 
   return match == Match::kUnknown ? unknown : otherwise;
 }
 
-bool is_denied(const std::vector<std::string>& globs, const std::string& place) {
+bool is_denied(const std::vector<std::string>& globs, const Place& place) {
   return std::ranges::any_of(globs, [&](const auto& glob) { return denies_place(glob, place); });
 }
 
@@ -156,12 +156,15 @@ WhereMatch where_matches(const Where& where, const ProcessFacts& process,
 
 std::optional<std::string> why_source_denied(const AllowDeny& sources, const SourceUse& use,
                                              const std::string& source_root) {
-  const std::string path = place_in_tree(use.path, source_root);
-  if (path.empty()) return "the source file of " + use.what + " is unknown";
-  if (is_denied(sources.deny, path)) return use.what + " is in " + path + ", which is denied";
-  if (sources.allow.empty() || any_matches(sources.allow, path)) return std::nullopt;
-  if (use.kind == SourceUse::Kind::kType && is_system_header(path)) return std::nullopt;
-  return use.what + " is in " + path + ", which is not among the allowed sources";
+  // Which file it is must not be learnt from a denial.
+  const Place place = place_in_tree(use.path, source_root);
+  if (place.path.empty()) return "the source file of " + use.what + " is unknown";
+  if (is_denied(sources.deny, place)) return use.what + " is in a source that is denied";
+  const bool is_allowed = std::ranges::any_of(
+      sources.allow, [&](const auto& glob) { return allows_place(glob, place); });
+  if (sources.allow.empty() || is_allowed) return std::nullopt;
+  if (use.kind == SourceUse::Kind::kType && is_system_header(place.whole)) return std::nullopt;
+  return use.what + " is in a source that is not among the allowed ones";
 }
 
 std::optional<std::string> why_function_denied(const AllowDeny& functions, const SourceUse& use) {
@@ -186,8 +189,8 @@ bool concerns(const DenyRule& rule, const SourceUse& use, const std::string& sou
     if (!named) return false;
   }
   if (rule.sources.empty()) return true;
-  const std::string path = place_in_tree(use.path, source_root);
-  return path.empty() || is_denied(rule.sources, path);
+  const Place place = place_in_tree(use.path, source_root);
+  return place.path.empty() || is_denied(rule.sources, place);
 }
 
 }  // namespace nohalt::policy

@@ -81,6 +81,10 @@ Result<OnceFiles> OnceFiles::open(const std::string& path, uid_t owner) {
 }
 
 Result<bool> OnceFiles::put(const std::string& name, std::string_view content) const {
+  if (content.size() > kLargest)
+    return fail(ErrorCode::kDenied, "request-too-large",
+                "What would be asked or answered is larger than 1 MiB, so nobody could read it.",
+                "Ask for fewer probes at once, or with shorter texts.");
   const std::string unfinished = unfinished_name();
   const UniqueFd file(::openat(folder_.get(), unfinished.c_str(),
                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -145,6 +149,12 @@ Result<std::string> OnceFiles::read(const std::string& name) const {
   }
   content.resize(filled);
   return content;
+}
+
+bool OnceFiles::is_older(const std::string& name, std::chrono::hours age) const {
+  struct stat status{};
+  return ::fstatat(folder_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+         std::chrono::seconds{::time(nullptr) - status.st_mtime} > age;
 }
 
 void OnceFiles::remove(const std::string& name) const {

@@ -2,13 +2,14 @@
 // need no lock, a crash leaves nothing half, and of several writers of one name exactly
 // one succeeds.
 //
-// Errors are of kind kDenied, reason request-store-unusable, request-store-untrusted or
-// no-request-store.
+// Errors are of kind kDenied, reason request-store-unusable, request-store-untrusted,
+// no-request-store or request-too-large.
 // Threading and processes: any number of each.
 #pragma once
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -32,6 +33,8 @@ class OnceFiles {
   // Of a regular file of the owner's that nobody else may read; an error where it is
   // another or too large.
   [[nodiscard]] Result<std::string> read(const std::string& name) const;
+  // Whether it was written longer ago than this.
+  [[nodiscard]] bool is_older(const std::string& name, std::chrono::hours age) const;
   void remove(const std::string& name) const;
   // Takes away what writers left that were ended while they wrote, long ago.
   void remove_unfinished() const;

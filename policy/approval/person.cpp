@@ -1,4 +1,4 @@
-// A set of two uids at most, compared.
+// A set of two uids at most, compared. Root's is in none.
 #include "policy/approval/person.h"
 
 #include <algorithm>
@@ -9,7 +9,7 @@ namespace {
 
 std::vector<uid_t> known_by(const Person& person) {
   std::vector<uid_t> uids;
-  if (person.login_uid) uids.push_back(*person.login_uid);
+  if (person.login_uid && *person.login_uid != 0) uids.push_back(*person.login_uid);
   if (person.uid != 0) uids.push_back(person.uid);
   return uids;
 }

@@ -1,9 +1,9 @@
 // Which of several people someone is, so that nobody approves their own request.
 //
 // Who became root is still who logged in: the kernel keeps the login uid through sudo
-// and su. A person is known by it, and by their uid, but for root's, which anyone may
-// have become. Two are told apart only where each is known by something and nothing
-// is shared; who cannot be told apart counts as one.
+// and su. A person is known by it, and by their uid, but for root's, by which anyone may
+// have become root or logged in. Two are told apart only where each is known by something
+// and nothing is shared; who cannot be told apart counts as one.
 //
 // Threading: plain values; Person::of reads the user database.
 #pragma once

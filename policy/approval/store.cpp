@@ -177,7 +177,8 @@ Result<bool> RequestStore::close(const std::string& id, RequestState state, cons
   return files_.put(name_of(id, kClosing), encode(Closing{state, by, now, reason}));
 }
 
-Result<Approved> RequestStore::claim(const std::string& id, const BoundRequest& now) const {
+Result<Approved> RequestStore::claim(const std::string& id, const BoundRequest& now,
+                                     const std::function<Status()>& note) const {
   NOHALT_TRY(const KnownRequest known, find(id));
   if (known.state == RequestState::kWaiting)
     return fail(ErrorCode::kDenied, "not-approved",
@@ -186,13 +187,15 @@ Result<Approved> RequestStore::claim(const std::string& id, const BoundRequest& 
                 "Wait for the others; an approval counts for 15 minutes.");
   if (known.state != RequestState::kApproved) return ended(known);
   NOHALT_CHECK(check_unchanged(known.request, now));
+  if (note) NOHALT_CHECK(note());
   NOHALT_TRY(const bool is_first, close(id, RequestState::kUsed, now.by, {}));
   if (is_first) return Approved(known.request, known.approvals);
   NOHALT_TRY(const KnownRequest over, find(id));
   return ended(over);
 }
 
-// Requests that ended yesterday or before the last boot; then what lost its request.
+// Requests that ended yesterday or before the last boot, and those that are damaged, since
+// nobody can end them; then what lost its request.
 void RequestStore::remove_old() const {
   files_.remove_unfinished();
   const auto known = list();
@@ -204,6 +207,8 @@ void RequestStore::remove_old() const {
         one.state != RequestState::kWaiting && one.state != RequestState::kApproved;
     if (is_over && (!age || *age > kKept)) files_.remove(name_of(one.request.id, kRequest));
   }
+  for (const std::string& name : known->damaged)
+    if (name.ends_with(kRequest) && files_.is_older(name, kKept)) files_.remove(name);
   const auto names = files_.names();
   if (!names) return;
   for (const std::string& name : *names)

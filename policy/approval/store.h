@@ -5,8 +5,8 @@
 //   ID.approval-RANDOM one for each time that someone approved
 //   ID.closing         how it ended: whoever makes this file first ended it
 // So an approval is used once, and a denial that comes first cannot be passed by.
-// Requests of which a file is damaged are left aside and named. What has ended is taken
-// away a day later, when the next request is made; the audit trail keeps it.
+// Requests of which a file is damaged are left aside and named. What has ended, or is
+// damaged, is taken away a day later, when the next request is made; the audit trail keeps it.
 //
 // Errors are of kind kDenied and those of files.h, and: own-request, request-ended,
 // request-exists, not-approved, approval-stale; no-such-request of kind kUsage.
@@ -57,8 +57,10 @@ class RequestStore {
   [[nodiscard]] Result<bool> close(const std::string& id, RequestState state, const Person& by,
                                    const std::string& reason) const;
   // Uses up the approval of a request that is still what was approved. Of several that
-  // try, one succeeds.
-  [[nodiscard]] Result<Approved> claim(const std::string& id, const BoundRequest& now) const;
+  // try, one succeeds. `note` writes it down, when nothing speaks against it any more and
+  // before it is used up: so that a use that was cut short is known.
+  [[nodiscard]] Result<Approved> claim(const std::string& id, const BoundRequest& now,
+                                       const std::function<Status()>& note = {}) const;
 
   [[nodiscard]] Result<Moment> now() const { return options_.clock(); }
 

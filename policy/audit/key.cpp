@@ -122,6 +122,15 @@ Result<std::string> usual_key_folder(const Caller& caller) {
   return user_state_folder();
 }
 
+Result<std::string> usual_key_folder(const Caller& caller, const PersonsPower& power) {
+  if (!power.is_changed()) return usual_key_folder(caller);
+  if (power.home().starts_with('/')) return power.home() + "/.local/state/nohalt";
+  return fail(ErrorCode::kDenied, "audit-unwritable",
+              "Behind sudo a trail that is named is signed by a key of who logged in, and they "
+              "have no home folder to keep it in.",
+              "Take off --audit and NOHALT_AUDIT: root's own trail is written without them.");
+}
+
 Status ensure_key(const std::string& folder) {
   const std::string path = key_path(folder);
   if (!is_there(path)) {

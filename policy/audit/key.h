@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "policy/access/caller.h"
+#include "policy/access/persons_power.h"
 #include "src/base/result.h"
 
 namespace nohalt::policy {
@@ -17,6 +18,9 @@ namespace nohalt::policy {
 // /var/lib/nohalt for root, $XDG_STATE_HOME/nohalt (or ~/.local/state/nohalt) for
 // others; the key is the file `audit.key` in it.
 [[nodiscard]] Result<std::string> usual_key_folder(const Caller& caller);
+// Of whose power it is, where that is not the caller's: root's key would vouch for lines
+// that others may write.
+[[nodiscard]] Result<std::string> usual_key_folder(const Caller& caller, const PersonsPower& power);
 
 // Makes the folder (0700) and the key (0600) where they are missing, and shows that
 // the key can be used.

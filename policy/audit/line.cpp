@@ -10,7 +10,6 @@
 
 #include "policy/audit/digest.h"
 #include "policy/audit/scan.h"
-#include "policy/redaction/value_rules.h"
 #include "src/base/escape.h"
 #include "src/base/time_text.h"
 
@@ -29,35 +28,56 @@ json number(std::uint64_t value) {
 
 std::string hex(std::uint64_t value) { return fmt::format("0x{:x}", value); }
 
-// Text of others: value rules first, then nothing that drives a terminal.
-std::string safe(std::string_view text, Counts& redactions) {
-  static const ValueRules kRules = ValueRules::builtin();
-  RedactedText redacted = kRules.redact(text);
-  for (const auto& [name, count] : redacted.counts) redactions[name] += count;
-  return escape_untrusted(redacted.text).text;
-}
+// Texts of others: value rules first, then nothing that drives a terminal.
+class Texts {
+ public:
+  Texts(const ValueRules& rules, Counts counts)
+      : rules_(rules), for_names_(rules.for_names()), counts_(std::move(counts)) {}
+
+  // What somebody wrote.
+  [[nodiscard]] std::string said(std::string_view text) { return safe(text, rules_); }
+  // What something is called.
+  [[nodiscard]] std::string named(std::string_view text) { return safe(text, for_names_); }
+  [[nodiscard]] const Counts& counts() const { return counts_; }
+
+ private:
+  std::string safe(std::string_view text, const ValueRules& rules) {
+    RedactedText redacted = rules.redact(text);
+    for (const auto& [name, count] : redacted.counts) counts_[name] += count;
+    return escape_untrusted(redacted.text).text;
+  }
+
+  const ValueRules& rules_;
+  ValueRules for_names_;
+  Counts counts_;
+};
 
 // Adds only what is there.
 void put(json& object, const char* key, std::string text) {
   if (!text.empty()) object[key] = std::move(text);
 }
 
-void put(json& object, const char* key, const std::vector<std::string>& texts, Counts& redactions) {
-  for (const std::string& text : texts) object[key].push_back(safe(text, redactions));
+// Each as `safe` makes it.
+template <class Safe>
+void put(json& object, const char* key, const std::vector<std::string>& texts, Safe safe) {
+  for (const std::string& text : texts) object[key].push_back(safe(text));
 }
 
 json who(const Caller& caller) {
-  Counts ignored;
+  const ValueRules rules = ValueRules::builtin();
+  Texts texts(rules, {});
   json object{{"uid", caller.uid}};
-  put(object, "user", safe(caller.user, ignored));
+  put(object, "user", texts.named(caller.user));
   if (caller.login_uid) object["loginuid"] = *caller.login_uid;
   if (caller.session) object["session"] = *caller.session;
-  put(object, "tty", safe(caller.tty, ignored));
-  put(object, "host", safe(caller.host, ignored));
+  put(object, "tty", texts.named(caller.tty));
+  put(object, "host", texts.named(caller.host));
   return object;
 }
 
-json what(const Event& event, Counts& redactions) {
+json what(const Event& event, Texts& texts) {
+  const auto said = [&](const std::string& text) { return texts.said(text); };
+  const auto named = [&](const std::string& text) { return texts.named(text); };
   json object = json::object();
   if (event.target) {
     const TargetFacts& target = *event.target;
@@ -67,19 +87,19 @@ json what(const Event& event, Counts& redactions) {
       object["start_time"] = number(target.identity.start_time);
       object["uid"] = target.uids[0];
     }
-    put(object, "exe", safe(target.exe_path, redactions));
-    put(object, "build_id", safe(target.build_id, redactions));
+    put(object, "exe", texts.named(target.exe_path));
+    put(object, "build_id", escape_untrusted(target.build_id).text);
   }
   for (const std::uint64_t address : event.addresses) object["addresses"].push_back(hex(address));
   put(object, "program_hash", event.program_hash);
-  put(object, "kinds", event.kinds, redactions);
-  put(object, "locations", event.locations, redactions);
-  put(object, "places", event.places, redactions);
-  put(object, "messages", event.messages, redactions);
-  put(object, "conditions", event.conditions, redactions);
-  put(object, "captures", event.captures, redactions);
-  put(object, "read", safe(event.read, redactions));
-  put(object, "previous_file", safe(event.previous_file, redactions));
+  put(object, "kinds", event.kinds, named);
+  put(object, "locations", event.locations, named);
+  put(object, "places", event.places, named);
+  put(object, "messages", event.messages, said);
+  put(object, "conditions", event.conditions, said);
+  put(object, "captures", event.captures, said);
+  put(object, "read", texts.named(event.read));
+  put(object, "previous_file", texts.named(event.previous_file));
   return object;
 }
 
@@ -112,12 +132,13 @@ json under_rule(const Event& event, const Counts& redactions) {
   return object;
 }
 
-json left(const Event& event, Counts& redactions) {
+json left(const Event& event, Texts& texts) {
   json object = json::object();
   if (event.records) object["records"] = number(*event.records);
   if (event.bytes) object["bytes"] = number(*event.bytes);
   put(object, "digest", event.output_digest);
-  put(object, "left_behind", event.left_behind, redactions);
+  put(object, "left_behind", event.left_behind,
+      [&](const std::string& text) { return texts.named(text); });
   return object;
 }
 
@@ -173,12 +194,12 @@ bool is_last_of_its_run(EventKind kind) {
          kind == EventKind::kAuditRead;
 }
 
-std::string audit_line(const Event& event, const LineFrame& frame) {
-  Counts redactions = event.redactions;
+std::string audit_line(const Event& event, const LineFrame& frame, const ValueRules& rules) {
+  Texts texts(rules, event.redactions);
   json why = json::object();
-  put(why, "reason", safe(event.reason, redactions));
-  put(why, "ticket", safe(event.ticket, redactions));
-  put(why, "denial", safe(event.denial, redactions));
+  put(why, "reason", texts.said(event.reason));
+  put(why, "ticket", texts.named(event.ticket));
+  put(why, "denial", texts.named(event.denial));
   json line{{"schema", 1},
             {"event", event_name(event.kind)},
             {"time", rfc3339_utc(frame.wall_ns)},
@@ -195,10 +216,10 @@ std::string audit_line(const Event& event, const LineFrame& frame) {
   const auto put_object = [&](const char* key, json object) {
     if (!object.empty()) line[key] = std::move(object);
   };
-  put_object("what", what(event, redactions));
+  put_object("what", what(event, texts));
   put_object("why", std::move(why));
-  put_object("left", left(event, redactions));
-  put_object("under", under_rule(event, redactions));
+  put_object("left", left(event, texts));
+  put_object("under", under_rule(event, texts.counts()));
   return line.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

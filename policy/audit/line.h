@@ -2,8 +2,10 @@
 // whole numbers only, so that the same event always gives the same bytes and
 // their hash means something.
 //
-// Every text that nohalt did not write passes the value rules and is escaped
-// here, in the one place where lines are made.
+// Every text that nohalt did not write passes the value rules in force and is escaped
+// here, in the one place where lines are made. What people wrote passes all of them; names
+// of things all but high-entropy, which takes ids and hashes for secrets; who did it and a
+// build id only the built-in ones and none, since a record has to name them.
 // Threading: pure function.
 #pragma once
 
@@ -13,6 +15,7 @@
 
 #include "policy/audit/event.h"
 #include "policy/audit/key.h"
+#include "policy/redaction/value_rules.h"
 
 namespace nohalt::policy {
 
@@ -29,7 +32,8 @@ struct LineFrame {
 };
 
 // Without the newline at its end.
-[[nodiscard]] std::string audit_line(const Event& event, const LineFrame& frame);
+[[nodiscard]] std::string audit_line(const Event& event, const LineFrame& frame,
+                                     const ValueRules& rules = ValueRules::builtin());
 
 // What a checkpoint's signature is over, from its line: all but the signature.
 [[nodiscard]] std::string signed_message(std::string_view line);

@@ -32,7 +32,9 @@ class Lines {
   [[nodiscard]] static Result<Lines> after(int fd, const std::string& path,
                                            const std::string& key_folder);
 
-  void add(const Event& event) { take(audit_line(event, frame())); }
+  void add(const Event& event, const ValueRules& rules = ValueRules::builtin()) {
+    take(audit_line(event, frame(), rules));
+  }
   [[nodiscard]] Status add_checkpoint(const Caller& caller);
 
   [[nodiscard]] const TrailEnd& end() const { return end_; }
@@ -88,15 +90,20 @@ bool Lines::is_overdue(std::chrono::milliseconds longest) const {
 }
 
 // The rules in force are not those that the trail named last.
-void add_policy_change(Lines& lines, const Event& event) {
+void add_policy_change(Lines& lines, const Caller& who, const std::string& policy_hash) {
   const std::string before = lines.end().policy_hash;
-  if (before.empty() || event.policy_hash.empty() || before == event.policy_hash) return;
+  if (before.empty() || policy_hash.empty() || before == policy_hash) return;
   Event changed;
   changed.kind = EventKind::kPolicyChanged;
-  changed.who = event.who;
-  changed.policy_hash = event.policy_hash;
+  changed.who = who;
+  changed.policy_hash = policy_hash;
   changed.previous_policy_hash = before;
   lines.add(changed);
+}
+
+Result<PersonsPower> power_for(const TrailOptions& options) {
+  if (options.is_persons) return PersonsPower::take();
+  return PersonsPower::none();
 }
 
 }  // namespace
@@ -108,21 +115,26 @@ Result<std::string> Trail::path_of(const Caller& caller, const std::string& name
   return folder + "/audit.jsonl";
 }
 
+Result<PersonsPower> Trail::power() const { return power_for(options_); }
+
 Result<Trail> Trail::open(const Caller& caller, const std::string& named,
                           const TrailOptions& options) {
   NOHALT_TRY(std::string path, path_of(caller, named));
+  NOHALT_TRY(const PersonsPower power, power_for(options));
   if (named.empty()) NOHALT_CHECK(make_folder(folder_of(path)));
   NOHALT_TRY(const UniqueFd fd, open_locked(path, kLongestWaitForLock));
   Trail trail(caller, std::move(path), options);
   if (options.key_folder.empty()) {
-    NOHALT_TRY(trail.options_.key_folder, usual_key_folder(caller));
+    NOHALT_TRY(trail.options_.key_folder, usual_key_folder(caller, power));
   }
   NOHALT_CHECK(ensure_key(trail.options_.key_folder));
   return trail;
 }
 
-Result<std::string> Trail::check(const Caller& caller, const std::string& named) {
+Result<std::string> Trail::check(const Caller& caller, const std::string& named,
+                                 const TrailOptions& options) {
   NOHALT_TRY(const std::string path, path_of(caller, named));
+  NOHALT_TRY([[maybe_unused]] const PersonsPower power, power_for(options));
   struct stat status{};
   if (::lstat(path.c_str(), &status) == 0) {
     NOHALT_TRY(const UniqueFd fd, open_trail_file(path));
@@ -132,7 +144,7 @@ Result<std::string> Trail::check(const Caller& caller, const std::string& named)
   std::string folder = folder_of(path);
   while (named.empty() && folder != "/" && ::access(folder.c_str(), F_OK) != 0)
     folder = folder_of(folder);
-  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+  if (::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0)
     return unwritable_errno(path, "access to its folder");
   return path;
 }
@@ -154,6 +166,7 @@ Result<bool> Trail::append_alert(const Event& event) const {
 }
 
 Result<std::vector<std::string>> Trail::write(const Event& event) const {
+  NOHALT_TRY([[maybe_unused]] const PersonsPower as_whom, power());
   NOHALT_TRY(UniqueFd fd, open_locked(path_, kLongestWaitForLock));
   if (rotate_if_due(fd.get())) {
     fd.reset();
@@ -162,8 +175,10 @@ Result<std::vector<std::string>> Trail::write(const Event& event) const {
   NOHALT_TRY(Lines lines, Lines::after(fd.get(), path_, options_.key_folder));
   const std::uint64_t before = lines.end().seq;
   const bool overdue = lines.is_overdue(options_.longest_unsigned);
-  add_policy_change(lines, event);
-  lines.add(event);
+  Event whole = event;
+  if (whole.policy_hash.empty()) whole.policy_hash = options_.policy_hash;
+  add_policy_change(lines, whole.who, whole.policy_hash);
+  lines.add(whole, options_.value_rules);
   const bool many = lines.end().seq / kRecordsToACheckpoint != before / kRecordsToACheckpoint;
   if (overdue || many || is_last_of_its_run(event.kind))
     NOHALT_CHECK(lines.add_checkpoint(caller_));
@@ -175,6 +190,8 @@ void Trail::keep_signed() {
   const auto now = std::chrono::steady_clock::now();
   if (now - last_kept_ < options_.longest_unsigned) return;
   last_kept_ = now;
+  const auto as_whom = power();
+  if (!as_whom) return;
   const auto fd = open_locked(path_, std::chrono::milliseconds{0});
   if (!fd) return;
   auto lines = Lines::after(fd->get(), path_, options_.key_folder);

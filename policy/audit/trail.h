@@ -21,14 +21,19 @@
 #include <vector>
 
 #include "policy/access/caller.h"
+#include "policy/access/persons_power.h"
 #include "policy/audit/copies.h"
 #include "policy/audit/event.h"
 #include "policy/audit/rotation.h"
+#include "policy/redaction/value_rules.h"
 #include "src/base/result.h"
 
 namespace nohalt::policy {
 
 struct TrailOptions {
+  ValueRules value_rules = ValueRules::builtin();  // in force: what they hide is not written
+  std::string policy_hash;                         // of events that name none
+  bool is_persons = false;  // its file is one that somebody named, and as theirs it is opened
   bool copy_every_record = false;  // to journald or syslog; what it will not take is an error
   std::string key_folder;          // empty: the usual one
   CopyPlaces places;
@@ -42,7 +47,8 @@ class Trail {
   // /var/log/nohalt/audit.jsonl for root, $XDG_STATE_HOME/nohalt/audit.jsonl
   // (or ~/.local/state/...) for others. The usual folder is made (0700) where
   // it is missing, and so is the key; a named file's folder must exist. Shows that
-  // the file can be written.
+  // the file can be written. Behind sudo a person's trail is signed by a key of theirs:
+  // root's would vouch for lines that they may write.
   [[nodiscard]] static Result<Trail> open(const Caller& caller, const std::string& named,
                                           const TrailOptions& options = {});
 
@@ -50,7 +56,8 @@ class Trail {
   [[nodiscard]] static Result<std::string> path_of(const Caller& caller, const std::string& named);
 
   // Whether open would succeed, without making anything; gives the path.
-  [[nodiscard]] static Result<std::string> check(const Caller& caller, const std::string& named);
+  [[nodiscard]] static Result<std::string> check(const Caller& caller, const std::string& named,
+                                                 const TrailOptions& options = {});
 
   // Writes a policy-changed before it where its policy is not that of the last
   // record that names one, and a checkpoint behind it where one is due: after a
@@ -67,13 +74,17 @@ class Trail {
   // the record of the run's end too, which tells of it.
   void keep_signed();
 
+  // From now on; those of its options were in force until now.
+  void set_value_rules(const ValueRules& rules) { options_.value_rules = rules; }
+
   [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] const std::string& key_folder() const { return options_.key_folder; }
 
  private:
   Trail(Caller caller, std::string path, TrailOptions options)
       : caller_(std::move(caller)), path_(std::move(path)), options_(std::move(options)) {}
 
+  // Of whom its files are, while it lives.
+  [[nodiscard]] Result<PersonsPower> power() const;
   // Gives what was written.
   [[nodiscard]] Result<std::vector<std::string>> write(const Event& event) const;
   [[nodiscard]] Status copy(const std::vector<std::string>& lines) const;

@@ -12,18 +12,24 @@
 
 namespace nohalt::policy {
 
+// A trail as Trail::open takes it: empty for the usual one.
+struct TrailName {
+  std::string path;
+  bool is_persons = false;  // somebody named it who may not be root behind sudo
+};
+
 class Trails {
  public:
-  // Of each name as Trail::open takes it; the first is the one that is read. Two names
-  // of one path count once.
+  // The first is the one that is read. Two names of one path count once.
   [[nodiscard]] static Result<Trails> open(const Caller& caller,
-                                           const std::vector<std::string>& names,
+                                           const std::vector<TrailName>& names,
                                            const TrailOptions& options = {});
 
   [[nodiscard]] Status append(const Event& event) const;
   // False: neither journald nor syslog took the alert.
   [[nodiscard]] Result<bool> append_alert(const Event& event) const;
   void keep_signed();
+  void set_value_rules(const ValueRules& rules);
 
   [[nodiscard]] const Trail& first() const { return trails_.front(); }
 

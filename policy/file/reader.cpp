@@ -1,14 +1,12 @@
-// The shape has been checked before, so that what is here can only be absent, not
-// wrong; what is checked here concerns several values at once.
+// The shape has been checked before, and the whole, so that what is here can only be
+// absent, not wrong.
 #include "policy/file/reader.h"
 
 #include <algorithm>
 #include <charconv>
-#include <map>
 
-#include "policy/access/glob.h"
 #include "policy/file/policy_shape.h"
-#include "policy/redaction/value_rules.h"
+#include "policy/file/whole_check.h"
 #include "src/base/escape.h"
 #include "src/base/units.h"
 
@@ -161,80 +159,6 @@ RedactRules redact_of(const Node& node) {
   return redact;
 }
 
-// What the shape cannot tell: two rules of one name, patterns that match nothing.
-class WholeCheck {
- public:
-  explicit WholeCheck(std::vector<Mistake>& mistakes) : mistakes_(mistakes) {}
-
-  void check(const Node& root) {
-    for (const char* list : {"roles", "deny"}) {
-      const Node* rules = root.find(list);
-      if (rules == nullptr) continue;
-      for (const Node& rule : rules->items) {
-        name(rule);
-        sources(rule);
-      }
-    }
-    const Node* redact = root.find("redact");
-    if (redact == nullptr) return;
-    if (const Node* list = redact->find("sources"))
-      for (const Node& rule : list->items)
-        if (const Node* text = rule.kind == Node::Kind::kMap ? rule.find("source") : &rule)
-          glob(*text);
-    if (const Node* list = redact->find("values"))
-      for (const Node& rule : list->items) value_rule(rule);
-  }
-
- private:
-  void name(const Node& rule) {
-    const Node* name = rule.find("name");
-    if (name == nullptr || name->text.empty()) return;
-    const auto [first, is_new] = lines_.emplace(name->text, name->line);
-    if (!is_new)
-      mistakes_.push_back(
-          {name->line, name->column,
-           "There are two rules of the name " + escape_untrusted(name->text).text + ".",
-           "The first is in line " + std::to_string(first->second) +
-               "; verdicts must tell them apart."});
-  }
-
-  void sources(const Node& rule) {
-    const Node* found = rule.find("sources");
-    if (found == nullptr) return;
-    if (found->kind == Node::Kind::kList) return globs(*found);
-    for (const Node& list : found->items) globs(list);
-  }
-
-  void globs(const Node& list) {
-    for (const Node& each : list.items) glob(each);
-  }
-
-  void glob(const Node& glob) {
-    const std::string& text = glob.text;
-    if (normalised(text) == text) return;
-    mistakes_.push_back({glob.line, glob.column, "This pattern can match no path.",
-                         "Paths are without ., .. and doubled or last slashes; for all files in "
-                         "a folder write folder/**."});
-  }
-
-  // A rule is one of those that are known, or has a pattern.
-  void value_rule(const Node& rule) {
-    if (rule.kind != Node::Kind::kMap) return;
-    const Node* name = rule.find("name");
-    if (name == nullptr) return;
-    const auto known = ValueRules::known();
-    const bool is_known = std::ranges::find(known, name->text) != known.end();
-    if (is_known != (rule.find("pattern") != nullptr)) return;
-    mistakes_.push_back({name->line, name->column,
-                         is_known ? "This rule is known, and has a pattern already."
-                                  : "No rule of this name is known, so it needs a `pattern`.",
-                         is_known ? "Give the pattern another name." : ""});
-  }
-
-  std::vector<Mistake>& mistakes_;
-  std::map<std::string, int> lines_;
-};
-
 }  // namespace
 
 std::uint64_t number_of(const Node& node) {
@@ -281,7 +205,7 @@ ReadRules read_rules(const Node& root, std::string name) {
   ReadRules read;
   read.rules.file = std::move(name);
   read.mistakes = check_shape(root, policy_shape());
-  WholeCheck(read.mistakes).check(root);
+  check_whole(root, read.mistakes);
   in_file_order(read.mistakes);
   if (!read.mistakes.empty()) return read;
   Rules& rules = read.rules;

@@ -50,6 +50,7 @@ Limits builtin_maxima() {
   maxima.bytes_per_second = maxima.hits_per_second * 4096;
   maxima.lease = std::chrono::hours{1};
   maxima.cpu_share = 1.0;
+  maxima.hold = std::chrono::milliseconds{40};
   return maxima;
 }
 

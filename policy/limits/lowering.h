@@ -35,7 +35,7 @@ struct LoweredLimits {
 [[nodiscard]] LoweredLimits lower_limits(const AskedLimits& asked, const Limits& defaults,
                                          const Limits& maxima);
 
-// The built-in maxima: 100000000/s, 100%, a lease of one hour, 5 ms of hold.
+// The built-in maxima: 100000000/s, 100%, a lease of one hour, 40 ms of hold.
 [[nodiscard]] Limits builtin_maxima();
 
 // Quantities as options spell them: 90s, 10m, 5ms; 0.005 as 0.5%.

@@ -12,9 +12,6 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-bool is_of_run(char c) {
-  return is_digit(c) || is_lower(c) || is_upper(c) || c == '+' || c == '/' || c == '_' || c == '-';
-}
 
 double bits_a_character(std::string_view run) {
   std::array<std::size_t, 256> counts{};
@@ -41,6 +38,10 @@ bool looks_random(std::string_view run) {
 }
 
 }  // namespace
+
+bool is_of_run(char c) {
+  return is_digit(c) || is_lower(c) || is_upper(c) || c == '+' || c == '/' || c == '_' || c == '-';
+}
 
 std::vector<Span> find_random(std::string_view text) {
   std::vector<Span> found;

@@ -16,4 +16,7 @@ namespace nohalt::policy {
 // where the run has 32 and more.
 [[nodiscard]] std::vector<Span> find_random(std::string_view text);
 
+// Whether such a run may have it.
+[[nodiscard]] bool is_of_run(char c);
+
 }  // namespace nohalt::policy

@@ -22,6 +22,7 @@ class Reader {
     auto piece = alternatives();
     return rest_.empty() ? piece : std::nullopt;
   }
+  [[nodiscard]] const std::string& characters() const { return characters_; }
 
  private:
   static constexpr int kDeepest = 8;  // each level doubles what it holds
@@ -43,12 +44,14 @@ class Reader {
     rest_.remove_prefix(taken.size());
     return taken;
   }
-  static Piece one_character(std::string_view text) {
+  Piece one_character(std::string_view text) {
+    characters_ += (characters_.empty() ? "" : "|") + std::string(text);
     return {std::string(text), group(text) + "?"};
   }
   static Piece without_width(std::string_view text) { return {std::string(text), ""}; }
 
   std::string_view rest_;
+  std::string characters_;
   int depth_ = 0;
 };
 
@@ -196,6 +199,13 @@ std::optional<std::string> prefix_pattern(std::string_view pattern) {
   auto piece = Reader(pattern).all();
   if (!piece) return std::nullopt;
   return std::move(piece->beginnings);
+}
+
+// Which flags are in force for each does not matter here: both are taken.
+std::optional<std::string> character_pattern(std::string_view pattern) {
+  Reader reader(pattern);
+  if (!reader.all()) return std::nullopt;
+  return "(?s:" + reader.characters() + ")|(?is:" + reader.characters() + ")";
 }
 
 }  // namespace nohalt::policy

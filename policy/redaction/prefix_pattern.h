@@ -6,7 +6,7 @@
 // width gives nothing. RE2's syntax (re2/doc/syntax.txt) is read by itself, because
 // RE2 keeps its own tree of it to itself.
 //
-// Threading: pure function.
+// Threading: pure functions.
 #pragma once
 
 #include <optional>
@@ -18,5 +18,8 @@ namespace nohalt::policy {
 // Matches a little more than every beginning where a pattern looks around itself
 // (\b, $). Absent: the pattern uses what is not read here.
 [[nodiscard]] std::optional<std::string> prefix_pattern(std::string_view pattern);
+// Matches each single character that a match may have in it, and perhaps more. Absent: as
+// above.
+[[nodiscard]] std::optional<std::string> character_pattern(std::string_view pattern);
 
 }  // namespace nohalt::policy

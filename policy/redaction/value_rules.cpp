@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <mutex>
 #include <optional>
 
 #include "policy/redaction/card_numbers.h"
@@ -71,6 +72,26 @@ RE2::Options options() {
   return options;
 }
 
+// Compiled when it is first asked for: of the patterns that a run has it uses few.
+class LazyPattern {
+ public:
+  explicit LazyPattern(std::function<std::string()> text) : text_(std::move(text)) {}
+
+  [[nodiscard]] const RE2& get() const {
+    std::call_once(once_, [this] { compiled_.emplace(text_(), options()); });
+    return *compiled_;
+  }
+
+ private:
+  std::function<std::string()> text_;
+  mutable std::once_flag once_;
+  mutable std::optional<RE2> compiled_;
+};
+
+std::shared_ptr<const LazyPattern> lazily(std::function<std::string()> text) {
+  return std::make_shared<const LazyPattern>(std::move(text));
+}
+
 }  // namespace
 
 HashKey::HashKey() { ::randombytes_buf(key_.data(), key_.size()); }
@@ -87,10 +108,14 @@ std::string HashKey::hash(std::string_view text) const {
 
 struct ValueRules::Rule {
   std::string name;
+  std::string pattern;  // of a policy's own
   Action action = Action::kMask;
   std::function<std::vector<Span>(std::string_view)> find;
   // Where what could have become a match begins in a text that was cut.
   std::function<std::optional<std::size_t>(std::string_view)> find_cut;
+  // Whether a match may begin in the text and go on behind it, however little of it that is.
+  std::function<bool(std::string_view)> may_go_on;
+  std::function<bool(char)> may_have;  // in a match
 };
 
 struct ValueRules::Match {
@@ -102,22 +127,42 @@ struct ValueRules::Match {
 namespace {
 
 auto finder_of(const std::string& pattern) {
-  const auto compiled = std::make_shared<const RE2>(pattern, options());
-  return [compiled](std::string_view text) { return find_pattern(*compiled, text); };
+  const auto compiled = lazily([pattern] { return pattern; });
+  return [compiled](std::string_view text) { return find_pattern(compiled->get(), text); };
+}
+
+// Ends where the text does, and has a beginning of a match.
+std::string beginning_at_end(const std::string& pattern) {
+  const auto beginnings = prefix_pattern(pattern);
+  return beginnings ? "(?:" + *beginnings + ")\\z" : "(?s:.*)\\z";
 }
 
 // Of a pattern whose beginnings cannot be told, all of a cut text might be one.
 std::function<std::optional<std::size_t>(std::string_view)> cut_finder_of(
     const std::string& pattern) {
-  const auto beginnings = prefix_pattern(pattern);
-  const auto compiled = std::make_shared<const RE2>(
-      beginnings ? "(?:" + *beginnings + ")\\z" : "(?s:.*)\\z", options());
+  const auto compiled = lazily([pattern] { return beginning_at_end(pattern); });
   return [compiled](std::string_view text) -> std::optional<std::size_t> {
-    if (!compiled->ok()) return 0;
+    if (!compiled->get().ok()) return 0;
     constexpr std::size_t kTellsLittle = 3;
-    const auto found = find_pattern(*compiled, text);
+    const auto found = find_pattern(compiled->get(), text);
     if (found.empty() || text.size() - found.front().begin <= kTellsLittle) return std::nullopt;
     return found.front().begin;
+  };
+}
+
+std::function<bool(std::string_view)> beginnings_of(const std::string& pattern) {
+  const auto compiled = lazily([pattern] { return beginning_at_end(pattern); });
+  return [compiled](std::string_view text) {
+    return !compiled->get().ok() || !find_pattern(compiled->get(), text).empty();
+  };
+}
+
+std::function<bool(char)> characters_of(const std::string& pattern) {
+  const auto compiled = lazily([pattern] { return character_pattern(pattern).value_or("(?s:.)"); });
+  return [compiled](char c) {
+    // Of a character outside of ASCII a pattern may have all bytes as one.
+    return static_cast<unsigned char>(c) >= 0x80 || !compiled->get().ok() ||
+           RE2::FullMatch(re2::StringPiece(&c, 1), compiled->get());
   };
 }
 
@@ -154,16 +199,22 @@ Status ValueRules::add(std::string_view known_name, Action action) {
                 "There is no value rule named '" + escape_untrusted(known_name).text + "'.",
                 "Known: " + all + "; or give it a pattern of its own.");
   }
-  auto rule = std::make_shared<Rule>(Rule{std::string(known_name), action, nullptr, nullptr});
+  auto rule = std::make_shared<Rule>(Rule{std::string(known_name), {}, action, {}, {}, {}, {}});
   if (known->pattern != nullptr) {
     rule->find = finder_of(known->pattern);
     rule->find_cut = cut_finder_of(known->pattern);
+    rule->may_go_on = beginnings_of(known->pattern);
+    rule->may_have = characters_of(known->pattern);
   } else if (known_name == "payment-card") {
     rule->find = find_cards;
     rule->find_cut = find_cut_card;
+    rule->may_go_on = may_begin_card;
+    rule->may_have = is_of_card;
   } else {
     rule->find = find_random;
     rule->find_cut = cut_run;
+    rule->may_go_on = [](std::string_view text) { return is_of_run(text.back()); };
+    rule->may_have = is_of_run;
   }
   std::erase_if(rules_, [&](const auto& one) { return one->name == known_name; });
   rules_.push_back(std::move(rule));
@@ -171,9 +222,7 @@ Status ValueRules::add(std::string_view known_name, Action action) {
 }
 
 Status ValueRules::add(const std::string& name, const std::string& pattern, Action action) {
-  const auto has_name = [&](const auto& rule) { return rule->name == name; };
-  if (std::ranges::any_of(rules_, has_name) ||
-      std::ranges::find(kKnown, name, &Known::name) != std::end(kKnown))
+  if (std::ranges::find(kKnown, name, &Known::name) != std::end(kKnown))
     return fail(ErrorCode::kUsage, "rule-exists",
                 "There is a value rule named '" + escape_untrusted(name).text + "' already.",
                 "Give the pattern another name.");
@@ -185,8 +234,11 @@ Status ValueRules::add(const std::string& name, const std::string& pattern, Acti
             (compiled.ok() ? "matches the empty text."
                            : "cannot be read: " + escape_untrusted(compiled.error()).text + "."),
         "Write it in RE2's syntax, so that it matches the secret and nothing else.");
+  std::erase_if(rules_,
+                [&](const auto& rule) { return rule->name == name && rule->pattern == pattern; });
   rules_.push_back(
-      std::make_shared<Rule>(Rule{name, action, finder_of(pattern), cut_finder_of(pattern)}));
+      std::make_shared<Rule>(Rule{name, pattern, action, finder_of(pattern), cut_finder_of(pattern),
+                                  beginnings_of(pattern), characters_of(pattern)}));
   return {};
 }
 
@@ -202,6 +254,12 @@ std::vector<std::string_view> ValueRules::names() const {
   std::vector<std::string_view> names;
   for (const auto& rule : rules_) names.push_back(rule->name);
   return names;
+}
+
+ValueRules ValueRules::for_names() const {
+  ValueRules rules = *this;
+  std::erase_if(rules.rules_, [](const auto& rule) { return rule->name == "high-entropy"; });
+  return rules;
 }
 
 bool ValueRules::drops(std::string_view name) const {
@@ -227,6 +285,16 @@ std::vector<ValueRules::Match> ValueRules::find(std::string_view text, Ending en
       merged.back().span.end = std::max(merged.back().span.end, match.span.end);
   }
   return merged;
+}
+
+// At a text's beginning only what goes on behind the part can be cut by it; anywhere else
+// what began before it as well.
+bool ValueRules::may_tell(std::string_view part, Place place) const {
+  return part.empty() || std::ranges::any_of(rules_, [&](const auto& rule) {
+           if (!rule->find(part).empty()) return true;
+           if (place == Place::kBeginning) return rule->may_go_on(part);
+           return rule->may_have(part.front()) || rule->may_have(part.back());
+         });
 }
 
 RedactedText ValueRules::redact(std::string_view text, Ending ending, const HashKey* key) const {

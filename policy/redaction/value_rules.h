@@ -58,9 +58,10 @@ class ValueRules {
   // it hides what is random and no secret, such as build ids.
   [[nodiscard]] static std::vector<std::string_view> known();
 
-  // A known rule, or one with a pattern of its own; of a name that is there already
-  // the action is changed. Errors of kind kUsage: unknown-value-rule, rule-exists,
-  // bad-pattern.
+  // A known rule, or one with a pattern of its own; of one that is there already the
+  // action is changed. Two of one name with different patterns, as two policies may have
+  // them, both hold. Errors of kind kUsage: unknown-value-rule, rule-exists (a known rule
+  // has that name), bad-pattern.
   [[nodiscard]] Status add(std::string_view known_name, Action action = Action::kMask);
   [[nodiscard]] Status add(const std::string& name, const std::string& pattern,
                            Action action = Action::kMask);
@@ -69,8 +70,16 @@ class ValueRules {
   void set_action(Action action);
 
   [[nodiscard]] std::vector<std::string_view> names() const;
+  // Without high-entropy, which takes ids and hashes for secrets: for names of things.
+  [[nodiscard]] ValueRules for_names() const;
+
   // Whether there is a rule of this name that leaves nothing in a match's place.
   [[nodiscard]] bool drops(std::string_view name) const;
+
+  // Whether characters of `part` may be of a match in a text that has it there: then the
+  // answer to whether a text does tells something of what is hidden.
+  enum class Place { kBeginning, kAnywhere };
+  [[nodiscard]] bool may_tell(std::string_view part, Place place) const;
 
   // Without a key, kHash is kMask.
   [[nodiscard]] RedactedText redact(std::string_view text, Ending ending = Ending::kWhole,

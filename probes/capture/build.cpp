@@ -4,7 +4,9 @@
 #include <map>
 
 #include "probes/capture/builder.h"
+#include "probes/capture/hidden.h"
 #include "probes/program/verifier.h"
+#include "probes/symbols/vtable_pointer.h"
 
 namespace nohalt::capture {
 
@@ -20,6 +22,22 @@ bool is_pointer_step(const Expr& expr) {
           expr.kind == ExprKind::kAdvance);
 }
 
+// The classes below the object's that policy hides.
+HiddenBelow hidden_below(const CaptureRequest& request) {
+  if (!request.dynamic_classes || !request.redaction.rule) return nullptr;
+  return [&request](const Type* object) {
+    std::vector<HiddenObjects> hidden;
+    if (!symbols::has_vtable_pointer(object)) return hidden;
+    for (const DynamicClass& each : request.dynamic_classes(object)) {
+      auto why = why_step_hidden("", each.type, request.redaction);
+      if (!why) continue;
+      HiddenObjects& objects = hidden.emplace_back(HiddenObjects{*std::move(why), {}});
+      for (const auto& [address, distance] : each.vtables) objects.vtables.push_back(address);
+    }
+    return hidden;
+  };
+}
+
 bool uses_xmm(const std::vector<program::Instruction>& code) {
   return std::any_of(code.begin(), code.end(), [](const program::Instruction& i) {
     return program::class_of(i) == program::InstructionClass::kLoad &&
@@ -31,7 +49,7 @@ bool uses_xmm(const std::vector<program::Instruction>& code) {
 
 Builder::Builder(const CaptureRequest& request)
     : request_(request),
-      generator_(code_, request.bias, request.has_thread_pointer),
+      generator_(code_, request.bias, request.has_thread_pointer, hidden_below(request)),
       space_(std::min(request.limits.record_bytes, kLargestRecord)),
       writer_(code_, generator_, space_, request) {}
 

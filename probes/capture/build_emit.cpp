@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "probes/capture/builder.h"
+#include "probes/capture/holes.h"
 #include "probes/runtime/layout.h"
 
 namespace nohalt::capture {

@@ -2,6 +2,9 @@
 #include <algorithm>
 
 #include "probes/capture/builder.h"
+#include "probes/capture/hidden.h"
+#include "probes/capture/holes.h"
+#include "probes/capture/numbers.h"
 #include "probes/runtime/layout.h"
 
 namespace nohalt::capture {
@@ -106,7 +109,8 @@ Status Builder::place_load(Leaf& leaf, Node& node) {
   node.size = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(spot.size, request_.limits.aggregate_bytes));
   node.kind = Node::Kind::kBytes;
-  leaf.shape = writer_.shape(spot.type, leaf.path, node.size, leaf.depth);
+  leaf.shape =
+      writer_.shape(spot.type, leaf.path, node.size, leaf.depth, lies_in_row(leaf.expr->operand()));
   node.holes = leaf.shape.holes;
   for (Hole& hole : missing_pieces(spot)) node.holes.push_back(std::move(hole));
   tidy(node.holes);

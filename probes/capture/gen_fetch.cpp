@@ -68,9 +68,32 @@ Status Generator::base_address(const Spot& spot, const Miss& miss) {
     NOHALT_CHECK(value(*spot.pointer, miss));
     miss.because(ValueState::kUnreadable, spell(*spot.pointer) + " is null");
     code_.jump_if(JumpOp::kEqual, R::kR0, 0, miss.label);
-    return {};
+    return check_object(spot.pointer->type, miss);
   }
   return operations(std::get<symbols::InMemory>(spot.variable->location).address, miss);
+}
+
+Status Generator::check_object(const Type* pointer, const Miss& miss) {
+  const Type* object = language::pointee(pointer);
+  const auto hidden =
+      hidden_below_ && object != nullptr ? hidden_below_(object) : std::vector<HiddenObjects>();
+  if (hidden.empty()) return {};
+  const StackScope scope(code_);
+  NOHALT_TRY(const Dest address, scratch(8));
+  NOHALT_TRY(const Dest vptr, scratch(8));
+  code_.store(Size::k8, address, R::kR0);
+  code_.mov(R::kR3, R::kR0);
+  miss.because(ValueState::kUnreadable, "the memory cannot be read");
+  read(Helper::kReadUser, vptr, 8, miss);
+  for (const HiddenObjects& objects : hidden) {
+    miss.because(objects.why);
+    for (const std::uint64_t vtable : objects.vtables) {
+      code_.load(Size::k8, R::kR1, vptr);
+      code_.jump_if(JumpOp::kEqual, R::kR1, vtable, miss.label);
+    }
+  }
+  code_.load(Size::k8, R::kR0, address);
+  return {};
 }
 
 Status Generator::check_variants(const Spot& spot, const Miss& miss) {

@@ -7,6 +7,8 @@
 
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "probes/capture/code.h"
 #include "probes/capture/containers/container.h"
@@ -19,11 +21,12 @@ namespace nohalt::capture {
 // Where code goes when a value cannot be had.
 struct Miss {
   Code::Label label;
-  std::function<void(ValueState, const std::string&)> arm;  // may be null
+  std::function<void(const Why&)> arm;  // may be null
 
-  void because(ValueState state, const std::string& why) const {
-    if (arm) arm(state, why);
+  void because(const Why& why) const {
+    if (arm) arm(why);
   }
+  void because(ValueState state, const std::string& why) const { because(Why{state, why}); }
 };
 
 // Bytes of a value that lie somewhere else than memory.
@@ -32,10 +35,21 @@ struct Extent {
   std::uint64_t size = 0;
 };
 
+// Objects that nothing may be read of, by their vtable pointers.
+struct HiddenObjects {
+  Why why;
+  std::vector<std::uint64_t> vtables;
+};
+// Those that an object known by this class may really be.
+using HiddenBelow = std::function<std::vector<HiddenObjects>(const Type*)>;
+
 class Generator {
  public:
-  Generator(Code& code, LoadBias bias, bool has_thread_pointer)
-      : code_(code), bias_(bias), has_thread_pointer_(has_thread_pointer) {}
+  Generator(Code& code, LoadBias bias, bool has_thread_pointer, HiddenBelow hidden_below)
+      : code_(code),
+        bias_(bias),
+        has_thread_pointer_(has_thread_pointer),
+        hidden_below_(std::move(hidden_below)) {}
 
   // r3 = the address of the spot; the helper to read there with. Only for
   // spots in memory.
@@ -65,6 +79,8 @@ class Generator {
   // Misses where a variant that the spot lies in is not there.
   [[nodiscard]] Status check_variants(const Spot& spot, const Miss& miss);
   [[nodiscard]] Status base_address(const Spot& spot, const Miss& miss);
+  // Misses where r0 leads to an object that is of a hidden class, whatever its pointer says.
+  [[nodiscard]] Status check_object(const Type* pointer, const Miss& miss);
 
   // gen_location.cpp: r0 = what the operations leave; Words is their stack.
   struct Words;
@@ -108,6 +124,19 @@ class Generator {
   // gen_text.cpp
   [[nodiscard]] Status compare_text(const Expr& expr, bool when, Code::Label target,
                                     const Miss& miss);
+  [[nodiscard]] Status search_text(const Expr& expr, bool when, Code::Label target,
+                                   const Miss& miss);
+  // Where a text of such a length decides already.
+  struct TextEnd {
+    JumpOp op;
+    std::uint64_t size;
+    Code::Label label;
+  };
+  void compare_bytes(const std::string& wanted, Dest bytes, Code::Label different);
+  [[nodiscard]] Status counted_text(const Expr& text, Dest length, const TextEnd& end,
+                                    const Miss& miss);
+  [[nodiscard]] Status read_text(const Expr& text, Dest buffer, Dest length, std::uint64_t& max,
+                                 const TextEnd& end, const Miss& miss);
   [[nodiscard]] Status text_length(const Expr& expr, const Miss& miss);
   // r3 = where the text is; its `max` may shrink to what an array holds.
   [[nodiscard]] Status text_address(const Expr& text, std::uint64_t& max, const Miss& miss);
@@ -132,6 +161,7 @@ class Generator {
   Code& code_;
   LoadBias bias_;
   bool has_thread_pointer_;
+  HiddenBelow hidden_below_;
   const language::Source* source_ = nullptr;
 };
 

@@ -1,6 +1,8 @@
 #include "probes/capture/numbers.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "probes/capture/containers/recognise.h"
 #include "probes/language/binder_impl.h"
@@ -17,6 +19,24 @@ namespace {
 
 bool is_typed_place(const Expr& place);
 
+// Of an array, from further in, and no further than its end.
+bool is_slice(const Expr& pointer) {
+  const Expr& first = pointer.operand();
+  if (first.kind != ExprKind::kConvert || first.operand().kind != ExprKind::kAddress) return false;
+  const Expr& array = first.operand().operand();
+  const Type* whole = strip_typedefs(array.type);
+  const Type* to = language::pointee(pointer.type);
+  const Type* part = to == nullptr ? nullptr : strip_typedefs(to);
+  const bool is_of_array = part != nullptr && whole->kind == TypeKind::kArray &&
+                           part->kind == TypeKind::kArray && whole->target != nullptr &&
+                           part->target == whole->target;
+  if (!is_of_array) return false;
+  const std::uint64_t size =
+      whole->element_count.value_or(0) * strip_typedefs(whole->target)->byte_size;
+  return part->byte_size <= size && pointer.integer <= size - part->byte_size &&
+         is_typed_place(array);
+}
+
 // An address that leads to what its type says.
 bool is_typed_pointer(const Expr& pointer) {
   switch (pointer.kind) {
@@ -29,6 +49,8 @@ bool is_typed_pointer(const Expr& pointer) {
       return to != nullptr && from != nullptr && strip_typedefs(to) == strip_typedefs(from) &&
              is_typed_pointer(pointer.operand());
     }
+    case ExprKind::kOffset:
+      return is_slice(pointer);
     default:
       return false;
   }
@@ -41,12 +63,19 @@ bool is_inside_array(const Expr& element) {
   return index ? *index < *count : reads_numbers(element.operand(1));
 }
 
+// Members of what has many items, or characters, tell how many.
+bool tells_lengths(const Type* type) {
+  if (containers::recognise_text(type)) return true;
+  const auto container = containers::recognise(type);
+  return container != nullptr && containers::has_many(container->kind);
+}
+
 bool is_typed_place(const Expr& place) {
   switch (place.kind) {
     case ExprKind::kVariable:
       return true;
     case ExprKind::kMember:
-      return !containers::recognise_text(place.operand().type) && is_typed_place(place.operand());
+      return !tells_lengths(place.operand().type) && is_typed_place(place.operand());
     case ExprKind::kElement:
       return is_inside_array(place) && is_typed_place(place.operand());
     case ExprKind::kDereference:
@@ -56,7 +85,45 @@ bool is_typed_place(const Expr& place) {
   }
 }
 
+// Types that contain themselves are asked once.
+class Search {
+ public:
+  bool find(const Type* type, Standing standing) {
+    if (!has_parts(type)) return is_number(type, standing);
+    const Type* real = strip_typedefs(type);
+    if (containers::recognise_text(real) || !asked_.emplace(real, standing).second) return false;
+    if (real->kind == TypeKind::kArray)
+      return real->target != nullptr && find(real->target, Standing::kInRow);
+    if (const auto container = containers::recognise(real)) return find(*container, standing);
+    return std::ranges::any_of(real->members, [&](const symbols::Member& member) {
+      return !member.is_static && member.type != nullptr && find(member.type, standing);
+    });
+  }
+
+ private:
+  bool find(const containers::Container& container, Standing standing) {
+    if (container.kind == Items::Kind::kPointer) return false;
+    if (containers::has_many(container.kind)) standing = Standing::kInRow;
+    if (container.item != nullptr) return find(container.item, standing);
+    if (const auto* tree = std::get_if<containers::BTree>(&container.way))
+      return find(tree->key, standing) || (tree->value != nullptr && find(tree->value, standing));
+    const auto* choice = std::get_if<containers::Choice>(&container.way);
+    return choice == nullptr || std::ranges::any_of(choice->alternatives, [&](const Type* type) {
+             return find(type, standing);
+           });
+  }
+
+  std::set<std::pair<const Type*, Standing>> asked_;
+};
+
 }  // namespace
+
+bool has_numbers(const Type* type, Standing standing) { return Search().find(type, standing); }
+
+bool lies_in_row(const Expr& place) {
+  if (place.kind == ExprKind::kElement) return true;
+  return place.kind == ExprKind::kMember && lies_in_row(place.operand());
+}
 
 bool is_number(const Type* type, Standing standing) {
   if (language::text_unit(type) != 0) return false;
@@ -68,7 +135,7 @@ bool is_number(const Type* type, Standing standing) {
     case TypeKind::kInteger:
       return real->byte_size > 1;
     case TypeKind::kEnum:
-      return real->byte_size > 1 || standing == Standing::kAlone;
+      return real->byte_size > 1 || (standing == Standing::kAlone && !real->enumerators.empty());
     default:
       return false;
   }
@@ -92,7 +159,7 @@ bool reads_numbers(const Expr& value) {
     case ExprKind::kHitTid:
       return true;
     case ExprKind::kLoad: {
-      const bool in_row = value.operand().kind == ExprKind::kElement;
+      const bool in_row = lies_in_row(value.operand());
       const bool fits = has_parts(value.type) ||
                         is_number(value.type, in_row ? Standing::kInRow : Standing::kAlone);
       return fits && is_typed_place(value.operand());

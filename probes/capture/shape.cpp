@@ -2,8 +2,12 @@
 #include "probes/capture/shape.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "probes/capture/containers/erased.h"
 #include "probes/capture/containers/recognise.h"
+#include "probes/capture/hidden.h"
+#include "probes/capture/holes.h"
 #include "probes/capture/numbers.h"
 #include "probes/language/binder_impl.h"
 
@@ -22,7 +26,8 @@ const Why kTooDeep = {ValueState::kRedacted, "it lies too deep to be judged by p
 
 class Walk {
  public:
-  Walk(const ShapeRules& rules, Shape& shape) : rules_(rules), shape_(shape) {}
+  Walk(const ShapeRules& rules, Shape& shape)
+      : rules_(rules), shape_(shape), is_in_row_(rules.is_in_row) {}
 
   void visit(const Type* type, std::uint64_t at, const std::string& path, bool may_lead,
              int nesting) {
@@ -31,7 +36,7 @@ class Walk {
     if (nesting > kMaxNesting && (rules_.redaction.rule || numbers_only()))
       return hole(at, at + std::max<std::uint64_t>(real->byte_size, 1), path, kTooDeep);
     if (nesting > kMaxNesting) return;
-    if (numbers_only() && !has_parts(real) && !is_number(type, Standing::kAlone))
+    if (numbers_only() && !has_parts(real) && !is_number(type, standing()))
       return hole(at, at + std::max<std::uint64_t>(real->byte_size, 1), path, no_number());
     switch (real->kind) {
       case TypeKind::kPointer:
@@ -61,15 +66,15 @@ class Walk {
  private:
   [[nodiscard]] bool numbers_only() const { return rules_.redaction.all_but_numbers.has_value(); }
   [[nodiscard]] const Why& no_number() const { return *rules_.redaction.all_but_numbers; }
+  [[nodiscard]] Standing standing() const {
+    return is_in_row_ ? Standing::kInRow : Standing::kAlone;
+  }
 
   // Of one of many.
   [[nodiscard]] std::optional<Why> why_item_hidden(const std::string& path,
                                                    const Type* item) const {
     if (auto why = why_step_hidden(path, item, rules_.redaction)) return why;
-    const bool is_hidden =
-        numbers_only() &&
-        (has_parts(item) ? containers::recognise_text(strip_typedefs(item)).has_value()
-                         : !is_number(item, Standing::kInRow));
+    const bool is_hidden = numbers_only() && !has_numbers(item, Standing::kInRow);
     return is_hidden ? rules_.redaction.all_but_numbers : std::nullopt;
   }
 
@@ -107,13 +112,15 @@ class Walk {
       return hole(at, real->byte_size > 0 ? at + real->byte_size : rules_.bytes, path, *why);
     if (plain) return;
     const std::uint64_t count = real->element_count.value_or(0);
+    const bool was_in_row = std::exchange(is_in_row_, true);
     for (std::uint64_t i = 0; i < count && at + i * item->byte_size < rules_.bytes; ++i) {
       const std::size_t before = shape_.holes.size();
       visit(real->target, at + i * item->byte_size, path, may_lead && i < rules_.items,
             nesting + 1);
       const bool nothing_hidden = shape_.holes.size() == before;
-      if (nothing_hidden && i >= rules_.items) return;
+      if (nothing_hidden && i >= rules_.items) break;
     }
+    is_in_row_ = was_in_row;
   }
 
   void record(const Type* real, std::uint64_t at, const std::string& path, bool may_lead,
@@ -132,6 +139,8 @@ class Walk {
       items(real, std::move(container), at, path, may_lead, nesting);
       return;
     }
+    if (const auto erased = containers::erased_bytes(real); erased && rules_.redaction.rule)
+      hole(at + erased->begin, at + erased->end, path, kErased);
     for (const Member& member : real->members) {
       if (member.is_static || member.type == nullptr) continue;
       if (member.is_virtual_base) {
@@ -148,7 +157,7 @@ class Walk {
       }
       auto why = why_step_hidden(inner, member.type, rules_.redaction);
       const bool is_bits = member.bit_offset.has_value();
-      if (!why && is_bits && numbers_only() && !is_number(member.type, Standing::kAlone))
+      if (!why && is_bits && numbers_only() && !is_number(member.type, standing()))
         why = no_number();
       if (why) {
         // An array of unknown length goes on to the end of what is captured.
@@ -189,8 +198,10 @@ class Walk {
   void items(const Type* real, std::shared_ptr<const containers::Container> container,
              std::uint64_t at, const std::string& path, bool may_lead, int nesting) {
     const std::string inner = item_path(path, container->kind);
-    auto why = container->item == nullptr ? std::nullopt : why_item_hidden(inner, container->item);
-    if (numbers_only() && container->kind == Items::Kind::kPointer) why = no_number();
+    auto why = container->item == nullptr
+                   ? std::nullopt
+                   : why_step_hidden(inner, container->item, rules_.redaction);
+    if (!why && numbers_only() && !has_numbers(real, standing())) why = no_number();
     if (why) return hole(at, at + real->byte_size, path, *why);
     if (const auto* inside = std::get_if<containers::Inside>(&container->way))
       visit(container->item, at + inside->at, inner, false, nesting + 1);
@@ -210,69 +221,9 @@ class Walk {
 
   const ShapeRules& rules_;
   Shape& shape_;
+  bool is_in_row_;             // of an array or container on the way here
   std::vector<Guard> guards_;  // of the enums on the way here
 };
-
-// Where the place lies over a redacted sibling in a union on its path.
-std::optional<Why> why_hidden_by_sibling(const Expr& place, const Redaction& redaction) {
-  std::uint64_t begin = 0;
-  std::uint64_t size = strip_typedefs(place.type)->byte_size;
-  bool exact = true;
-  for (const Expr* step = &place;
-       step->kind == ExprKind::kMember || step->kind == ExprKind::kElement;
-       step = &step->operand()) {
-    if (step->kind == ExprKind::kElement) {
-      const auto constant = language::constant_integer(step->operand(1));
-      exact = exact && constant;
-      if (constant) begin += *constant * strip_typedefs(step->type)->byte_size;
-      continue;
-    }
-    begin += step->member->bit_offset ? *step->member->bit_offset / 8 : step->member->byte_offset;
-    const Type* outer = strip_typedefs(step->operand().type);
-    if (outer->kind != TypeKind::kUnion) continue;
-    const auto steps = path_steps(step->operand());
-    const ShapeRules rules{redaction, outer->byte_size, 0, false};
-    for (const Hole& hole : shape_of(outer, steps.empty() ? "" : steps.back().path, rules).holes) {
-      if (!exact || (hole.begin < begin + std::max<std::uint64_t>(size, 1) && begin < hole.end)) {
-        return hole.why;
-      }
-    }
-  }
-  return std::nullopt;
-}
-
-// Bytes in which libstdc++ keeps an object of the type that their own type names: of a node
-// of a list or tree, of what make_shared made, of what a future waits for.
-bool is_storage(const Type& type) {
-  const std::string_view name = type.name;
-  return type.template_types.size() == 1 && (name.starts_with("__gnu_cxx::__aligned_membuf<") ||
-                                             name.starts_with("__gnu_cxx::__aligned_buffer<"));
-}
-
-// Of bytes nobody can tell which are of a hidden member: they are hidden whole.
-std::optional<Why> why_storage_hidden(const std::string& path, const Type* object,
-                                      const Redaction& redaction) {
-  if (auto why = why_step_hidden(path, object, redaction)) return why;
-  const ShapeRules rules{redaction, strip_typedefs(object)->byte_size, 0, false};
-  const Shape shape = shape_of(object, path, rules);
-  return shape.holes.empty() ? std::nullopt : std::optional(shape.holes.front().why);
-}
-
-// The same as why_hidden, but for what is no number.
-std::optional<Why> why_ruled_out(const Expr& expr, const Redaction& redaction) {
-  if (expr.kind == ExprKind::kVariable)
-    if (auto why = why_hidden(*expr.variable, redaction)) return why;
-  if (expr.is_place()) {
-    auto steps = path_steps(expr);
-    steps.push_back({steps.empty() ? "" : steps.back().path, expr.type});
-    for (const PathStep& step : steps)
-      if (auto why = why_step_hidden(step.path, step.type, redaction)) return why;
-    if (auto why = why_hidden_by_sibling(expr, redaction)) return why;
-  }
-  for (const auto& operand : expr.operands)
-    if (auto why = why_ruled_out(*operand, redaction)) return why;
-  return std::nullopt;
-}
 
 }  // namespace
 
@@ -281,30 +232,18 @@ std::uint64_t Lead::size() const {
 }
 
 std::string item_path(const std::string& path, Items::Kind kind) {
-  const bool is_many = kind != Items::Kind::kOptional && kind != Items::Kind::kVariant &&
-                       kind != Items::Kind::kPointer;
-  return is_many ? path + "[]" : path;
+  return containers::has_many(kind) ? path + "[]" : path;
 }
 
-std::optional<Why> why_step_hidden(const std::string& path, const Type* type,
-                                   const Redaction& redaction) {
-  if (!redaction.rule) return std::nullopt;
-  if (auto why = redaction.rule(path, *type)) return why;
-  // Each alias on the way to the real type has a name that a rule may know.
-  for (const Type* alias = type; alias->kind == TypeKind::kTypedef && alias->target != nullptr;) {
-    alias = alias->target;
-    if (auto why = redaction.rule(path, *alias)) return why;
-  }
-  const Type* real = strip_typedefs(type);
-  return is_storage(*real) ? why_storage_hidden(path, real->template_types[0], redaction)
-                           : std::nullopt;
-}
-
-std::optional<Why> why_hidden(const symbols::Variable& variable, const Redaction& redaction) {
-  if (redaction.variable)
-    if (auto why = redaction.variable(variable)) return why;
-  return variable.type == nullptr ? std::nullopt
-                                  : why_step_hidden(variable.name, variable.type, redaction);
+bool is_over(const std::vector<Hole>& holes, const Lead& lead) {
+  return std::ranges::any_of(holes, [&](const Hole& hole) {
+    const auto covers = [&](std::uint64_t at, std::uint64_t size) {
+      return hole.begin < at + size && at < hole.end;
+    };
+    return covers(lead.at, lead.size()) ||
+           std::ranges::any_of(lead.guards,
+                               [&](const Guard& guard) { return covers(guard.at, guard.size); });
+  });
 }
 
 Shape shape_of(const Type* type, const std::string& path, const ShapeRules& rules) {
@@ -321,56 +260,6 @@ Shape shape_of(const Type* type, const std::string& path, const ShapeRules& rule
 
 Shape hidden_shape(const Type* type, const std::string& path, const Why& why) {
   return {{{0, std::max<std::uint64_t>(strip_typedefs(type)->byte_size, 1), why, path}}, {}};
-}
-
-std::optional<Why> why_hidden(const Expr& expr, const Redaction& redaction) {
-  if (redaction.all_but_numbers && !reads_numbers(expr)) return redaction.all_but_numbers;
-  return why_ruled_out(expr, redaction);
-}
-
-std::vector<Hole> gaps_between(const std::vector<Hole>& holes, std::uint64_t size) {
-  std::vector<Hole> parts;
-  std::uint64_t at = 0;
-  for (const Hole& hole : holes) {
-    if (hole.begin >= size) break;
-    if (at < hole.begin) parts.push_back({at, hole.begin, {}});
-    at = std::max(at, hole.end);
-  }
-  if (at < size) parts.push_back({at, size, {}});
-  return parts;
-}
-
-bool is_over(const std::vector<Hole>& holes, const Lead& lead) {
-  return std::ranges::any_of(holes, [&](const Hole& hole) {
-    const auto covers = [&](std::uint64_t at, std::uint64_t size) {
-      return hole.begin < at + size && at < hole.end;
-    };
-    return covers(lead.at, lead.size()) ||
-           std::ranges::any_of(lead.guards,
-                               [&](const Guard& guard) { return covers(guard.at, guard.size); });
-  });
-}
-
-void tidy(std::vector<Hole>& holes) {
-  std::sort(holes.begin(), holes.end(),
-            [](const Hole& a, const Hole& b) { return a.begin < b.begin; });
-  std::vector<Hole> joined;
-  for (Hole& hole : holes) {
-    // What is redacted stays so, whatever else its bytes are.
-    const bool touches = !joined.empty() && hole.begin < joined.back().end;
-    const bool alike = !joined.empty() && joined.back().end == hole.begin &&
-                       joined.back().why.state == hole.why.state &&
-                       joined.back().why.text == hole.why.text;
-    if (touches || alike) {
-      joined.back().end = std::max(joined.back().end, hole.end);
-      if (!hole.path.empty() && joined.back().path != hole.path)
-        joined.back().path += (joined.back().path.empty() ? "" : ", ") + hole.path;
-      if (hole.why.state == ValueState::kRedacted) joined.back().why = hole.why;
-    } else {
-      joined.push_back(std::move(hole));
-    }
-  }
-  holes = std::move(joined);
 }
 
 }  // namespace nohalt::capture

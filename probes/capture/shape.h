@@ -47,29 +47,17 @@ struct ShapeRules {
   std::uint64_t bytes = 0;  // of the value that are captured
   std::uint32_t items = 20;
   bool follow_records = false;
+  bool is_in_row = false;  // one of many
 };
 
 [[nodiscard]] Shape shape_of(const Type* type, const std::string& path, const ShapeRules& rules);
 // Of a value of which nothing may be copied.
 [[nodiscard]] Shape hidden_shape(const Type* type, const std::string& path, const Why& why);
 
-// Why the expression must not be evaluated: its value would read, or be steered by,
-// something that is redacted. Absent: it may.
-[[nodiscard]] std::optional<Why> why_hidden(const Expr& expr, const Redaction& redaction);
 // What redaction rules see of a container's items: `m[]`, but what is optional, one of
 // several, or pointed to, goes by the name of what has it.
 [[nodiscard]] std::string item_path(const std::string& path, Items::Kind kind);
-[[nodiscard]] std::optional<Why> why_step_hidden(const std::string& path, const Type* type,
-                                                 const Redaction& redaction);
-// The same of a variable by itself.
-[[nodiscard]] std::optional<Why> why_hidden(const symbols::Variable& variable,
-                                            const Redaction& redaction);
-
-// The parts of [0, size) that are in no hole.
-[[nodiscard]] std::vector<Hole> gaps_between(const std::vector<Hole>& holes, std::uint64_t size);
 // True where a hole covers what is needed to follow the lead.
 [[nodiscard]] bool is_over(const std::vector<Hole>& holes, const Lead& lead);
-// Sorts and joins.
-void tidy(std::vector<Hole>& holes);
 
 }  // namespace nohalt::capture

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "probes/capture/holes.h"
 #include "probes/language/binder_impl.h"
 
 namespace nohalt::capture {
@@ -111,8 +112,9 @@ Node* Writer::target_of(Node& node, const Lead& lead) {
 }
 
 Shape Writer::shape(const Type* type, const std::string& path, std::uint64_t bytes,
-                    std::uint32_t depth) const {
-  return shape_of(type, path, {request_.redaction, bytes, request_.limits.items, depth > 1});
+                    std::uint32_t depth, bool is_in_row) const {
+  return shape_of(type, path,
+                  {request_.redaction, bytes, request_.limits.items, depth > 1, is_in_row});
 }
 
 void Writer::write_status(const Node& node, std::uint8_t status) {
@@ -120,18 +122,18 @@ void Writer::write_status(const Node& node, std::uint8_t status) {
 }
 
 Miss Writer::miss_into(std::vector<Node*> nodes, Code::Label label) {
-  return {
-      label, [this, nodes = std::move(nodes)](ValueState state, const std::string& text) {
-        std::size_t index = 0;
-        auto& whys = nodes[0]->whys;
-        while (index < whys.size() && (whys[index].text != text || whys[index].state != state)) {
-          ++index;
-        }
-        if (index == whys.size() && index < kMaxWhys) {
-          for (Node* node : nodes) node->whys.push_back({state, text});
-        }
-        write_status(*nodes[0], status_of(std::min(index, whys.size() - 1)));
-      }};
+  return {label, [this, nodes = std::move(nodes)](const Why& why) {
+            std::size_t index = 0;
+            auto& whys = nodes[0]->whys;
+            while (index < whys.size() &&
+                   (whys[index].text != why.text || whys[index].state != why.state)) {
+              ++index;
+            }
+            if (index == whys.size() && index < kMaxWhys) {
+              for (Node* node : nodes) node->whys.push_back(why);
+            }
+            write_status(*nodes[0], status_of(std::min(index, whys.size() - 1)));
+          }};
 }
 
 void Writer::copy_from_stack(const Node& node, Dest from) {

@@ -126,7 +126,7 @@ class Writer {
   void write_status(const Node& node, std::uint8_t status);
   // The shape of a value of that type, of which `bytes` are captured.
   [[nodiscard]] Shape shape(const Type* type, const std::string& path, std::uint64_t bytes,
-                            std::uint32_t depth) const;
+                            std::uint32_t depth, bool is_in_row = false) const;
 
   // Objects that tell what they really are: writer_objects.cpp.
   [[nodiscard]] bool tells_its_class(const Type* type) const;

@@ -5,6 +5,7 @@
 // leaf is checked from both ends, by the child's own pointer to its parent; see Knuth, The Art of
 // Computer Programming 6.2.4, for the tree, and library/alloc/src/collections/btree/node.rs for
 // Rust's.
+#include "probes/capture/hidden.h"
 #include "probes/capture/writer.h"
 
 namespace nohalt::capture {
@@ -170,7 +171,7 @@ Writer::Part Writer::part_of(const Walk& walk, std::vector<Node>& slots, const T
     return {slots, type, hidden_shape(type, path, *why)};
   const std::uint64_t size =
       std::min<std::uint64_t>(strip_typedefs(type)->byte_size, request_.limits.aggregate_bytes);
-  return {slots, type, shape(type, path, size, walk.depth - 1)};
+  return {slots, type, shape(type, path, size, walk.depth - 1, true)};
 }
 
 bool Writer::walk(Walk& walk, const containers::BTree& tree) {

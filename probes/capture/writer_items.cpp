@@ -6,6 +6,8 @@
 // walk ends is written before each step that may end it.
 #include <algorithm>
 
+#include "probes/capture/hidden.h"
+#include "probes/capture/holes.h"
 #include "probes/capture/writer.h"
 
 namespace nohalt::capture {
@@ -87,7 +89,7 @@ Shape Writer::slot_shape(const Walk& walk, const Type* type, std::uint32_t depth
     return hidden_shape(type, path, *why);
   const std::uint64_t size =
       std::min<std::uint64_t>(strip_typedefs(type)->byte_size, request_.limits.aggregate_bytes);
-  return shape(type, path, size, depth);
+  return shape(type, path, size, depth, containers::has_many(walk.items.kind));
 }
 
 // Room for one more item; null: there is none.

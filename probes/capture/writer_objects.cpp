@@ -7,6 +7,7 @@
 // lie in the same room of the record, and the record says which is there.
 #include <algorithm>
 
+#include "probes/capture/hidden.h"
 #include "probes/capture/writer.h"
 #include "probes/symbols/vtable_pointer.h"
 

@@ -61,7 +61,7 @@ std::vector<std::uint64_t> DynamicClasses::words_of(const Vtable& table) const {
 // it, the table of the object itself tells, which comes first unless there are virtual bases.
 std::optional<std::uint64_t> DynamicClasses::typeinfo_of(
     const Type& heir, std::span<const std::uint64_t> words) const {
-  if (const Vtable* typeinfo = vtables_.of_class(heir.name, Kind::kTypeinfo))
+  if (const Vtable* typeinfo = vtables_.of_class(heir.name, Kind::kTypeinfo, home_))
     return typeinfo->range.begin.value;
   const bool begins_with_own = words.size() >= 2 && words[0] == 0 && !has_virtual_bases(heir);
   return begins_with_own ? std::optional(words[1]) : std::nullopt;
@@ -69,7 +69,7 @@ std::optional<std::uint64_t> DynamicClasses::typeinfo_of(
 
 std::vector<DynamicClass::Vtable> DynamicClasses::pointers_of(const Type& heir,
                                                               const Type& type) const {
-  const Vtable* table = vtables_.of_class(heir.name, Kind::kVtable);
+  const Vtable* table = vtables_.of_class(heir.name, Kind::kVtable, home_);
   if (table == nullptr) return {};
   const std::vector<std::uint64_t> words = words_of(*table);
   const std::optional<std::uint64_t> typeinfo = typeinfo_of(heir, words);
@@ -126,7 +126,7 @@ void DynamicClasses::add_undescribed(const Type& type, std::vector<DynamicClass>
       const auto known = by_name.find(base->symbol->class_name);
       if (known == by_name.end()) continue;
       // Of that name, but the library's own.
-      if (vtables_.of_class(known->first, Kind::kTypeinfo) != base) break;
+      if (vtables_.of_class(known->first, Kind::kTypeinfo, home_) != base) break;
       std::vector<DynamicClass::Vtable>& vtables = classes[known->second].vtables;
       const bool is_nearer = classes[known->second].type->name != type.name;
       // Along a line of single bases every part begins where the object does.

@@ -1,4 +1,4 @@
-// What an object may really be: the classes that the program's debug information has
+// What an object may really be: the classes that a file's debug information has
 // below its own, each with the vtable pointers that an object of it has.
 //
 // Threading: one thread at a time.
@@ -23,7 +23,7 @@ class DynamicClasses {
  public:
   // What it is made from must outlive it.
   DynamicClasses(const symbols::DebugInfo& info, const Vtables& vtables, ReadMemory read)
-      : info_(info), vtables_(vtables), read_(std::move(read)) {}
+      : info_(info), vtables_(vtables), home_(vtables.file_of(info)), read_(std::move(read)) {}
 
   [[nodiscard]] const std::vector<capture::DynamicClass>& of(const symbols::Type* type);
 
@@ -39,6 +39,7 @@ class DynamicClasses {
 
   const symbols::DebugInfo& info_;
   const Vtables& vtables_;
+  const stacks::Image* home_;
   ReadMemory read_;
   std::map<const symbols::Type*, std::vector<capture::DynamicClass>> known_;
   // A class that is not described, or perhaps is: its bases' typeinfos, nearest first.

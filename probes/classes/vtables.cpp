@@ -8,23 +8,29 @@ using symbols::VtableSymbol;
 
 void Vtables::read() const {
   if (std::exchange(is_read_, true)) return;
-  bool is_first = true;
   for (const stacks::CodePlace& file : images_.files()) {
-    const symbols::UnwindTable& table = images_.table(file);
-    const bool is_program =
-        program_build_id_.empty() ? is_first : table.build_id() == program_build_id_;
-    is_first = false;
-    for (const VtableSymbol& symbol : table.vtables())
+    for (const VtableSymbol& symbol : images_.table(file).vtables())
       all_.push_back(
           {&symbol,
            {file.bias.to_runtime(symbol.range.begin), file.bias.to_runtime(symbol.range.end)},
-           is_program});
+           file.image});
   }
   std::ranges::stable_sort(all_, {}, [](const Vtable& each) { return each.range.begin; });
   for (std::size_t i = 0; i < all_.size(); ++i) by_name_.emplace(all_[i].symbol->class_name, i);
 }
 
-const Vtable* Vtables::of_class(std::string_view class_name, VtableSymbol::Kind kind) const {
+// A file without a build id is told by being the first, which the program is.
+const stacks::Image* Vtables::file_of(const symbols::DebugInfo& info) const {
+  const std::vector<stacks::CodePlace> files = images_.files();
+  if (info.build_id().empty()) return files.empty() ? nullptr : files.front().image;
+  const auto own = std::ranges::find_if(files, [&](const stacks::CodePlace& file) {
+    return images_.table(file).build_id() == info.build_id();
+  });
+  return own == files.end() ? nullptr : own->image;
+}
+
+const Vtable* Vtables::of_class(std::string_view class_name, VtableSymbol::Kind kind,
+                                const stacks::Image* home) const {
   read();
   const Vtable* found = nullptr;
   bool is_ambiguous = false;
@@ -32,10 +38,11 @@ const Vtable* Vtables::of_class(std::string_view class_name, VtableSymbol::Kind 
   const auto [begin, end] = by_name_.equal_range(name);
   for (auto each = begin; each != end; ++each) {
     const Vtable& table = all_[each->second];
-    const bool counts = table.is_of_program || !table.symbol->is_local;
-    if (table.symbol->kind != kind || !counts) continue;
-    if (found != nullptr && found->is_of_program && !table.is_of_program) continue;
-    is_ambiguous = found != nullptr && found->is_of_program == table.is_of_program;
+    const bool is_own = home != nullptr && table.file == home;
+    if (table.symbol->kind != kind || (!is_own && table.symbol->is_local)) continue;
+    const bool found_own = found != nullptr && home != nullptr && found->file == home;
+    if (found_own && !is_own) continue;
+    is_ambiguous = found != nullptr && found_own == is_own;
     found = &table;
   }
   return is_ambiguous ? nullptr : found;

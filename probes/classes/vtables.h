@@ -21,21 +21,23 @@ namespace nohalt::classes {
 struct Vtable {
   const symbols::VtableSymbol* symbol = nullptr;
   RuntimeRange range;
-  bool is_of_program = false;  // else of a library
+  const stacks::Image* file = nullptr;  // that it is in
 };
 
 class Vtables {
  public:
   // `images` must outlive it.
-  Vtables(const stacks::UnwindImages& images, std::string program_build_id)
-      : images_(images), program_build_id_(std::move(program_build_id)) {}
+  explicit Vtables(const stacks::UnwindImages& images) : images_(images) {}
 
-  // The table of this kind that the class of this name has, which the program describes;
-  // null: none, or nobody knows which. What a library has under a name for which the
-  // program has one of its own may be another class, as two plugins' are; and a local
+  // The file that this debug information is of; null: none of these.
+  [[nodiscard]] const stacks::Image* file_of(const symbols::DebugInfo& info) const;
+  // The table of this kind that the class of this name has, which the file `home`
+  // describes; null: none, or nobody knows which. What another file has under a name for
+  // which `home` has one of its own may be another class, as two plugins' are; and a local
   // name is nobody else's.
   [[nodiscard]] const Vtable* of_class(std::string_view class_name,
-                                       symbols::VtableSymbol::Kind kind) const;
+                                       symbols::VtableSymbol::Kind kind,
+                                       const stacks::Image* home) const;
   // The table that a vtable pointer points into; null: it points into none.
   [[nodiscard]] const Vtable* at(RuntimeAddress vtable_pointer) const;
   // The table or typeinfo that begins there; null: none does.
@@ -47,7 +49,6 @@ class Vtables {
   void read() const;
 
   const stacks::UnwindImages& images_;
-  std::string program_build_id_;
   mutable bool is_read_ = false;
   mutable std::vector<Vtable> all_;  // by address
   mutable std::multimap<std::string_view, std::size_t> by_name_;

@@ -241,4 +241,28 @@ Result<ExprPtr> Binder::length(const Syntax& syntax) {
   return expr;
 }
 
+Result<ExprPtr> Binder::text_test(const Syntax& syntax) {
+  NOHALT_TRY(ExprPtr text, value(*syntax.operands[0]));
+  NOHALT_TRY(ExprPtr wanted, value(*syntax.operands[1]));
+  const std::string name = syntax.op == BinaryOp::kContains ? "contains()" : "starts_with()";
+  if (text->kind == ExprKind::kText || !is_textual(text->type)) {
+    return mismatch(syntax.operands[0]->span,
+                    name + " takes a char *, a char [] or a string, not a value of type '" +
+                        type_name(text->type) + "'");
+  }
+  if (wanted->kind != ExprKind::kText || wanted->text.empty()) {
+    return mismatch(syntax.operands[1]->span, name + " looks for a text such as \"user:\"");
+  }
+  if (wanted->text.find('\0') != std::string::npos) {
+    return mismatch(syntax.operands[1]->span,
+                    "this text has a zero byte in it and is in no string");
+  }
+  if (is_pointer(text->type)) NOHALT_CHECK(stays_inside(text->span, *text, pointee(text->type)));
+  auto expr = make(ExprKind::kTextCompare, syntax.span, types_.boolean());
+  expr->op = syntax.op;
+  expr->text = std::move(wanted->text);
+  expr->operands.push_back(std::move(text));
+  return expr;
+}
+
 }  // namespace nohalt::language

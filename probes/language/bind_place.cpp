@@ -105,6 +105,8 @@ Result<ExprPtr> Binder::any(const Syntax& syntax, const Type* hint) {
       return member(syntax);
     case SyntaxKind::kIndex:
       return index(syntax);
+    case SyntaxKind::kSlice:
+      return slice(syntax);
     case SyntaxKind::kDereference: {
       NOHALT_TRY(ExprPtr pointer, scalar(*syntax.operands[0]));
       return dereference(std::move(pointer), syntax.mark);
@@ -121,6 +123,8 @@ Result<ExprPtr> Binder::any(const Syntax& syntax, const Type* hint) {
       return cast(syntax);
     case SyntaxKind::kLength:
       return length(syntax);
+    case SyntaxKind::kTextTest:
+      return text_test(syntax);
     case SyntaxKind::kNegate:
     case SyntaxKind::kPlus:
     case SyntaxKind::kNot:
@@ -349,65 +353,18 @@ Result<ExprPtr> Binder::dereference(ExprPtr pointer, Span mark) {
   return expr;
 }
 
-Result<ExprPtr> Binder::index(const Syntax& syntax) {
-  NOHALT_TRY(ExprPtr object, any(*syntax.operands[0]));
-  NOHALT_TRY(ExprPtr number, scalar(*syntax.operands[1]));
-  if (!is_integral(number->type)) {
-    return mismatch(syntax.operands[1]->span, "an index is an integer");
-  }
-  number = convert(promoted(std::move(number)), types_.integer(8, true));
-  if (object->is_place() && strip_typedefs(object->type)->kind == TypeKind::kArray) {
-    return element(std::move(object), std::move(number), syntax.operands[1]->span);
-  }
-  object = load(std::move(object));
-  if (!is_pointer(object->type)) {
-    return fail_at(source_, syntax.mark, "not-an-array",
-                   "'" + type_name(object->type) + "' is not an array");
-  }
-  const auto constant = constant_integer(*number);
-  if (constant == 0U) return dereference(std::move(object), syntax.mark);
-  if (!options_.allow_raw) {
-    return needs_raw(syntax.mark, "how far this pointer may be indexed is not known");
-  }
-  const Type* target = pointee(object->type);
-  if (target == nullptr || strip_typedefs(target)->byte_size == 0) {
-    return mismatch(syntax.mark, "the size of what this points to is not known");
-  }
-  auto moved = make(ExprKind::kAdvance, object->span, object->type);
-  moved->operands.push_back(std::move(object));
-  moved->operands.push_back(std::move(number));
-  return dereference(std::move(moved), syntax.mark);
-}
-
-Result<ExprPtr> Binder::element(ExprPtr array, ExprPtr number, Span mark) {
-  const Type* real = strip_typedefs(array->type);
-  const Type* item = real->target;
-  if (item == nullptr || strip_typedefs(item)->byte_size == 0) {
-    return mismatch(mark, "the size of this array's elements is not known");
-  }
-  if (!real->element_count && !options_.allow_raw) {
-    return needs_raw(mark, "the length of this array is not known");
-  }
-  const auto constant = constant_integer(*number);
-  const bool outside = constant && real->element_count && *constant >= *real->element_count;
-  if (outside && !options_.allow_raw) {
-    return needs_raw(mark, "this index is outside the array, which has " +
-                               std::to_string(*real->element_count) + " elements");
-  }
-  auto expr = make(ExprKind::kElement, array->span, item);
-  expr->operands.push_back(std::move(array));
-  expr->operands.push_back(std::move(number));
-  return expr;
-}
-
 Result<ExprPtr> Binder::address_of(const Syntax& syntax) {
   NOHALT_TRY(ExprPtr place, any(*syntax.operands[0]));
   if (!place->is_place()) return mismatch(syntax.mark, "this has no address");
   if (place->kind == ExprKind::kMember && place->member->bit_offset) {
     return mismatch(syntax.mark, "a bitfield has no address");
   }
+  return address(std::move(place), syntax.span);
+}
+
+ExprPtr Binder::address(ExprPtr place, Span span) {
   if (place->kind == ExprKind::kDereference) return std::move(place->operands[0]);
-  auto expr = make(ExprKind::kAddress, syntax.span, types_.pointer_to(place->type));
+  auto expr = make(ExprKind::kAddress, span, types_.pointer_to(place->type));
   expr->operands.push_back(std::move(place));
   return expr;
 }

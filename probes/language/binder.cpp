@@ -153,18 +153,43 @@ bool spec_suits(const FormatSpec& spec, const Expr& root) {
   return integer.find(letter) != integer.npos;
 }
 
+// Whether the bytes of a container are what its items are is found out where it is captured.
+bool hex_suits(const FormatSpec& spec, const Expr& root) {
+  const Type* item = pointee(root.type);
+  if (spec.sign != '\0' || spec.alternate || spec.zero) return false;
+  if (root.kind == ExprKind::kText || is_std_string(root.type)) return true;
+  // Where bytes end that a pointer leads to nobody says, but for those of a text.
+  if (is_pointer(root.type)) return item != nullptr && is_byte_char(item) && is_signed(item);
+  if (root.kind != ExprKind::kLoad) return false;
+  return is_record(root.type) || (item != nullptr && is_byte(item));
+}
+
 bool numbers_only(const FormatSpec& spec) {
   return spec.sign != '\0' || spec.alternate || spec.zero;
 }
 
 Status check_spec(const Source& source, const FormatSpec& spec, const Expr& root) {
-  const bool ok = spec_suits(spec, root) && (!numbers_only(spec) || is_scalar(root.type));
+  const bool ok = spec.is_hex
+                      ? hex_suits(spec, root)
+                      : spec_suits(spec, root) && (!numbers_only(spec) || is_scalar(root.type));
   if (ok) return {};
+  if (spec.is_hex) return wrong_hex(source, spec, root);
   return fail_at(
       source, spec.span, "wrong-spec",
       "this format does not suit a value of type '" + type_name(root.type) + "'",
       "Integers take d x X o b c, floating-point numbers e f g a, text s, pointers x p.");
 }
+
+}  // namespace
+
+std::unexpected<Error> wrong_hex(const Source& source, const FormatSpec& spec, const Expr& root) {
+  return fail_at(source, spec.span, "wrong-spec",
+                 "hex does not suit a value of type '" + type_name(root.type) + "'",
+                 "It takes an array or a container of bytes, or a text of one-byte characters; an "
+                 "integer takes x.");
+}
+
+namespace {
 
 Result<BoundPtr> finish(const Source& source, std::shared_ptr<TypeStore> types, ExprPtr root,
                         std::string name) {

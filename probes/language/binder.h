@@ -48,6 +48,10 @@ struct BoundTemplate {
 [[nodiscard]] Result<BoundTemplate> bind_template(const std::string& text, const ScopeView& scope,
                                                   const BindOptions& options);
 
+// Error wrong-spec: the value is not made of bytes.
+[[nodiscard]] std::unexpected<Error> wrong_hex(const Source& source, const FormatSpec& spec,
+                                               const Expr& root);
+
 // A variable as a value by itself, for a snapshot of all of them; binds
 // whatever its state.
 [[nodiscard]] BoundPtr bind_variable(const symbols::Variable& variable);

@@ -30,6 +30,13 @@ class Binder {
   [[nodiscard]] Result<ExprPtr> index(const Syntax& syntax);
   [[nodiscard]] Result<ExprPtr> element(ExprPtr array, ExprPtr index, Span mark);
   [[nodiscard]] Result<ExprPtr> address_of(const Syntax& syntax);
+  [[nodiscard]] ExprPtr address(ExprPtr place, Span span);
+
+  // Bounds (bind_index.cpp).
+  [[nodiscard]] Result<ExprPtr> slice(const Syntax& syntax);
+  [[nodiscard]] Result<std::uint64_t> slice_end(const Syntax& syntax);
+  [[nodiscard]] Status check_slice(const Expr& object, std::uint64_t begin, std::uint64_t end,
+                                   Span ends) const;
 
   // Operators (bind_operator.cpp).
   [[nodiscard]] Result<ExprPtr> unary(const Syntax& syntax);
@@ -42,6 +49,7 @@ class Binder {
                                                    ExprPtr right);
   [[nodiscard]] Result<ExprPtr> conditional(const Syntax& syntax);
   [[nodiscard]] Result<ExprPtr> length(const Syntax& syntax);
+  [[nodiscard]] Result<ExprPtr> text_test(const Syntax& syntax);
 
   // Casts (bind_cast.cpp).
   [[nodiscard]] Result<ExprPtr> cast(const Syntax& syntax);

@@ -40,7 +40,7 @@ enum class ExprKind {
   kNot,
   kComplement,
   kBinary,       // op, operands already of one type (shifts: each promoted)
-  kTextCompare,  // op kEqual or kNotEqual: operand (textual) with text
+  kTextCompare,  // op kEqual, kNotEqual, kStartsWith or kContains: operand (textual) with text
   kLength,       // characters of operand (a textual value), or its items (a kLoad of a record)
   kConditional,
 };
@@ -63,6 +63,12 @@ struct Expr {
   [[nodiscard]] const Expr& operand(std::size_t i = 0) const { return *operands[i]; }
   [[nodiscard]] bool is_place() const { return kind <= ExprKind::kElement; }
 };
+
+// It looks at a part of a text.
+[[nodiscard]] inline bool is_text_test(const Expr& expr) {
+  return expr.kind == ExprKind::kTextCompare &&
+         (expr.op == BinaryOp::kStartsWith || expr.op == BinaryOp::kContains);
+}
 
 // Of a record: what kind of container it is, and whether it is one, is found out where it
 // is captured.

@@ -11,10 +11,10 @@ namespace nohalt::language {
 namespace {
 
 // Longest first.
-constexpr std::array<std::string_view, 36> kPunctuation = {
-    "<<=", ">>=", "->", "==", "!=", "<=", ">=", "&&", "||", "<<", ">>", "::",
-    "+",   "-",   "*",  "/",  "%",  "&",  "|",  "^",  "!",  "~",  "<",  ">",
-    "=",   "(",   ")",  "[",  "]",  ".",  "?",  ":",  "}",  ",",  "{",  ";"};
+constexpr std::array<std::string_view, 37> kPunctuation = {
+    "<<=", ">>=", "->", "==", "!=", "<=", ">=", "&&", "||", "<<", ">>", "::", "..",
+    "+",   "-",   "*",  "/",  "%",  "&",  "|",  "^",  "!",  "~",  "<",  ">",  "=",
+    "(",   ")",   "[",  "]",  ".",  "?",  ":",  "}",  ",",  "{",  ";"};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
@@ -67,6 +67,8 @@ Result<Token> Lexer::number() {
     const bool exponent_sign =
         (c == '+' || c == '-') && (hex ? before == 'p' : before == 'e') && end > at_;
     if (!is_name_part(c) && c != '.' && !exponent_sign) break;
+    const bool is_range = c == '.' && end + 1 < end_ && source_.text[end + 1] == '.';  // 0..4
+    if (is_range) break;
     const char lower = static_cast<char>(c | 0x20);
     floating = floating || c == '.' || (hex ? lower == 'p' : lower == 'e');
   }

@@ -41,6 +41,8 @@ const std::set<std::string, std::less<>> kTypeWords = {
     "signed", "int",   "char",  "short",   "long",    "float",    "double",
     "void",   "bool",  "_Bool", "wchar_t", "char8_t", "char16_t", "char32_t"};
 
+bool is_text_test(std::string_view name) { return name == "starts_with" || name == "contains"; }
+
 class Parser {
  public:
   Parser(const Source& source, Span range) : source_(source), lexer_(source, range) {}
@@ -57,7 +59,7 @@ class Parser {
   [[nodiscard]] Result<SyntaxPtr> postfix();
   [[nodiscard]] Result<SyntaxPtr> primary();
   [[nodiscard]] Result<SyntaxPtr> name();
-  [[nodiscard]] Result<SyntaxPtr> length();
+  [[nodiscard]] Result<SyntaxPtr> call(SyntaxPtr name);
   [[nodiscard]] Result<std::optional<std::string>> cast_type();
   [[nodiscard]] Result<std::string> type_arguments();
 
@@ -212,13 +214,21 @@ Result<SyntaxPtr> Parser::postfix() {
       NOHALT_TRY(SyntaxPtr outer, make(SyntaxKind::kIndex, token_.span));
       NOHALT_CHECK(advance());
       NOHALT_TRY(SyntaxPtr index, conditional());
+      SyntaxPtr end;
+      if (at("..")) {
+        outer->kind = SyntaxKind::kSlice;
+        NOHALT_CHECK(advance());
+        NOHALT_TRY(end, conditional());
+      }
       outer->span.end = token_.span.end;
       NOHALT_CHECK(expect("]"));
       outer = adopt(std::move(outer), std::move(node));
       node = adopt(std::move(outer), std::move(index));
+      if (end) node = adopt(std::move(node), std::move(end));
     } else if (at("(")) {
       return fail_at(source_, token_.span, "syntax-error",
-                     "a probe cannot call the target's functions", "Only len() may be called.");
+                     "a probe cannot call the target's functions",
+                     "Only len(), starts_with() and contains() may be called.");
     } else {
       return node;
     }
@@ -277,20 +287,29 @@ Result<SyntaxPtr> Parser::name() {
     if (!at("::")) break;
   }
   node->mark = node->span;
-  if (node->text == "len" && at("(")) return length();
+  const bool is_call = node->text == "len" || is_text_test(node->text);
+  if (is_call && at("(")) return call(std::move(node));
   if (node->text == "true") node->kind = SyntaxKind::kTrue;
   if (node->text == "false") node->kind = SyntaxKind::kFalse;
   if (node->text == "nullptr" || node->text == "NULL") node->kind = SyntaxKind::kNull;
   return node;
 }
 
-Result<SyntaxPtr> Parser::length() {
-  NOHALT_TRY(SyntaxPtr node, make(SyntaxKind::kLength, token_.span));
+// At the parenthesis.
+Result<SyntaxPtr> Parser::call(SyntaxPtr name) {
+  const bool is_test = is_text_test(name->text);
+  NOHALT_TRY(SyntaxPtr node,
+             make(is_test ? SyntaxKind::kTextTest : SyntaxKind::kLength, name->span));
+  node->op = name->text == "contains" ? BinaryOp::kContains : BinaryOp::kStartsWith;
   NOHALT_CHECK(advance());
   NOHALT_TRY(SyntaxPtr operand, conditional());
   node = adopt(std::move(node), std::move(operand));
-  node->span.begin -= 3;
-  node->span.end = token_.span.end;
+  if (is_test) {
+    NOHALT_CHECK(expect(","));
+    NOHALT_TRY(SyntaxPtr wanted, conditional());
+    node = adopt(std::move(node), std::move(wanted));
+  }
+  node->span = {name->span.begin, token_.span.end};
   NOHALT_CHECK(expect(")"));
   return node;
 }

@@ -24,6 +24,7 @@ enum class SyntaxKind {
   kMember,   // operand . text
   kArrow,    // operand -> text
   kIndex,    // operand [ index ]
+  kSlice,    // operand [ operand 1 .. operand 2 ]
   kDereference,
   kAddressOf,
   kNegate,
@@ -34,6 +35,7 @@ enum class SyntaxKind {
   kConditional,  // operand ? operand : operand
   kCast,         // text: the type as written, blanks squeezed
   kLength,       // len(operand)
+  kTextTest,     // op: starts_with(operand, operand 1) or contains(...)
 };
 
 enum class BinaryOp {
@@ -55,6 +57,9 @@ enum class BinaryOp {
   kBitOr,
   kAnd,
   kOr,
+  // Of texts only, and no operators.
+  kStartsWith,
+  kContains,
 };
 
 struct Syntax {

@@ -55,7 +55,8 @@ Result<FormatSpec> parse_spec(const Source& source, Span span) {
     const auto place = static_cast<std::uint32_t>(span.begin + at);
     return fail_at(
         source, {place, span.end}, "malformed-spec", problem,
-        "A spec is [fill][<>^][+- ][#][0][width][.precision][type], such as 08x or .2f.");
+        "A spec is [fill][<>^][+- ][#][0][width][.precision][type], such as 08x, .2f or hex; "
+        "or len.");
   };
   if (!text.empty()) {
     const std::size_t fill = code_point_length(text[0]);
@@ -82,6 +83,8 @@ Result<FormatSpec> parse_spec(const Source& source, Span span) {
     if (at == digits) return bad("a precision is missing after '.'");
     spec.precision = static_cast<std::int32_t>(precision);
   }
+  spec.is_hex = text.substr(at) == "hex";
+  if (spec.is_hex) return spec;
   spec.type = take("xXobBdcseEfFgGaAp");
   if (at < text.size()) return bad("unknown format spec");
   return spec;
@@ -91,6 +94,16 @@ std::string trimmed(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
   return std::string(text);
+}
+
+// As if len(expression) had been written.
+void measure(TemplateField& field, std::string_view expression) {
+  if (field.name == expression) field.name = "len(" + field.name + ")";
+  auto length = std::make_unique<Syntax>();
+  length->kind = SyntaxKind::kLength;
+  length->span = length->mark = field.expression->span;
+  length->operands.push_back(std::move(field.expression));
+  field.expression = std::move(length);
 }
 
 // At the byte after '{'. Leaves `at` after the closing brace.
@@ -115,13 +128,19 @@ Result<TemplateField> parse_field(const Source& source, std::uint32_t& at) {
     if (!closed && part.error().reason != "open-string") return open();
     return std::unexpected(std::move(part).error());
   }
-  if (field.name.empty()) field.name = trimmed(source.at({at, part->end}));
+  const std::string expression = trimmed(source.at({at, part->end}));
+  if (field.name.empty()) field.name = expression;
   at = part->end;
   field.expression = std::move(part->root);
   if (at < text.size() && text[at] == ':') {
     const auto close = text.find('}', at);
     if (close == text.npos) return open();
-    NOHALT_TRY(field.spec, parse_spec(source, {at + 1, static_cast<std::uint32_t>(close)}));
+    const Span spec{at + 1, static_cast<std::uint32_t>(close)};
+    if (source.at(spec) == "len") {
+      measure(field, expression);
+    } else {
+      NOHALT_TRY(field.spec, parse_spec(source, spec));
+    }
     at = static_cast<std::uint32_t>(close);
   }
   if (at >= text.size()) return open();

@@ -9,7 +9,8 @@
 
 namespace nohalt::language {
 
-// [[fill]align][sign][#][0][width][.precision][type], as in std::format.
+// [[fill]align][sign][#][0][width][.precision][type], as in std::format, where the type
+// may also be the word `hex`. The spec `len` is none: {v:len} is read as {len(v)}.
 struct FormatSpec {
   Span span;
   std::string fill;        // one code point; empty: a blank
@@ -19,7 +20,8 @@ struct FormatSpec {
   bool zero = false;
   std::uint32_t width = 0;  // at most 256
   std::int32_t precision = -1;
-  char type = '\0';  // x X o b B d c s e E f F g G a A p or none
+  char type = '\0';     // x X o b B d c s e E f F g G a A p or none
+  bool is_hex = false;  // the bytes of an array, a container or a text, two digits each
 };
 
 struct TemplateField {

@@ -50,6 +50,29 @@ const Type* TypeStore::pointer_to(const Type* target) {
   return pointers_[target] = &types_.back();
 }
 
+namespace {
+
+// As C writes it: the outer bounds first.
+std::string array_name(const Type& item, std::uint64_t count) {
+  std::string name = type_name(&item);
+  const std::string bounds = "[" + std::to_string(count) + "]";
+  const std::size_t inner = item.kind == TypeKind::kArray ? name.rfind(" [") : name.npos;
+  if (inner == name.npos) return name + " " + bounds;
+  return name.insert(inner + 1, bounds);
+}
+
+}  // namespace
+
+const Type* TypeStore::array_of(const Type* item, std::uint64_t count) {
+  Type array;
+  array.kind = TypeKind::kArray;
+  array.name = array_name(*item, count);
+  array.target = item;
+  array.element_count = count;
+  array.byte_size = count * symbols::strip_typedefs(item)->byte_size;
+  return &types_.emplace_back(std::move(array));
+}
+
 const Type* TypeStore::by_name(std::string_view name) {
   std::istringstream words{std::string(name)};
   int longs = 0, unsigneds = 0, signeds = 0;
@@ -145,6 +168,11 @@ bool is_byte_char(const Type* type) {
   return real->kind == TypeKind::kChar && real->byte_size == 1;
 }
 
+bool is_byte(const Type* type) {
+  const Type* real = strip_typedefs(type);
+  return is_integral(real) && real->byte_size == 1 && real->kind != TypeKind::kBool;
+}
+
 std::uint32_t text_unit(const Type* type) {
   if (is_byte_char(type)) return 1;
   const std::uint64_t size = strip_typedefs(type)->byte_size;
@@ -208,10 +236,28 @@ bool find_rust_text(const Type* real, StdStringLayout& layout) {
          layout.length_offset + 8 <= real->byte_size;
 }
 
+// Of libstdc++ and of libc++.
+bool find_string_view(const Type* real, StdStringLayout& layout) {
+  const std::string_view name = real->name;
+  if (!name.starts_with("std::basic_string_view<char,") &&
+      !name.starts_with("std::__1::basic_string_view<char,"))
+    return false;
+  const Member* data = direct_member(real, "_M_str");
+  if (data == nullptr) data = direct_member(real, "__data_");
+  const Member* length = direct_member(real, "_M_len");
+  if (length == nullptr) length = direct_member(real, "__size_");
+  const Type* character = data == nullptr ? nullptr : pointee(data->type);
+  if (character == nullptr || !is_byte_char(character) || length == nullptr) return false;
+  layout = {data->byte_offset, length->byte_offset};
+  return strip_typedefs(length->type)->byte_size == 8 &&
+         layout.pointer_offset + 8 <= real->byte_size &&
+         layout.length_offset + 8 <= real->byte_size;
+}
+
 bool find_std_string(const Type* type, StdStringLayout& layout) {
   const Type* real = strip_typedefs(type);
   if (real->kind != TypeKind::kStruct) return false;
-  if (find_rust_text(real, layout)) return true;
+  if (find_rust_text(real, layout) || find_string_view(real, layout)) return true;
   const std::string_view name = real->name;
   if (!name.starts_with("std::__cxx11::basic_string<char") && name != "std::__cxx11::string" &&
       !name.starts_with("std::basic_string<char") && name != "std::string") {

@@ -28,6 +28,7 @@ class TypeStore {
   [[nodiscard]] const Type* floating(std::uint64_t size);  // 4, 8, 16
   [[nodiscard]] const Type* void_type();
   [[nodiscard]] const Type* pointer_to(const Type* target);
+  [[nodiscard]] const Type* array_of(const Type* item, std::uint64_t count);
   // The type of text that has no address in the target, as $func's.
   [[nodiscard]] const Type* text();
 
@@ -59,13 +60,15 @@ class TypeStore {
 [[nodiscard]] bool is_signed(const Type* type);
 // One-byte characters, and void where said.
 [[nodiscard]] bool is_byte_char(const Type* type);
+// A number or character of one byte, std::byte too.
+[[nodiscard]] bool is_byte(const Type* type);
 // The bytes of one of the characters that texts are made of: char and char8_t, wchar_t,
 // char16_t, char32_t (in C aliases of integers, known by their names). 0: it is none.
 [[nodiscard]] std::uint32_t text_unit(const Type* type);
 // The type behind a pointer, reference or array, typedefs kept; null otherwise.
 [[nodiscard]] const Type* pointee(const Type* type);
-// libstdc++'s std::string (the one with a length), and Rust's String and &str, by name
-// and members.
+// libstdc++'s std::string (the one with a length), std::string_view, and Rust's String and
+// &str, by name and members.
 [[nodiscard]] bool is_std_string(const Type* type);
 [[nodiscard]] bool is_rust_text(const Type* type);
 // Where its pointer and its length are, from its first byte.

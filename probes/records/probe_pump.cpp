@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <utility>
 
 namespace nohalt::records {
@@ -36,6 +37,15 @@ std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
   return a > ~std::uint64_t{0} - b ? ~std::uint64_t{0} : a + b;
 }
 
+// steady_clock is CLOCK_MONOTONIC.
+std::uint64_t monotonic_ns_in(double seconds) {
+  constexpr double kLongest = 9e9;  // what nanoseconds in 64 bits hold
+  const std::chrono::duration<double> ahead{std::min(seconds, kLongest)};
+  const auto end = std::chrono::steady_clock::now().time_since_epoch() +
+                   std::chrono::duration_cast<std::chrono::nanoseconds>(ahead);
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(end).count());
+}
+
 }  // namespace
 
 ProbePump::ProbePump(const ControlRegion& region, const TscClock& clock, PumpLimits limits)
@@ -62,6 +72,7 @@ void ProbePump::start(Ticks now) {
   const auto budget =
       static_cast<std::uint64_t>(static_cast<double>(second_) * limits_.cpu_fraction);
   region_.control().cpu_ticks_budget = budget;
+  region_.control().lease_end_ns = monotonic_ns_in(limits_.lease_seconds);
   renew(now);
   for (std::size_t i = 0; i < sites_.size(); ++i) {
     ProbeControl& probe = region_.probe(i);

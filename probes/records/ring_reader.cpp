@@ -26,6 +26,11 @@ void copy_once(std::byte* to, const std::byte* from, std::size_t size) {
   }
 }
 
+// What it held must not wait in the target's memory for the next record.
+void wipe_body(std::byte* slot, const SiteLayout& site) {
+  std::memset(slot + sizeof(RecordHeader), 0, site.slot_size - sizeof(RecordHeader));
+}
+
 std::optional<RingRecord> read_record(const std::vector<std::byte>& copy, const SiteLayout& site,
                                       std::uint64_t generation, std::uint32_t tid) {
   std::uint64_t words[sizeof(RecordHeader) / sizeof(std::uint64_t)];
@@ -78,8 +83,7 @@ void RingReader::poll_site(std::size_t site, const ThreadAlive& alive, const Rec
       record = read_record(copy_, layout, region_.layout().generation,
                            static_cast<std::uint32_t>(word >> 32));
     }
-    // What it held must not wait in the target's memory for the next record.
-    std::memset(slot + sizeof(RecordHeader), 0, layout.slot_size - sizeof(RecordHeader));
+    wipe_body(slot, layout);
     first_word(slot).store(0, std::memory_order_release);
     busy_before_[site][i] = 0;
     record ? ++stats_.records : ++stats_.malformed;
@@ -95,6 +99,7 @@ void RingReader::consider_busy(std::size_t site, std::size_t index, std::uint64_
   std::uint64_t& before = busy_before_[site][index];
   const auto owner = static_cast<std::uint32_t>(word >> 32);
   if (std::exchange(before, word) != word || owner == 0 || alive(owner)) return;
+  wipe_body(region_.slot(site, index), region_.layout().sites[site]);
   if (first_word(region_.slot(site, index)).compare_exchange_strong(word, 0)) ++stats_.reclaimed;
   before = 0;
 }

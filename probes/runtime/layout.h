@@ -90,6 +90,7 @@ struct ControlPage {
   // last cleared it, and what may be spent before all are switched off.
   alignas(kCacheLine) volatile uint64_t cpu_ticks_used;
   uint64_t cpu_ticks_budget;
+  uint64_t lease_end_ns;  // by CLOCK_MONOTONIC; 0: not started. For whoever lists what is armed
 };
 static_assert(sizeof(ControlPage) <= 4096);
 

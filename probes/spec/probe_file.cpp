@@ -14,7 +14,8 @@ namespace nohalt::spec {
 
 namespace {
 
-constexpr std::string_view kKeys = "at, message, if, capture, limit, hits, for, cpu, depth, stack";
+constexpr std::string_view kKeys =
+    "at, message, if, capture, limit, hits, for, cpu, depth, stack, allow-stop";
 
 class Reader {
  public:
@@ -92,6 +93,7 @@ class Reader {
     if (name == "hits") return assign(probe.limits.hits, quantity(value, parse_hits));
     if (name == "depth") return assign(probe.size.depth, quantity(value, parse_depth));
     if (name == "stack") return assign(probe.stack_frames, read_stack(value));
+    if (name == "allow-stop") return read_stop(value, probe);
     if (name == "capture") return read_captures(value, probe);
     return wrong(key.Mark(), "Unknown key \"" + escape_untrusted(name).text + "\".",
                  "The keys of a probe are " + std::string{kKeys} + ".");
@@ -104,6 +106,13 @@ class Reader {
                  return parse_count(number, "a number of frames", kMostFrames);
                }));
     return static_cast<std::uint32_t>(frames);
+  }
+
+  Status read_stop(const YAML::Node& value, ProbeSpec& probe) const {
+    NOHALT_TRY(const std::string words, text(value));
+    probe.allow_stop = words != "false";
+    if (words == "true" || words == "false") return {};
+    return assign(probe.limits.hold, quantity(value, parse_duration));
   }
 
   Status read_captures(const YAML::Node& value, ProbeSpec& probe) const {

@@ -22,6 +22,7 @@ struct AskedLimits {
   std::optional<std::uint64_t> hits;               // --hits N: the run ends after so many
   std::optional<std::chrono::milliseconds> lease;  // --for
   std::optional<double> cpu_share;                 // --cpu; 1.0 is one whole CPU
+  std::optional<std::chrono::milliseconds> hold;   // --allow-stop=TIME
 
   friend bool operator==(const AskedLimits&, const AskedLimits&) = default;
 };
@@ -44,6 +45,7 @@ struct ProbeSpec {
   std::vector<std::string> captures;  // --capture: expressions beside those of the message
   std::string condition;              // --if; empty: always
   std::uint32_t stack_frames = 0;     // --stack: the most that are shown; 0: no stack
+  bool allow_stop = false;            // --allow-stop: all threads may be stopped to place it
   AskedLimits limits;
   CaptureSize size;
 

@@ -49,7 +49,7 @@ const symbols::DebugInfo* Image::debug_info(const ImageOptions& options) {
       options.known->build_id() == own->build_id())
     return options.known;
   if (!std::exchange(is_info_read_, true)) {
-    auto info = symbols::DebugInfo::open(path_, name_, {.debug_dirs = options.debug_dirs});
+    auto info = own->debug_info();
     if (info) info_ = std::move(*info);
   }
   return info_.get();
@@ -148,7 +148,14 @@ std::vector<CodePlace> UnwindImages::files() const {
     const bool is_known = std::ranges::any_of(
         places, [&](const CodePlace& place) { return place.image == stretch.image; });
     if (is_known) continue;
-    if (const auto place = find(stretch.range.begin)) places.push_back(*place);
+    // A segment may begin in the midst of its first page, and end in that of its last.
+    for (const std::uint64_t into :
+         {std::uint64_t{0}, stretch.range.size() / 2, stretch.range.size() - 1}) {
+      const auto place = find(stretch.range.begin + into);
+      if (!place) continue;
+      places.push_back(*place);
+      break;
+    }
   }
   return places;
 }

@@ -7,6 +7,7 @@
 #include <climits>
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 namespace nohalt::symbols {
 
@@ -71,43 +72,51 @@ std::unexpected<Error> no_debug_info(const std::string& name, const ElfImage& pr
                   " with --debug-dir.");
 }
 
-Status find_separate(DebugFile& file, const std::string& path, const std::string& name,
-                     const std::vector<std::string>& debug_dirs) {
+}  // namespace
+
+Result<std::shared_ptr<DebugFile>> DebugFile::open(const std::string& path, const std::string& name,
+                                                   const std::vector<std::string>& debug_dirs) {
+  NOHALT_TRY(ElfImage program, ElfImage::open(path, name));
+  std::shared_ptr<DebugFile> file(new DebugFile(std::move(program)));
+  if (file->program_.has_debug_info()) return file;
+  if (Status found = file->find_separate(path, name, debug_dirs); !found)
+    file->missing_ = std::move(found.error());
+  return file;
+}
+
+Status DebugFile::find_separate(const std::string& path, const std::string& name,
+                                const std::vector<std::string>& debug_dirs) {
   std::string refused;
-  for (const Candidate& candidate : candidates(file.program, path, debug_dirs)) {
+  for (const Candidate& candidate : candidates(program_, path, debug_dirs)) {
     if (::access(candidate.path.c_str(), R_OK) != 0) continue;
     Result<ElfImage> other = ElfImage::open(candidate.path, candidate.path);
     if (!other || !other->has_debug_info()) continue;
-    if (!belongs(file.program, *other, candidate)) {
+    if (!belongs(program_, *other, candidate)) {
       refused = candidate.path;
       continue;
     }
-    file.separate = std::move(*other);
-    file.path = candidate.path;
+    separate_ = std::move(*other);
+    path_ = candidate.path;
     return {};
   }
-  if (refused.empty()) return no_debug_info(name, file.program);
+  if (refused.empty()) return no_debug_info(name, program_);
   return fail(ErrorCode::kUsage, "build-id-mismatch",
               refused + " belongs to another build than " + name + " (build id " +
-                  file.program.build_id() + ").",
+                  program_.build_id() + ").",
               "Supply the debug file of exactly this build.");
 }
 
-}  // namespace
+Status DebugFile::check() const {
+  if (missing_) return std::unexpected(*missing_);
+  return {};
+}
 
-Result<DebugFile> open_debug_file(const std::string& path, const std::string& name,
-                                  const std::vector<std::string>& debug_dirs) {
-  NOHALT_TRY(ElfImage program, ElfImage::open(path, name));
-  DebugFile file{.program = std::move(program), .separate = {}, .path = {}, .dwarf = {}};
-  if (!file.program.has_debug_info()) NOHALT_CHECK(find_separate(file, path, name, debug_dirs));
-  const ElfImage& holder = file.separate ? *file.separate : file.program;
-  file.dwarf.reset(dwarf_begin_elf(holder.elf(), DWARF_C_READ, nullptr));
-  if (!file.dwarf) {
-    return fail(ErrorCode::kUsage, "malformed-dwarf",
-                "The debug information of " + name + " cannot be read.",
-                "Rebuild the program, or supply an undamaged debug file.");
+Dwarf* DebugFile::dwarf() {
+  if (!missing_ && !std::exchange(is_begun_, true)) {
+    const ElfImage& holder = separate_ ? *separate_ : program_;
+    dwarf_.reset(dwarf_begin_elf(holder.elf(), DWARF_C_READ, nullptr));
   }
-  return file;
+  return dwarf_.get();
 }
 
 }  // namespace nohalt::symbols

@@ -110,6 +110,10 @@ class DebugInfo {
   // The separate file that the DWARF came from; empty: the program itself.
   [[nodiscard]] virtual const std::string& debug_file() const;
   [[nodiscard]] virtual bool is_position_independent() const = 0;
+  // A symbol of the program itself, local ones too, has this name.
+  [[nodiscard]] virtual bool has_symbol(std::string_view name) const = 0;
+  // Where the first loadable segment begins.
+  [[nodiscard]] virtual LinkAddress first_address() const = 0;
   // Loadable segments that are writable.
   [[nodiscard]] virtual std::vector<LinkRange> writable_segments() const = 0;
   // Bytes of a loadable segment as the file holds them.

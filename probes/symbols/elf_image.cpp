@@ -121,6 +121,22 @@ bool ElfImage::is_program() const {
 // of the alignment as in the file, and so does the linker's code.
 //
 // Source: Drepper, "ELF Handling For Thread-Local Storage", section 3, variant II.
+bool ElfImage::has_symbol(std::string_view name) const {
+  Elf_Scn* scan = nullptr;
+  while ((scan = elf_nextscn(elf_.get(), scan)) != nullptr) {
+    GElf_Shdr header;
+    if (gelf_getshdr(scan, &header) == nullptr) continue;
+    if (header.sh_type != SHT_SYMTAB && header.sh_type != SHT_DYNSYM) continue;
+    Elf_Data* data = elf_getdata(scan, nullptr);
+    GElf_Sym symbol;
+    for (int i = 0; data != nullptr && gelf_getsym(data, i, &symbol) != nullptr; ++i) {
+      const char* found = elf_strptr(elf_.get(), header.sh_link, symbol.st_name);
+      if (found != nullptr && name == found) return true;
+    }
+  }
+  return false;
+}
+
 std::optional<std::uint64_t> ElfImage::thread_local_distance() const {
   if (!thread_locals_ || !is_program()) return std::nullopt;
   const std::uint64_t align = std::max<std::uint64_t>(thread_locals_->p_align, 1);
@@ -162,26 +178,36 @@ Result<std::vector<std::uint8_t>> ElfImage::read(LinkAddress at, std::uint64_t s
   return bytes;
 }
 
-std::optional<SectionBytes> ElfImage::section(std::string_view name) const {
+// Null: there is none of that name that has bytes in the file.
+Elf_Scn* ElfImage::find_section(std::string_view name, GElf_Shdr& header) const {
   std::size_t names = 0;
-  if (elf_getshdrstrndx(elf_.get(), &names) != 0) return std::nullopt;
+  if (elf_getshdrstrndx(elf_.get(), &names) != 0) return nullptr;
   Elf_Scn* scan = nullptr;
   while ((scan = elf_nextscn(elf_.get(), scan)) != nullptr) {
-    GElf_Shdr header;
     if (gelf_getshdr(scan, &header) == nullptr) continue;
     const char* text = elf_strptr(elf_.get(), names, header.sh_name);
-    if (text == nullptr || name != text) continue;
-    if (header.sh_type == SHT_NOBITS) return std::nullopt;
-    const Elf_Data* data = elf_rawdata(scan, nullptr);
-    if (data == nullptr || data->d_buf == nullptr) return std::nullopt;
-    return SectionBytes{.address = header.sh_addr,
-                        .bytes = {static_cast<const std::uint8_t*>(data->d_buf), data->d_size}};
+    if (text != nullptr && name == text) return header.sh_type == SHT_NOBITS ? nullptr : scan;
   }
-  return std::nullopt;
+  return nullptr;
+}
+
+std::optional<SectionBytes> ElfImage::section(std::string_view name) const {
+  GElf_Shdr header;
+  Elf_Scn* found = find_section(name, header);
+  if (found == nullptr) return std::nullopt;
+  const Elf_Data* data = elf_rawdata(found, nullptr);
+  if (data == nullptr || data->d_buf == nullptr) return std::nullopt;
+  return SectionBytes{.address = header.sh_addr,
+                      .bytes = {static_cast<const std::uint8_t*>(data->d_buf), data->d_size}};
+}
+
+bool ElfImage::has_section(std::string_view name) const {
+  GElf_Shdr header;
+  return find_section(name, header) != nullptr;
 }
 
 bool ElfImage::has_debug_info() const {
-  return section(".debug_info").has_value() || section(".zdebug_info").has_value();
+  return has_section(".debug_info") || has_section(".zdebug_info");
 }
 
 std::optional<DebugLink> ElfImage::debug_link() const {
@@ -189,6 +215,12 @@ std::optional<DebugLink> ElfImage::debug_link() const {
   const char* file = dwelf_elf_gnu_debuglink(elf_.get(), &crc);
   if (file == nullptr || *file == '\0') return std::nullopt;
   return DebugLink{.file = file, .crc = crc};
+}
+
+struct stat ElfImage::facts() const {
+  struct stat facts{};
+  if (::fstat(fd_.get(), &facts) != 0) facts = {};
+  return facts;
 }
 
 Result<std::uint32_t> ElfImage::crc() const {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <gelf.h>
+#include <sys/stat.h>
 
 #include <cstdint>
 #include <memory>
@@ -58,8 +59,13 @@ class ElfImage {
   [[nodiscard]] std::vector<std::uint8_t> read_up_to(LinkAddress at, std::uint64_t size) const;
 
   [[nodiscard]] std::optional<SectionBytes> section(std::string_view name) const;
+  // The same without reading its bytes.
+  [[nodiscard]] bool has_section(std::string_view name) const;
   [[nodiscard]] bool has_debug_info() const;
+  [[nodiscard]] bool has_symbol(std::string_view name) const;
   [[nodiscard]] std::optional<DebugLink> debug_link() const;
+  // Of the open file: which one it is, its size, its times.
+  [[nodiscard]] struct stat facts() const;
   // CRC-32 of the whole file, as .gnu_debuglink uses it.
   [[nodiscard]] Result<std::uint32_t> crc() const;
 
@@ -71,6 +77,7 @@ class ElfImage {
   ElfImage() = default;
   [[nodiscard]] Status read_headers(const std::string& name);
   [[nodiscard]] bool is_program() const;
+  [[nodiscard]] Elf_Scn* find_section(std::string_view name, GElf_Shdr& header) const;
 
   UniqueFd fd_;
   std::unique_ptr<Elf, EndElf> elf_;

@@ -119,22 +119,4 @@ const std::vector<NamedDie>& NameIndex::find(std::string_view name) const {
   return known == by_name_.end() ? kNone : known->second;
 }
 
-std::vector<std::string> NameIndex::similar_functions(std::string_view name,
-                                                      std::size_t limit) const {
-  std::vector<std::pair<std::size_t, std::string>> close;
-  const std::size_t allowed = std::max<std::size_t>(2, name.size() / 3);
-  for (const auto& [known, dies] : by_name_) {
-    if (dies.front().kind != NameKind::kFunction || known.size() > 200) continue;
-    const std::size_t longer = std::max(known.size(), name.size());
-    if (longer - std::min(known.size(), name.size()) > allowed) continue;
-    const std::size_t distance = edit_distance(known, name);
-    if (distance <= allowed) close.emplace_back(distance, known);
-  }
-  std::ranges::sort(close);
-  std::vector<std::string> names;
-  for (const auto& [distance, known] : close)
-    if (names.size() < limit) names.push_back(known);
-  return names;
-}
-
 }  // namespace nohalt::symbols

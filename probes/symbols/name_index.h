@@ -25,9 +25,6 @@ class NameIndex {
   // Definitions with this unqualified name, in unit order; declarations are
   // left out, but for variables.
   [[nodiscard]] const std::vector<NamedDie>& find(std::string_view base_name) const;
-  // Up to `limit` function names that look like `name`.
-  [[nodiscard]] std::vector<std::string> similar_functions(std::string_view name,
-                                                           std::size_t limit) const;
 
  private:
   void walk(Unit& unit, Dwarf_Die parent, int depth);

@@ -1,4 +1,4 @@
-// From a LOCATION as a person writes it to places in the machine code. Internal.
+// From a line or a function to its places in the machine code. Internal.
 //
 // A line's places are chosen as GDB chooses breakpoint locations: of all
 // statement rows of the line, the first of each block (function, inlined copy
@@ -7,8 +7,11 @@
 // its inlined copies.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,25 +25,28 @@ class Places {
  public:
   Places(const ElfImage& image, const Units& units) : image_(image), units_(units) {}
 
-  [[nodiscard]] Result<ResolvedPlace> resolve(std::string_view location) const;
+  // `units`: those that have statements of the file, or the functions of the base name.
+  // Errors: no-code-on-line.
+  [[nodiscard]] Result<ResolvedPlace> on_line(std::string_view file, std::uint32_t line,
+                                              std::span<const std::uint32_t> units) const;
+  // `file`: where it must be written; absent: anywhere. Empty: none has code.
+  [[nodiscard]] std::vector<LineSite> of_function(std::string_view name,
+                                                  const std::optional<std::string>& file,
+                                                  std::span<const std::uint32_t> units) const;
+  [[nodiscard]] std::size_t unit_count() const { return units_.all().size(); }
+
   [[nodiscard]] std::optional<LineSite> describe(LinkAddress pc) const;
   [[nodiscard]] std::vector<FunctionRange> functions() const;
   [[nodiscard]] std::vector<StatementRow> statements() const;
   [[nodiscard]] const NameIndex& names() const;
 
  private:
-  [[nodiscard]] Result<std::uint32_t> find_file(std::string_view asked) const;
-  [[nodiscard]] Result<ResolvedPlace> resolve_line(std::string_view file, std::uint32_t line) const;
+  [[nodiscard]] std::optional<std::uint32_t> number_of(std::string_view file, Unit& unit) const;
   void add_line_sites(Unit& unit, std::uint32_t file, std::uint32_t line,
                       std::vector<LineSite>& sites) const;
-  [[nodiscard]] std::unexpected<Error> no_code_on_line(std::uint32_t file,
-                                                       std::uint32_t line) const;
-  [[nodiscard]] Result<ResolvedPlace> resolve_function(std::string_view name,
-                                                       std::optional<std::uint32_t> file) const;
-  [[nodiscard]] std::unexpected<Error> no_such_function(std::string_view asked,
-                                                        std::string_view base,
-                                                        std::optional<std::uint32_t> file) const;
-  void add_function_sites(Unit& unit, std::string_view name, std::optional<std::uint32_t> file,
+  [[nodiscard]] std::unexpected<Error> no_code_on_line(std::string_view file, std::uint32_t line,
+                                                       std::span<const std::uint32_t> units) const;
+  void add_function_sites(Unit& unit, std::string_view name, const std::optional<std::string>& file,
                           std::vector<LineSite>& sites) const;
   [[nodiscard]] LineSite site_at(Unit& unit, const Function* function, LinkAddress pc) const;
 

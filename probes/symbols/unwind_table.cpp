@@ -83,28 +83,31 @@ std::optional<UnwindRow> row_from(Dwarf_CFI* cfi, LinkAddress pc) {
   return row;
 }
 
-class CfiTable final : public UnwindTable {
- public:
-  CfiTable(ElfImage program, std::optional<DebugFile> debug)
-      : program_(std::move(program)), debug_(std::move(debug)) {
-    exceptions_.reset(dwarf_getcfi_elf(program_.elf()));
-    if (debug_) debug_cfi_ = dwarf_getcfi(debug_->dwarf.get());
-    lost_rbx_.add(program_, ".eh_frame");
-    lost_rbx_.add(program_, ".debug_frame");
-    if (debug_ && debug_->separate) {
-      lost_rbx_.add(*debug_->separate, ".debug_frame");
-      functions_.add(debug_->separate->elf());
-    }
-    functions_.add(program_.elf());
+// One kind of table.
+struct FrameRules {
+  explicit FrameRules(Dwarf_CFI* table) : cfi(table) {}
+
+  [[nodiscard]] std::optional<UnwindRow> row_at(LinkAddress pc) const {
+    std::optional<UnwindRow> row = row_from(cfi, pc);
+    if (!row) return std::nullopt;
+    RegisterRule& rbx = row->registers[kRbx];
+    if (rbx.kind == RuleKind::kUndefined && !lost_rbx.may_be_at(pc)) rbx.kind = RuleKind::kSame;
+    return row;
   }
 
+  Dwarf_CFI* cfi = nullptr;  // null: there is none
+  LostRbx lost_rbx;
+};
+
+class CfiTable final : public UnwindTable {
+ public:
+  CfiTable(std::shared_ptr<DebugFile> file, std::string name)
+      : file_(std::move(file)), name_(std::move(name)) {}
+
   std::optional<UnwindRow> row_at(LinkAddress pc) const override {
-    std::optional<UnwindRow> row = row_from(exceptions_.get(), pc);
-    if (!row) row = row_from(debug_cfi_, pc);
-    if (!row) return std::nullopt;
-    if (row->registers[kRax].kind == RuleKind::kSame) row->registers[kRax] = {};
-    RegisterRule& rbx = row->registers[kRbx];
-    if (rbx.kind == RuleKind::kUndefined && !lost_rbx_.may_be_at(pc)) rbx.kind = RuleKind::kSame;
+    std::optional<UnwindRow> row = exceptions().row_at(pc);
+    if (!row && has_debug_frames()) row = debug_frames().row_at(pc);
+    if (row && row->registers[kRax].kind == RuleKind::kSame) row->registers[kRax] = {};
     return row;
   }
 
@@ -112,7 +115,7 @@ class CfiTable final : public UnwindTable {
   bool follows_call(LinkAddress pc) const override {
     std::vector<std::uint8_t> bytes;  // fewer where the segment begins
     for (std::size_t wanted = kLongestCall; bytes.empty() && wanted > 1; --wanted)
-      if (wanted <= pc.value) bytes = program_.read_up_to(pc - wanted, wanted);
+      if (wanted <= pc.value) bytes = program().read_up_to(pc - wanted, wanted);
     const std::size_t size = bytes.size();
     if (size >= 5 && bytes[size - 5] == 0xe8) return true;
     for (std::size_t length = 2; length <= size; ++length) {
@@ -124,7 +127,7 @@ class CfiTable final : public UnwindTable {
   }
 
   std::optional<LinkAddress> code_at(std::uint64_t file_offset) const override {
-    for (const Segment& segment : program_.segments()) {
+    for (const Segment& segment : program().segments()) {
       if (!segment.executable || file_offset < segment.file_offset) continue;
       const std::uint64_t into = file_offset - segment.file_offset;
       if (into < segment.file_size) return segment.range.begin + into;
@@ -134,38 +137,79 @@ class CfiTable final : public UnwindTable {
 
   std::vector<std::uint8_t> constants_at(std::uint64_t file_offset,
                                          std::uint64_t size) const override {
-    for (const Segment& segment : program_.segments()) {
+    for (const Segment& segment : program().segments()) {
       if (segment.writable || file_offset < segment.file_offset) continue;
       const std::uint64_t into = file_offset - segment.file_offset;
       if (into >= segment.file_size) continue;
-      return program_.read_up_to(segment.range.begin + into,
-                                 std::min(size, segment.file_size - into));
+      return program().read_up_to(segment.range.begin + into,
+                                  std::min(size, segment.file_size - into));
     }
     return {};
   }
 
-  const std::string& build_id() const override { return program_.build_id(); }
-  std::string function_at(LinkAddress pc) const override { return functions_.at(pc); }
+  const std::string& build_id() const override { return program().build_id(); }
+  std::string function_at(LinkAddress pc) const override { return functions().at(pc); }
   std::string function_beginning_at(LinkAddress pc) const override {
-    return functions_.beginning_at(pc);
+    return functions().beginning_at(pc);
+  }
+
+  Result<std::unique_ptr<DebugInfo>> debug_info() const override {
+    return debug_info_of(file_, name_);
   }
 
   const std::vector<VtableSymbol>& vtables() const override {
     if (!vtables_) {
       vtables_.emplace();
-      if (debug_ && debug_->separate) add_vtables(debug_->separate->elf(), *vtables_);
-      add_vtables(program_.elf(), *vtables_);
+      if (file_->separate() != nullptr) add_vtables(file_->separate()->elf(), *vtables_);
+      add_vtables(program().elf(), *vtables_);
     }
     return *vtables_;
   }
 
  private:
-  ElfImage program_;
-  std::optional<DebugFile> debug_;
-  std::unique_ptr<Dwarf_CFI, EndCfi> exceptions_;
-  Dwarf_CFI* debug_cfi_ = nullptr;  // owned by the Dwarf
-  LostRbx lost_rbx_;
-  FunctionSymbols functions_;
+  [[nodiscard]] const ElfImage& program() const { return file_->program(); }
+
+  const FrameRules& exceptions() const {
+    if (!exceptions_) {
+      owned_cfi_.reset(dwarf_getcfi_elf(program().elf()));
+      exceptions_.emplace(owned_cfi_.get());
+      exceptions_->lost_rbx.add(program(), ".eh_frame");
+    }
+    return *exceptions_;
+  }
+
+  bool has_debug_frames() const {
+    const ElfImage* separate = file_->separate();
+    const ElfImage& file = separate != nullptr ? *separate : program();
+    return file.has_section(".debug_frame") || file.has_section(".zdebug_frame");
+  }
+
+  // Begun first: only then is a compressed section plain.
+  const FrameRules& debug_frames() const {
+    if (!debug_frames_) {
+      Dwarf* dwarf = file_->dwarf();
+      debug_frames_.emplace(dwarf == nullptr ? nullptr : dwarf_getcfi(dwarf));
+      const ElfImage* separate = file_->separate();
+      debug_frames_->lost_rbx.add(separate != nullptr ? *separate : program(), ".debug_frame");
+    }
+    return *debug_frames_;
+  }
+
+  const FunctionSymbols& functions() const {
+    if (!functions_) {
+      functions_.emplace();
+      if (file_->separate() != nullptr) functions_->add(file_->separate()->elf());
+      functions_->add(program().elf());
+    }
+    return *functions_;
+  }
+
+  std::shared_ptr<DebugFile> file_;
+  std::string name_;
+  mutable std::unique_ptr<Dwarf_CFI, EndCfi> owned_cfi_;
+  mutable std::optional<FrameRules> exceptions_;
+  mutable std::optional<FrameRules> debug_frames_;
+  mutable std::optional<FunctionSymbols> functions_;
   mutable std::optional<std::vector<VtableSymbol>> vtables_;
 };
 
@@ -174,10 +218,8 @@ class CfiTable final : public UnwindTable {
 Result<std::unique_ptr<UnwindTable>> UnwindTable::open(const std::string& path,
                                                        const std::string& name,
                                                        const std::vector<std::string>& debug_dirs) {
-  NOHALT_TRY(ElfImage program, ElfImage::open(path, name));
-  Result<DebugFile> debug = open_debug_file(path, name, debug_dirs);
-  return std::make_unique<CfiTable>(std::move(program),
-                                    debug ? std::optional(std::move(*debug)) : std::nullopt);
+  NOHALT_TRY(std::shared_ptr<DebugFile> file, DebugFile::open(path, name, debug_dirs));
+  return std::make_unique<CfiTable>(std::move(file), name);
 }
 
 }  // namespace nohalt::symbols

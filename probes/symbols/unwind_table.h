@@ -3,7 +3,8 @@
 //
 // Source: DWARF 5, section 6.4, and the Linux Standard Base on .eh_frame. Read
 // by libdw from .eh_frame first, then from .debug_frame of the program or its
-// separate debug file. A file without any debug information will do.
+// separate debug file. A file without any debug information will do. Only headers are
+// read at the start, everything else when it is first asked for.
 //
 // Threading: one thread at a time.
 #pragma once
@@ -15,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "probes/symbols/debug_info.h"
 #include "probes/symbols/location.h"
 #include "probes/symbols/vtable_symbols.h"
 #include "src/base/address.h"
@@ -69,6 +71,9 @@ class UnwindTable {
   [[nodiscard]] virtual std::string function_at(LinkAddress pc) const = 0;
   // The same of a function that begins at pc.
   [[nodiscard]] virtual std::string function_beginning_at(LinkAddress pc) const = 0;
+  // What the same file's debug information says, read when first asked for: damage shows
+  // with the first question. Errors: no-debug-info, build-id-mismatch.
+  [[nodiscard]] virtual Result<std::unique_ptr<DebugInfo>> debug_info() const = 0;
   // Those that the file's symbol tables name, by address; read when first asked for.
   [[nodiscard]] virtual const std::vector<VtableSymbol>& vtables() const = 0;
 };

@@ -18,8 +18,9 @@ enum class HoldPhase : std::uint32_t {
 
 struct Heartbeat {
   std::atomic<HoldPhase> phase;
-  std::atomic<std::uint64_t> held_since;  // ns, monotonic; meaningful while holding
-  std::atomic<std::uint64_t> beat;        // ns, monotonic
+  std::atomic<std::uint64_t> held_since;    // ns, monotonic; meaningful while holding
+  std::atomic<std::uint64_t> beat;          // ns, monotonic
+  std::atomic<std::uint32_t> held_threads;  // at once; 0 stands for one
   // Of a thread's whole detour, which may have stops and ways between them; 0: none now.
   std::atomic<std::uint64_t> detour_since;
 };

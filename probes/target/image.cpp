@@ -89,20 +89,38 @@ std::optional<Candidate> read_candidate(const Mapping& first, const Memory& memo
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-// The candidate that satisfies a DT_NEEDED name.
+// Its code begins where its headers want it, so that this is no other part of the file, and
+// no file that is merely read. What a probe put in place of a page is of another file.
+bool is_loaded(const Candidate& candidate, const Maps& maps) {
+  const Image& image = candidate.image;
+  return std::ranges::any_of(image.segments, [&](const Segment& segment) {
+    const RuntimeAddress begin = image.bias.to_runtime({page_floor(segment.memory.begin.value)});
+    const Mapping* at = maps.find(begin);
+    if (!segment.executable || at == nullptr || !at->executable) return false;
+    return at->path.starts_with("/memfd:") ||
+           (at->file == image.file &&
+            at->offset + (begin - at->range.begin) == page_floor(segment.file_offset));
+  });
+}
+
+// The candidate that satisfies a DT_NEEDED name; null where several would: one of them
+// came by dlopen, and nobody knows which.
 Candidate* find_needed(std::vector<Candidate>& candidates, const std::string& name) {
-  for (auto& candidate : candidates)
-    if (candidate.soname == name || base_name(candidate.image.path) == base_name(name))
-      return &candidate;
-  return nullptr;
+  Candidate* found = nullptr;
+  for (auto& candidate : candidates) {
+    if (candidate.soname != name && base_name(candidate.image.path) != base_name(name)) continue;
+    if (found != nullptr) return nullptr;
+    found = &candidate;
+  }
+  return found;
 }
 
 std::vector<Candidate> read_candidates(const Maps& maps, const Memory& memory) {
   std::vector<Candidate> candidates;
   for (const auto& mapping : maps.all()) {
     if (mapping.anonymous() || mapping.offset != 0 || !mapping.readable) continue;
-    if (auto candidate = read_candidate(mapping, memory))
-      candidates.push_back(std::move(*candidate));
+    auto candidate = read_candidate(mapping, memory);
+    if (candidate && is_loaded(*candidate, maps)) candidates.push_back(std::move(*candidate));
   }
   return candidates;
 }

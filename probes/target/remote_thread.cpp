@@ -219,7 +219,8 @@ void RemoteThread::note_lost_hold() {
   std::uint64_t since = heartbeat_->detour_since.exchange(0);
   if (since == 0 && phase == HoldPhase::kHolding)
     since = heartbeat_->held_since.load(std::memory_order_acquire);
-  if (since != 0) holds_.add(monotonic_ns() - since);
+  const std::uint32_t threads = std::max(1U, heartbeat_->held_threads.exchange(0));
+  for (std::uint32_t i = 0; since != 0 && i < threads; ++i) holds_.add(monotonic_ns() - since);
 }
 
 Result<TracerReply> RemoteThread::receive() {
@@ -264,6 +265,15 @@ Result<std::uint64_t> RemoteThread::survey(const SurveyQuestion& question) {
   NOHALT_CHECK(send(request));
   NOHALT_TRY(const TracerReply reply, receive());
   return static_cast<std::uint64_t>(reply.value);
+}
+
+Status RemoteThread::stand_still(const StandStillOrder& order) {
+  TracerRequest request;
+  request.op = TracerOp::kStandStill;
+  request.order = order;
+  NOHALT_CHECK(send(request));
+  NOHALT_TRY([[maybe_unused]] const TracerReply reply, receive());
+  return {};
 }
 
 Result<std::uint64_t> RemoteThread::call(std::string_view what, long number,

@@ -31,6 +31,7 @@
 #include "probes/target/gadgets.h"
 #include "probes/target/heartbeat.h"
 #include "probes/target/process.h"
+#include "probes/target/stand_still.h"
 #include "probes/target/survey.h"
 #include "probes/target/target_lock.h"
 #include "src/base/address.h"
@@ -66,6 +67,10 @@ class RemoteThread {
 
   // Which threads are outside certain code, by one short stop of each (survey.h).
   [[nodiscard]] Result<std::uint64_t> survey(const SurveyQuestion& question);
+
+  // Writes to files that the helper has open while no thread of the target runs
+  // (stand_still.h).
+  [[nodiscard]] Status stand_still(const StandStillOrder& order);
 
   // Puts a short text (at most kScratchTextSize - 1 bytes) into the scratch
   // words, for calls that want a name. Holds until the next put_text or finish.

@@ -104,6 +104,25 @@ std::optional<TraceEvent> Tracees::next(pid_t tid, std::uint64_t deadline, int a
   }
 }
 
+std::optional<TraceEvent> Tracees::poll(pid_t tid) {
+  if (const auto kept = std::ranges::find(kept_, tid, &TraceEvent::tid); kept != kept_.end()) {
+    const TraceEvent event = *kept;
+    kept_.erase(kept);
+    return event;
+  }
+  TraceEvent event;
+  event.tid = ::waitpid(tid, &event.status, __WALL | WNOHANG);
+  if (event.tid <= 0) return std::nullopt;
+  return event;
+}
+
+void Tracees::wait_for_child(std::uint64_t deadline) {
+  const std::uint64_t now = monotonic_ns();
+  if (now >= deadline) return;
+  const timespec timeout{0, static_cast<long>(std::min(deadline - now, kLongestSleep))};
+  (void)::sigtimedwait(&child_signal_, nullptr, &timeout);
+}
+
 bool Tracees::serve_if_running(const TraceEvent& event) {
   const bool abandoned = abandoned_.contains(event.tid);
   if (!abandoned && !running_.contains(event.tid)) return false;

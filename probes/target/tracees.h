@@ -48,6 +48,11 @@ class Tracees {
   // Returns early with none when `also` becomes readable.
   [[nodiscard]] std::optional<TraceEvent> next(pid_t tid, std::uint64_t deadline, int also = -1);
 
+  // What has come of this one thread, or nothing. Never waits.
+  [[nodiscard]] std::optional<TraceEvent> poll(pid_t tid);
+  // Until something may have come of any.
+  void wait_for_child(std::uint64_t deadline);
+
   // Takes back one that was left to run or abandoned.
   [[nodiscard]] Status seize(pid_t tid);
   [[nodiscard]] Status request(int what, pid_t tid, std::uint64_t address = 0,

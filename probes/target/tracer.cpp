@@ -147,6 +147,10 @@ Result<bool> Session::serve_one() {
   if (request.op == TracerOp::kFinish) return false;
   if (request.op == TracerOp::kSurvey)
     return reply(static_cast<std::int64_t>(survey(request.survey, tracees_, holds_)));
+  if (request.op == TracerOp::kStandStill) {
+    const Status stood = stand_still(request.order, plan_.pid, helper_, tracees_, holds_);
+    return reply(stood ? Result<std::int64_t>(0) : std::unexpected(stood.error()));
+  }
   auto result = call(request.number, request.arguments);
   return reply(result) && result.has_value();
 }

@@ -13,6 +13,7 @@
 
 #include "probes/target/borrow.h"
 #include "probes/target/heartbeat.h"
+#include "probes/target/stand_still.h"
 #include "probes/target/survey.h"
 #include "src/base/result.h"
 
@@ -22,7 +23,7 @@ inline constexpr std::uint64_t kToolSilence = 5'000 * kMillisecond;
 inline constexpr std::uint64_t kCallPatience = 5'000 * kMillisecond;
 
 // kSurvey replies with survey()'s bits.
-enum class TracerOp : std::uint32_t { kCall = 1, kFinish = 2, kSurvey = 3 };
+enum class TracerOp : std::uint32_t { kCall = 1, kFinish = 2, kSurvey = 3, kStandStill = 4 };
 
 struct TracerRequest {
   TracerOp op = TracerOp::kCall;
@@ -30,6 +31,7 @@ struct TracerRequest {
   long number = 0;
   std::array<std::uint64_t, 6> arguments{};
   SurveyQuestion survey;
+  StandStillOrder order;
 };
 
 // The first reply of a session tells of the borrowing; later ones of requests.

@@ -4,9 +4,9 @@
 
 #include <utility>
 
+#include "policy/access/persons_power.h"
 #include "probes/spec/probe_file.h"
 #include "src/base/escape.h"
-#include "src/base/file.h"
 #include "src/base/units.h"
 #include "src/cli/audit_arguments.h"
 #include "src/cli/grammar.h"
@@ -89,6 +89,13 @@ Status read_stack(const Words& words, std::uint32_t& frames) {
   return {};
 }
 
+// --allow-stop alone leaves the longest hold to the policy.
+Status read_stop(const Words& words, spec::ProbeSpec& probe) {
+  probe.allow_stop = words.has("allow-stop");
+  if (!probe.allow_stop || words.text("allow-stop") == "true") return {};
+  return read_option(words, "allow-stop", probe.limits.hold, parse_duration);
+}
+
 // What the options say of every probe of the run.
 Result<spec::ProbeSpec> read_probe_options(const Words& words) {
   spec::ProbeSpec probe;
@@ -103,6 +110,7 @@ Result<spec::ProbeSpec> read_probe_options(const Words& words) {
   NOHALT_CHECK(read_option(words, "for", probe.limits.lease, parse_duration));
   NOHALT_CHECK(read_option(words, "cpu", probe.limits.cpu_share, parse_percent));
   NOHALT_CHECK(read_stack(words, probe.stack_frames));
+  NOHALT_CHECK(read_stop(words, probe));
   return probe;
 }
 
@@ -121,7 +129,7 @@ Result<std::vector<spec::ProbeSpec>> probes_of_file(const Words& words,
   if (!words.arguments.empty())
     return usage("too-many-arguments", "Probes are given twice: by -f and on the command line.",
                  "Use one of them.");
-  auto content = read_file(path);
+  auto content = policy::read_persons_file(path);
   if (!content)
     return usage("unreadable-probe-file", escape_untrusted(content.error().message).text + ".",
                  "Give -f the name of a YAML file with a list of probes.");

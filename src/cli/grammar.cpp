@@ -59,6 +59,7 @@ constexpr Option kOptions[] = {
     {"ticket", "--ticket", Takes::kOneText, "log snap audit policy"},
     {"may", "--may", Takes::kOneText, "policy"},
     {"stack", "--stack", Takes::kPerhapsText, "log snap"},
+    {"allow-stop", "--allow-stop", Takes::kPerhapsText, "log snap plan"},
     {"redaction", "--redaction", Takes::kNothing, "plan"},
     {"message", "--message", Takes::kOneText, "plan"},
     {"types", "--types", Takes::kNothing, "snap show"},
@@ -106,9 +107,6 @@ std::string help_hint(std::string_view command) {
 
 std::unexpected<Error> unknown_option(const std::string& word, std::string_view command) {
   const std::string name = word.substr(0, word.find('='));
-  if (name == "--allow-stop")
-    return usage("not-in-this-version", name + " is not in this version of nohalt.",
-                 help_hint(command));
   std::vector<std::string_view> candidates;
   for (const Option& option : kOptions) {
     if (!takes(option, command) && !command.empty()) continue;

@@ -66,6 +66,8 @@ Example: only large orders, at most five messages a second, for one minute
                       N, unwound from the registers and 16 KiB of the stack
   --reason TEXT       why, for the audit trail
   --ticket ID         which ticket, for the audit trail
+  --allow-stop[=TIME] where there is no other way, stop all threads for a moment
+                      to place it, at most so long                 (5ms)
   --break-glass       in an emergency, with --reason: without the approval that
                       it takes, where the role allows it; raises an alarm
   --engine auto|inline|kernel                                      (auto)
@@ -99,6 +101,8 @@ Example: how we got to the first order over 1000, kept for later
   --cpu N%            of one CPU, that the probe may take          (1%)
   --reason TEXT       why, for the audit trail
   --ticket ID         which ticket, for the audit trail
+  --allow-stop[=TIME] where there is no other way, stop all threads for a moment
+                      to place it, at most so long                 (5ms)
   --break-glass       in an emergency, with --reason: without the approval that
                       it takes, where the role allows it; raises an alarm
   --engine auto|inline|kernel                                      (auto)
@@ -136,6 +140,8 @@ Example:
   --if EXPR           check this condition there
   --capture EXPR      check this expression there; may be repeated
   --depth N           levels of members and pointers to follow     (3)
+  --allow-stop        as log and snap take it; whether a place needs it is shown
+                      either way
   --engine auto|inline|kernel                                      (auto)
   -f FILE             the probes of a YAML file
 )";

@@ -1,5 +1,6 @@
 // The program: words in, one command carried out, an exit status out.
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -34,15 +35,19 @@ void open_standard_streams() {
 
 // What a probe has seen is in the tool's memory, and in no core file of it. A program that
 // takes core files is given one whatever the limit is, so the file is left without memory.
-// It stays a process that its user may look at (PR_SET_DUMPABLE): `list` and `rm` prove by
-// its mappings which run it is the tool of.
-void leave_no_core() {
+// Nobody but root may look into it or trace it, its own user's other programs neither: the
+// target may be one of these. Last, since its own settings under /proc are root's then.
+void keep_memory_to_itself() {
+  // By whatever name the tool was called, other runs know it by this one.
+  (void)::prctl(PR_SET_NAME, "nohalt");
   const rlimit none{0, 0};
   (void)::setrlimit(RLIMIT_CORE, &none);
   const int filter = ::open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
-  if (filter < 0) return;
-  (void)!::write(filter, "0", 1);
-  ::close(filter);
+  if (filter >= 0) {
+    (void)!::write(filter, "0", 1);
+    ::close(filter);
+  }
+  (void)::prctl(PR_SET_DUMPABLE, 0);
 }
 
 int print(const std::string& text) {
@@ -88,9 +93,10 @@ int run(const cli::Request& request) {
 
 int main(int count, char** words) {
   open_standard_streams();
-  leave_no_core();
+  keep_memory_to_itself();
   // A reader that goes away is told by write's result.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of the write
   const cli::Environment environment{variable("NOHALT_POLICY"), variable("NOHALT_AUDIT"),
                                      variable("NOHALT_SOCKET")};
   const auto request = cli::parse_arguments(

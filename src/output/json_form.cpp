@@ -113,6 +113,8 @@ std::string hit_json(const Origin& origin, const Hit& hit) {
   object.text("file", hit.file);
   object.number_if("line", hit.line);
   object.text("function", hit.function);
+  object.text("module", hit.module);
+  object.text("module_build_id", hit.module_build_id);
   object.text("message", hit.message);
   object.set_if("values", values_json(hit.values));
   if (hit.error_number) object.set("errno", value_json(*hit.error_number));

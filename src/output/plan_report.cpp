@@ -39,7 +39,10 @@ std::string verdict_text(const PlanSite& site) {
   std::string text = fmt::format("{}, {}", site.engine, site.window);
   text +=
       fmt::format(", {} byte{} changed", site.changed_bytes, site.changed_bytes == 1 ? "" : "s");
-  return text + ", nobody is stopped";
+  if (!site.stop) return text + ", nobody is stopped";
+  return text + fmt::format(", with a stop: {} thread{} held for about {} us; takes --allow-stop",
+                            site.stop->threads, site.stop->threads == 1 ? "" : "s",
+                            site.stop->expected_hold.count());
 }
 
 std::string values_text(const std::vector<PlanValue>& values) {
@@ -60,6 +63,7 @@ std::string site_text(const PlanSite& site, bool colour) {
                                  make_printable(site.file), site.line);
   if (!site.function.empty()) text += " in " + make_printable(site.function);
   if (!site.inlined_into.empty()) text += ", inlined into " + make_printable(site.inlined_into);
+  if (!site.module.empty()) text += ", of " + make_printable(site.module);
   text += fmt::format("\n    {}{}{}\n", tint, make_printable(verdict_text(site)),
                       colour ? "\x1b[0m" : "");
   for (const Obstacle& refusal : site.refusals) text += obstacle_text(refusal, "      ");
@@ -126,6 +130,8 @@ Json site_json(const PlanSite& site) {
   object.number_if("line", site.line);
   object.text("function", site.function);
   object.text("inlined_into", site.inlined_into);
+  object.text("module", site.module);
+  object.text("module_build_id", site.module_build_id);
   object.set("link_address", hex_address(site.link_address));
   object.set("address", hex_address(site.runtime_address));
   object.set("verdict", site.refusals.empty() ? "can-be-probed" : "refused");
@@ -136,6 +142,9 @@ Json site_json(const PlanSite& site) {
     object.text("displaces", site.listing);
     object.number("changed_bytes", site.changed_bytes);
   }
+  if (site.stop)
+    object.set("stop", {{"threads", site.stop->threads},
+                        {"expected_hold_ns", site.stop->expected_hold.count() * 1000}});
   object.set_if("refusals", obstacles_json(site.refusals));
   if (site.instructions > 0)
     object.set("worst_case", {{"instructions", site.instructions},

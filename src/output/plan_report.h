@@ -6,7 +6,9 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,13 +48,20 @@ struct PlanSite {
   std::uint32_t line = 0;
   std::string function;
   std::string inlined_into;  // empty: not an inlined copy
+  std::string module = {};   // the library that it is in; empty: the program
+  std::string module_build_id = {};
   std::uint64_t link_address = 0;
   std::uint64_t runtime_address = 0;
   std::uint64_t patched_address = 0;  // run-time; where the jump would go
   std::string engine;                 // that would serve it; empty where refused
-  std::string window;                 // one-instruction, punned
+  std::string window;                 // as the engine calls it
   std::string listing;                // the displaced instruction
   std::uint32_t changed_bytes = 0;
+  struct Stop {
+    std::uint32_t threads = 0;
+    std::chrono::microseconds expected_hold{0};
+  };
+  std::optional<Stop> stop = {};   // of all threads, that placing it takes
   std::vector<Obstacle> refusals;  // empty: it can be probed
   std::vector<PlanVariable> variables;
   std::vector<PlanValue> values = {};  // where they were asked for

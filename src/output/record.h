@@ -52,6 +52,8 @@ struct Hit {
   std::string file;
   std::uint32_t line = 0;
   std::string function;
+  std::string module;           // the library whose code was hit; empty: the program
+  std::string module_build_id;  // of that library
   std::string message;
   std::vector<Value> values;
   std::optional<Value> error_number;  // snapshot: the thread's errno, where its place is known

@@ -74,7 +74,7 @@ class Search {
       for (Json& item : json) add(all, this->json(item, Ending::kWhole));
       return all;
     }
-    if (!json.is_string() && !json.is_number_integer()) return {};
+    if (!json.is_string() && !json.is_number()) return {};
     std::string shown = json.is_string() ? json.get<std::string>() : json.dump();
     Counts matched = text(shown, ending);
     if (!matched.empty()) json = std::move(shown);
@@ -113,13 +113,25 @@ class Search {
   std::vector<Replaced> other_texts_;
 };
 
-// Where the message does not show the text as it is (cut, padded), all of it goes.
-void hide_in_message(std::string& message, const Search::Replaced& replaced) {
-  const auto& [before, after] = replaced;
-  std::size_t at = message.find(before);
-  if (at == std::string::npos) message = after;
-  for (; at != std::string::npos; at = message.find(before, at + after.size()))
-    message.replace(at, before.size(), after);
+std::size_t times_in(std::string_view text, std::string_view part) {
+  std::size_t times = 0;
+  for (std::size_t at = text.find(part); at != text.npos; at = text.find(part, at + part.size()))
+    ++times;
+  return times;
+}
+
+// Where the message does not show each of the texts as it is (cut, padded), all of it goes.
+// They are counted, since several values may have one text, or one may be part of another's.
+void hide_in_message(std::string& message, const std::vector<Search::Replaced>& all) {
+  const std::string shown = message;
+  for (const auto& [before, after] : all) {
+    std::size_t wanted = 0;
+    for (const auto& other : all) wanted += times_in(other.first, before);
+    if (times_in(shown, before) < wanted) message = after;
+    for (std::size_t at = message.find(before); at != std::string::npos;
+         at = message.find(before, at + after.size()))
+      message.replace(at, before.size(), after);
+  }
 }
 
 void redact_value(Value& value, Search& search, Counts& counts) {
@@ -154,12 +166,15 @@ bool is_hidden(Value value, const policy::ValueRules& rules) {
 
 void ValueRedactor::redact(Hit& hit) {
   Search search(rules_, keys_[hit.probe]);
+  std::vector<Search::Replaced> in_message;
   for (Value& value : hit.values) {
-    const std::size_t before = search.other_texts().size();
+    const auto before = static_cast<std::ptrdiff_t>(search.other_texts().size());
     redact_value(value, search, counts_);
-    for (std::size_t i = before; value.in_message && i < search.other_texts().size(); ++i)
-      hide_in_message(hit.message, search.other_texts()[i]);
+    if (value.in_message)
+      in_message.insert(in_message.end(), search.other_texts().begin() + before,
+                        search.other_texts().end());
   }
+  hide_in_message(hit.message, in_message);
   const Counts joined = search.text(hit.message, Ending::kWhole);
   add(counts_, joined);
   for (Value& value : hit.values)

@@ -15,6 +15,7 @@
 #include <system_error>
 #include <utility>
 
+#include "policy/access/persons_power.h"
 #include "src/base/escape.h"
 
 namespace nohalt::output {
@@ -41,6 +42,7 @@ std::string unfit(const struct stat& status) {
 
 Result<UniqueFd> open_file(const std::string& path) {
   constexpr const char* kHint = "Name a new file, or write to stdout.";
+  NOHALT_TRY([[maybe_unused]] const auto power, policy::PersonsPower::take());
   UniqueFd fd(::open(path.c_str(),
                      O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600));
   if (!fd.valid() && errno == ELOOP) return unwritable(path, "it is a symbolic link", kHint);

@@ -20,7 +20,8 @@ enum class SinkState { kOpen, kClosed };  // closed: the reader has gone
 class Sink {
  public:
   // An empty path means stdout. A file is made, or emptied, with mode 0600; it
-  // must be a regular file of the caller's with one name, not a symbolic link.
+  // must be a regular file of the caller's with one name, not a symbolic link; behind
+  // sudo, of who logged in, who must be able to make or write it themselves.
   // Reason "output-unwritable".
   [[nodiscard]] static Result<Sink> open(const std::string& path);
 

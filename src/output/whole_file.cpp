@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "policy/access/persons_power.h"
 #include "src/base/escape.h"
 #include "src/base/file.h"
 #include "src/base/unique_fd.h"
@@ -29,6 +30,7 @@ std::string text_of(int error_number) { return std::generic_category().message(e
 }  // namespace
 
 Status may_write_file(const std::string& path) {
+  NOHALT_TRY([[maybe_unused]] const auto power, policy::PersonsPower::take());
   struct stat status{};
   if (::lstat(path.c_str(), &status) == 0) {
     if (!S_ISREG(status.st_mode)) return unwritable(path, "it is not a regular file");
@@ -46,6 +48,7 @@ Status may_write_file(const std::string& path) {
 
 Status write_whole_file(const std::string& path, std::string_view bytes) {
   NOHALT_CHECK(may_write_file(path));
+  NOHALT_TRY([[maybe_unused]] const auto power, policy::PersonsPower::take());
   std::string unfinished = path + ".XXXXXX";
   const UniqueFd fd(::mkostemp(unfinished.data(), O_CLOEXEC));  // mode 0600
   if (!fd.valid()) return unwritable(path, text_of(errno));

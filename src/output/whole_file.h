@@ -1,5 +1,6 @@
 // A file that is there as a whole or not at all, for its owner alone. One of that name
-// is replaced, if it is a regular file of the caller's with one name.
+// is replaced, if it is a regular file of the caller's with one name. Behind sudo the caller
+// is who logged in.
 //
 // Threading: one thread.
 #pragma once

@@ -114,9 +114,9 @@ Result<bool> ApprovalWait::wait(StopRequest& stop, int pidfd) {
 }
 
 Result<policy::Approved> ApprovalWait::claim(const policy::BoundRequest& now) {
-  NOHALT_TRY(policy::Approved approved, store_.claim(run_.id, now));
+  const auto note = [this] { return run_.trail.append(run_.event(EventKind::kApprovalUsed)); };
+  NOHALT_TRY(policy::Approved approved, store_.claim(run_.id, now, note));
   is_open_ = false;
-  NOHALT_CHECK(run_.trail.append(run_.event(EventKind::kApprovalUsed)));
   return approved;
 }
 

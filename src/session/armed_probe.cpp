@@ -6,9 +6,12 @@
 #include "src/base/file.h"
 #include "src/session/error_number.h"
 #include "src/session/function_names.h"
+#include "src/session/hex_values.h"
+#include "src/session/hide_computed.h"
 #include "src/session/object_names.h"
 #include "src/session/shown_value.h"
 #include "src/session/slices.h"
+#include "src/session/withhold.h"
 
 namespace nohalt::session {
 
@@ -52,8 +55,9 @@ output::Hit HitMaker::make(const engines::RawRecord& record, CoreContents* core)
     name_objects(each.value, vtables_, stacks_.redaction());
     name_functions(each.value, stacks_.images());
   }
-  hide_slices(at.site->slices, decoded, value_rules_);
-  for (values::NamedValue& each : decoded) hide_overlaid(each.value, value_rules_);
+  hide_computed(at.site->capture->layout, record.body, decoded, value_rules_);
+  hide_slices(at.site->slices, at.site->capture->layout, record.body, decoded, value_rules_);
+  for (values::NamedValue& each : decoded) withhold(each.value, value_rules_, stacks_.redaction());
   output::Hit hit;
   hit.wall_ns = record.wall_ns;
   hit.seq = record.seq;
@@ -64,32 +68,37 @@ output::Hit HitMaker::make(const engines::RawRecord& record, CoreContents* core)
   hit.file = at.site->line.file;
   hit.line = at.site->line.line;
   hit.function = at.site->line.function;
+  hit.module = at.site->module;
+  hit.module_build_id = at.site->module_build_id;
   hit.suppressed = record.suppressed;
   hit.dropped = record.dropped;
   if (at.probe->spec.kind == spec::ProbeKind::kSnapshot)
     add_snapshot(hit, at, decoded);
   else
-    add_message(hit, at, decoded);
+    add_message(hit, at, record.body, decoded);
   if (core != nullptr) {
     core->layout = &at.site->capture->layout;
     core->body = record.body;
     core->vtables = &vtables_;
     // A part of a text would be in the file beside what hides it.
     const std::vector<Slice>& slices = at.site->slices;
-    const std::size_t asked = core->layout->values.size() - slices.size();
+    const std::size_t all = core->layout->values.size();
+    const std::size_t asked = all - beside(slices).size();
     core->left_out.clear();
-    for (std::size_t i = 0; i < slices.size(); ++i)
-      for (const std::size_t from_last : slices[i].from_last)
-        core->left_out.insert({asked + i, asked - 1 - from_last});
+    for (std::size_t i = asked; i < all; ++i) core->left_out.insert(i);
+    for (const Slice& slice : slices)
+      for (const Part& part : slice.parts) core->left_out.insert(asked - 1 - part.from_last);
   }
   if (const auto stack = values::stack_of(at.site->capture->layout, record.body))
     stacks_.add(hit, at.probe->spec, *stack, core);
   return hit;
 }
 
-void HitMaker::add_message(output::Hit& hit, const SiteIndex& at,
-                           const std::vector<values::NamedValue>& decoded) const {
+void HitMaker::add_message(output::Hit& hit, const SiteIndex& at, std::span<const std::byte> body,
+                           std::vector<values::NamedValue>& decoded) const {
   const std::size_t in_message = at.site->message.values.size();
+  show_hex(at.site->message, at.site->capture->layout, body, std::span(decoded).first(in_message),
+           value_rules_);
   hit.message = values::render(at.site->message, std::span(decoded).first(in_message));
   for (std::size_t i = 0; i < decoded.size(); ++i)
     if (!decoded[i].value.is_dropped) hit.values.push_back(shown_value(decoded[i], i < in_message));

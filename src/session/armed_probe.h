@@ -46,8 +46,8 @@ class HitMaker {
   [[nodiscard]] output::Hit make(const engines::RawRecord& record, CoreContents* core = nullptr);
 
  private:
-  void add_message(output::Hit& hit, const SiteIndex& at,
-                   const std::vector<values::NamedValue>& decoded) const;
+  void add_message(output::Hit& hit, const SiteIndex& at, std::span<const std::byte> body,
+                   std::vector<values::NamedValue>& decoded) const;
   void add_snapshot(output::Hit& hit, const SiteIndex& at,
                     const std::vector<values::NamedValue>& decoded) const;
   [[nodiscard]] const std::string& thread_name(std::uint32_t tid);

@@ -22,9 +22,9 @@ struct ArmedRun {
 // The runs in one process, or in all (0) that may be looked at.
 [[nodiscard]] Result<std::vector<ArmedRun>> find_armed(pid_t only);
 
-// The tool that a run in process `target` names, shown to be it: it is as old as
-// the run says, and itself maps the run's control region, which a tool alone
-// shares with its target. Reason "tool-not-proven".
+// The tool that a run in process `target` names, shown to be it: it is as old as the run
+// says, it holds the lock on the run's control region, and where that may be looked at (by
+// root: a tool is closed to its own user) it maps the region. Reason "tool-not-proven".
 [[nodiscard]] Result<target::Process> open_tool(const engines::FoundRun& run, pid_t target);
 
 }  // namespace nohalt::session

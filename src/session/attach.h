@@ -14,6 +14,7 @@
 #include "probes/symbols/debug_info.h"
 #include "probes/target/process.h"
 #include "src/session/commands.h"
+#include "src/session/modules.h"
 
 namespace nohalt::session {
 
@@ -24,8 +25,13 @@ struct Attachment {
   target::Process process;
   policy::TargetFacts facts;  // with the build id
   std::unique_ptr<symbols::DebugInfo> info;
-  std::vector<policy::Right> extra_rights;  // that its debug files ask for
+  std::vector<policy::Right> extra_rights;  // that the program's debug files ask for
+  Modules modules;
 };
+
+// What a person may not read themselves they shall not read by root's power. Reason
+// "debug-folder-not-yours".
+[[nodiscard]] Status may_look_into(const std::vector<std::string>& debug_dirs);
 
 // `rights` are those that are asked for. `pid` must be admitted before anything but its identity is
 // read.

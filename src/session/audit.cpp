@@ -11,7 +11,6 @@
 #include "policy/audit/trail.h"
 #include "policy/audit/verify.h"
 #include "src/base/escape.h"
-#include "src/base/file.h"
 #include "src/base/time_text.h"
 #include "src/output/audit_forms.h"
 #include "src/output/talk.h"
@@ -54,20 +53,15 @@ struct OpenedTrail {
   policy::Caller caller;
   policy::Trails trails;
   policy::TrailReader reader;
+  policy::TrailName name;
 };
 
-// The file that is named, else the trail that --audit names, else that of the policy.
-Result<std::string> path_to_read(const AuditCommand& command, const policy::Caller& caller) {
-  if (!command.file.empty()) return command.file;
-  const std::string& named = command.common.audit_file;
-  return policy::Trail::path_of(caller,
-                                named.empty() ? trail_names(command.common).front() : named);
-}
-
-// Where a policy is in force, to read takes a right of it.
-Status admit_reader(const AuditCommand& command, const policy::Caller& caller) {
+// Where a policy is in force, to read takes a right of it. `rule`: what the answer goes by.
+Status admit_reader(const AuditCommand& command, const policy::Caller& caller, std::string& rule) {
   NOHALT_TRY(const policy::Authority authority,
              policy::Authority::load(policy::PolicySources::usual(command.common.policy_file)));
+  if (!authority.is_builtin())
+    rule = authority.deciding_rule(caller, nullptr, {policy::Right::kAudit});
   return authority.admit_person(caller, policy::Right::kAudit);
 }
 
@@ -79,19 +73,19 @@ Result<OpenedTrail> open_noted(const AuditCommand& command) {
   read.who = caller;
   read.read = std::string{verb_name(command.verb)} + filter_text(command.filter);
   if (!command.file.empty()) read.read += " " + command.file;
-  if (const Status admitted = admit_reader(command, caller); !admitted) {
+  if (const Status admitted = admit_reader(command, caller, read.rule); !admitted) {
     read.kind = policy::EventKind::kDenied;
     read.denial = admitted.error().reason;
     NOHALT_CHECK(trails.append(read));
     return std::unexpected(admitted.error());
   }
-  NOHALT_TRY(const std::string path, path_to_read(command, caller));
-  NOHALT_TRY(policy::TrailReader reader, policy::TrailReader::open(path));
+  NOHALT_TRY(policy::TrailName name, trail_to_read(caller, command.common, command.file));
+  NOHALT_TRY(policy::TrailReader reader, open_to_read(name));
   NOHALT_CHECK(trails.append(read));
   if (command.verb == AuditVerb::kBundle) {
-    NOHALT_TRY(reader, policy::TrailReader::open(path));
+    NOHALT_TRY(reader, open_to_read(name));
   }
-  return OpenedTrail{std::move(caller), std::move(trails), std::move(reader)};
+  return OpenedTrail{std::move(caller), std::move(trails), std::move(reader), std::move(name)};
 }
 
 // Hands on each record that is asked for, in order.
@@ -170,6 +164,16 @@ std::map<std::string, std::string> policies_of(const AuditCommand& command,
   return {{authority->policy_hash(), authority->text()}};
 }
 
+// Sealed by who may write the trail: root's key vouches for nothing that others may write.
+Status write_bundle_of(const OpenedTrail& opened, const policy::BundleHead& head,
+                       const std::vector<AuditEntry>& entries,
+                       const std::vector<std::string>& timeline, const policy::PutLine& put) {
+  NOHALT_TRY(const policy::PersonsPower power, power_for(opened.name));
+  NOHALT_TRY(const std::string folder, policy::usual_key_folder(opened.caller, power));
+  NOHALT_CHECK(policy::ensure_key(folder));
+  return policy::write_bundle(opened.reader, head, entries, timeline, folder, put);
+}
+
 Status bundle(const AuditCommand& command) {
   NOHALT_TRY(const OpenedTrail opened, open_noted(command));
   const std::string& ticket = command.filter.ticket;
@@ -183,9 +187,8 @@ Status bundle(const AuditCommand& command) {
                                 opened.reader.path(), policies_of(command, entries)};
   const std::vector<std::string> timeline = output::audit_timeline(ticket, entries);
   NOHALT_TRY(LongAnswer file, LongAnswer::open(command.common));
-  NOHALT_CHECK(policy::write_bundle(opened.reader, head, entries, timeline,
-                                    opened.trails.first().key_folder(),
-                                    [&](const std::string& line) { return file.put(line); }));
+  const auto put = [&](const std::string& line) { return file.put(line); };
+  NOHALT_CHECK(write_bundle_of(opened, head, entries, timeline, put));
   NOHALT_CHECK(file.finish());
   NOHALT_TRY(LongAnswer page, LongAnswer::open({}));
   for (const std::string& line : timeline) NOHALT_CHECK(page.put(line + "\n"));
@@ -194,7 +197,7 @@ Status bundle(const AuditCommand& command) {
 
 Result<std::vector<policy::KeptCheckpoint>> kept_checkpoints(const std::string& path) {
   if (path.empty()) return std::vector<policy::KeptCheckpoint>{};
-  const auto content = read_file(path);
+  const auto content = policy::read_persons_file(path);
   if (!content)
     return fail(ErrorCode::kUsage, "unreadable-checkpoint",
                 make_printable(content.error().message) + ".",
@@ -206,20 +209,23 @@ Result<std::vector<policy::KeptCheckpoint>> kept_checkpoints(const std::string& 
               "Name a file of checkpoints, such as journalctl -t nohalt -o cat gives.");
 }
 
+bool looks_like_bundle(const policy::TrailName& name) {
+  const auto power = power_for(name);
+  return power && policy::looks_like_bundle(name.path);
+}
+
 Result<output::AuditVerdict> judge(const AuditCommand& command) {
   const policy::Caller caller = policy::Caller::current();
   output::AuditVerdict verdict;
-  verdict.path = command.file;
-  if (verdict.path.empty()) {
-    NOHALT_TRY(verdict.path, path_to_read(command, caller));
-  }
+  NOHALT_TRY(const policy::TrailName name, trail_to_read(caller, command.common, command.file));
+  verdict.path = name.path;
   NOHALT_TRY(const auto kept, kept_checkpoints(command.checkpoint));
   verdict.compared = !kept.empty();
-  NOHALT_TRY(const policy::TrailReader reader, policy::TrailReader::open(verdict.path));
+  NOHALT_TRY(const policy::TrailReader reader, open_to_read(name));
   verdict.files = reader.files();
   if (const auto folder = policy::usual_key_folder(caller))
     verdict.own_key = policy::public_key(*folder).value_or("");
-  if (!policy::looks_like_bundle(verdict.path)) {
+  if (!looks_like_bundle(name)) {
     NOHALT_TRY(verdict.chain, policy::verify_trail(reader, kept));
     return verdict;
   }

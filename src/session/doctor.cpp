@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "policy/access/authority.h"
+#include "policy/access/persons_power.h"
 #include "policy/audit/key.h"
 #include "policy/audit/trail.h"
 #include "src/output/talk.h"
@@ -43,8 +44,10 @@ Check check_binding(const policy::Caller& caller) {
 
 Check check_audit(const CommonOptions& common, const policy::Caller& caller) {
   std::string paths;
-  for (const std::string& name : trail_names(common)) {
-    const auto path = policy::Trail::check(caller, name);
+  for (const policy::TrailName& name : trail_names(common)) {
+    policy::TrailOptions options;
+    options.is_persons = name.is_persons;
+    const auto path = policy::Trail::check(caller, name.path, options);
     if (!path) return {"audit", CheckResult::kFail, path.error().message, path.error().hint};
     paths += (paths.empty() ? "" : " and ") + *path;
   }
@@ -63,9 +66,11 @@ Check check_signing_key(const policy::Caller& caller) {
   return {"signing-key", CheckResult::kOk, "The audit trail is signed as " + *key + ".", ""};
 }
 
+// As far as the person may see.
 bool is_folder(const std::string& path) {
+  const auto power = policy::PersonsPower::take();
   struct stat status{};
-  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  return power && ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 Check check_debug_folders(const CommonOptions& common) {

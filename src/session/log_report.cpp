@@ -66,6 +66,15 @@ output::Receipt LogRun::receipt(const Ending& ending,
   return slip;
 }
 
+std::string LogRun::rule_at_admission() const {
+  const auto authority =
+      policy::Authority::load(policy::PolicySources::usual(command_.common.policy_file));
+  const auto process = target::Process::open(command_.pid);
+  if (!authority || !process) return {};
+  const policy::TargetFacts facts = target_facts(*process);
+  return authority->deciding_rule(caller_, &facts, rights_for(command_.probes));
+}
+
 policy::Event LogRun::event(policy::EventKind kind) const {
   policy::Event event;
   event.kind = kind;
@@ -96,7 +105,7 @@ policy::Event LogRun::event(policy::EventKind kind) const {
     event.granted = decision_->probe_limits;
   }
   for (const SiteIndex& at : index_sites(probes_)) {
-    event.addresses.push_back(bias_.to_runtime(at.site->chosen.plan.patched).value);
+    event.addresses.push_back(at.site->chosen.bias.to_runtime(at.site->chosen.plan.patched).value);
     const std::string place = at.site->line.file + ":" + std::to_string(at.site->line.line);
     if (std::ranges::find(event.places, place) == event.places.end()) event.places.push_back(place);
   }

@@ -57,6 +57,7 @@ int LogRun::run() {
   if (!ready) {
     policy::Event denied = event(policy::EventKind::kDenied);
     denied.denial = ready.error().reason;
+    if (denied.rule.empty()) denied.rule = rule_at_admission();
     if (const Status noted = trail_->append(denied); !noted) talk_.error(noted.error());
     return refuse(ready.error());
   }
@@ -74,9 +75,9 @@ Status LogRun::prepare_all() {
     return fail(ErrorCode::kRefused, "engine-unavailable",
                 "This version has the inline engine only.", "Leave --engine out.");
   NOHALT_TRY(at_, attach(caller_, command_.pid, command_.common, rights_for(command_.probes)));
-  NOHALT_TRY(const engines::TargetView view, engines::look_at(at_->process, *at_->info));
-  bias_ = view.executable.bias;
-  NOHALT_TRY(classes_, ObjectClasses::open(*at_, command_.common.debug_dirs));
+  trail_->set_value_rules(at_->authority.value_rules());
+  NOHALT_TRY(const engines::TargetView view, engines::look_at(at_->process, at_->modules.files()));
+  NOHALT_TRY(classes_, ObjectClasses::open(*at_));
   NOHALT_TRY(permitted_, prepare_permitted(*at_, view, *classes_, command_.probes,
                                            {rights_for(command_.probes),
                                             {},
@@ -84,7 +85,7 @@ Status LogRun::prepare_all() {
                                             command_.ticket,
                                             command_.break_glass}));
   for (const PreparedProbe& probe : permitted_->probes)
-    if (!probe.armable()) return std::unexpected(refusal_of(probe, *at_->info, view));
+    if (!probe.armable()) return std::unexpected(refusal_of(probe, view));
   probes_ = std::move(permitted_->probes);
   redact_messages();
   return {};
@@ -100,6 +101,7 @@ void LogRun::redact_messages() {
 
 engines::RunToArm LogRun::run_to_arm() const {
   engines::RunToArm run;
+  run.files = at_->modules.files();
   for (std::size_t i = 0; i < probes_.size(); ++i) {
     engines::ProbeToArm probe;
     if (decision_) {
@@ -110,7 +112,8 @@ engines::RunToArm LogRun::run_to_arm() const {
     run.probes.push_back(probe);
   }
   for (const SiteIndex& at : index_sites(probes_))
-    run.sites.push_back({at.site->line, at.site->capture->program, at.probe_number});
+    run.sites.push_back({at.site->line, at.site->capture->program, at.probe_number,
+                         stop_rule(probes_[at.probe_number].spec), at.site->chosen.image});
   return run;
 }
 
@@ -145,8 +148,7 @@ Status LogRun::arm() {
   }
   if (decision_->breaks_glass) NOHALT_CHECK(raise_alarm());
   NOHALT_CHECK(trail_->append(event(policy::EventKind::kArmed)));
-  NOHALT_TRY(armed_, engines::arm(decision_->grant, at_->process, *at_->info, run_to_arm(),
-                                  {.run_id = id_}));
+  NOHALT_TRY(armed_, engines::arm(decision_->grant, at_->process, run_to_arm(), {.run_id = id_}));
   started_ = std::chrono::steady_clock::now();
   sites_ = index_sites(probes_);
   maker_.emplace(

@@ -42,6 +42,8 @@ class LogRun {
     bool target_gone = false;
   };
 
+  // Of what ended before anything was looked at.
+  [[nodiscard]] std::string rule_at_admission() const;
   [[nodiscard]] Status prepare_all();
   [[nodiscard]] Status decide();
   [[nodiscard]] Status decide_with_others();
@@ -79,7 +81,6 @@ class LogRun {
   std::optional<policy::Trails> trail_;
   std::unique_ptr<Attachment> at_;
   std::unique_ptr<ObjectClasses> classes_;
-  LoadBias bias_;
   std::vector<PreparedProbe> probes_;
   std::optional<Permitted> permitted_;  // its probes are in probes_
   std::optional<policy::Decision> decision_;

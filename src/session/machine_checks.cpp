@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -13,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstring>
@@ -61,14 +63,29 @@ bool has_capability(unsigned capability) {
   return ((set >> capability) & 1) != 0;
 }
 
-// Takes hold of a child of our own and lets go.
-Check check_ptrace() {
+// A child that may be traced, as the tool itself may not be; 0: none could be made.
+pid_t make_traceable_child() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return 0;
+  const UniqueFd its_word(ends[0]);
+  UniqueFd word(ends[1]);
   const pid_t child = ::fork();
   if (child == 0) {
+    ::prctl(PR_SET_DUMPABLE, 1);
+    (void)!::write(word.get(), "", 1);
     ::pause();
     ::_exit(0);
   }
-  if (child < 0) return make("ptrace", false, "", "No child could be made to try it on.", "");
+  word.reset();
+  char said = 0;
+  (void)!::read(its_word.get(), &said, 1);
+  return std::max(child, 0);
+}
+
+// Takes hold of a child of our own and lets go.
+Check check_ptrace() {
+  const pid_t child = make_traceable_child();
+  if (child == 0) return make("ptrace", false, "", "No child could be made to try it on.", "");
   const bool seized = ::ptrace(PTRACE_SEIZE, child, nullptr, nullptr) == 0;
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);

@@ -4,9 +4,8 @@
 // Threading: one thread.
 #pragma once
 
+#include <map>
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "probes/classes/dynamic_classes.h"
 #include "probes/classes/vtables.h"
@@ -19,24 +18,22 @@ namespace nohalt::session {
 class ObjectClasses {
  public:
   // `at` must outlive it.
-  [[nodiscard]] static Result<std::unique_ptr<ObjectClasses>> open(
-      const Attachment& at, const std::vector<std::string>& debug_dirs);
+  [[nodiscard]] static Result<std::unique_ptr<ObjectClasses>> open(const Attachment& at);
   ObjectClasses(const ObjectClasses&) = delete;
   ObjectClasses& operator=(const ObjectClasses&) = delete;
 
   [[nodiscard]] std::shared_ptr<const stacks::UnwindImages> images() const { return images_; }
   [[nodiscard]] const classes::Vtables& vtables() const { return vtables_; }
-  // It must not outlive this.
-  [[nodiscard]] capture::DynamicClasses for_capture();
+  // As this module knows them; it must not outlive this.
+  [[nodiscard]] capture::DynamicClasses for_capture(const symbols::DebugInfo& info);
 
  private:
-  ObjectClasses(const Attachment& at, target::Memory memory,
-                std::shared_ptr<const stacks::UnwindImages> images);
+  ObjectClasses(target::Memory memory, std::shared_ptr<const stacks::UnwindImages> images);
 
   target::Memory memory_;
   std::shared_ptr<const stacks::UnwindImages> images_;
   classes::Vtables vtables_;
-  classes::DynamicClasses dynamic_;
+  std::map<const symbols::DebugInfo*, classes::DynamicClasses> by_module_;
 };
 
 }  // namespace nohalt::session

@@ -37,8 +37,8 @@ void add_globals(const PreparedProbe& probe, std::vector<SourceUse>& uses) {
 // Names near to a wrong one may be of sources that are not to be seen.
 std::unexpected<Error> without_names(Error error, const policy::Leave& leave) {
   static constexpr std::string_view kNaming[] = {
-      "no-such-file", "ambiguous-file", "no-such-function", "no-code-on-line",
-      "unknown-name", "no-such-member", "unknown-type",     "ambiguous-function"};
+      "no-such-library", "no-such-file",   "ambiguous-file", "no-such-function",  "no-code-on-line",
+      "unknown-name",    "no-such-member", "unknown-type",   "ambiguous-function"};
   if (leave.has_source_rules() && std::ranges::find(kNaming, error.reason) != std::end(kNaming))
     error.hint = "Near names are not shown where a policy has rules for sources.";
   return std::unexpected(std::move(error));
@@ -46,13 +46,16 @@ std::unexpected<Error> without_names(Error error, const policy::Leave& leave) {
 
 Status prepare_under(const Attachment& at, const engines::TargetView& view, ObjectClasses& classes,
                      const std::vector<spec::ProbeSpec>& specs, Permitted& permitted) {
-  const PrepareOptions options{.redaction = &at.authority.redaction(),
-                               .error_number = error_number_of(at.process, view.maps),
-                               .allow_raw = permitted.leave.may(Right::kRaw),
-                               .dynamic_classes = classes.for_capture(),
-                               .leave = &permitted.leave};
+  const PrepareOptions options{
+      .redaction = &at.authority.redaction(),
+      .value_rules = &at.authority.value_rules(),
+      .error_number = error_number_of(at.process, view.maps),
+      .allow_raw = permitted.leave.may(Right::kRaw),
+      .dynamic_classes =
+          [&classes](const symbols::DebugInfo& info) { return classes.for_capture(info); },
+      .leave = &permitted.leave};
   for (const spec::ProbeSpec& spec : specs) {
-    NOHALT_TRY(PreparedProbe probe, prepare(spec, *at.info, view, permitted.taken, options));
+    NOHALT_TRY(PreparedProbe probe, prepare(spec, at.modules, view, permitted.taken, options));
     permitted.probes.push_back(std::move(probe));
   }
   return {};
@@ -61,11 +64,15 @@ Status prepare_under(const Attachment& at, const engines::TargetView& view, Obje
 }  // namespace
 
 Status add_sites(const Attachment& at, const std::vector<spec::ProbeSpec>& specs,
-                 std::vector<SourceUse>& uses) {
+                 policy::Asking& asking) {
   for (const spec::ProbeSpec& spec : specs) {
-    NOHALT_TRY(const symbols::ResolvedPlace place, at.info->resolve(spec.location));
-    for (const symbols::LineSite& site : place.sites)
-      uses.push_back({SourceUse::Kind::kCode, spec.location, site.file, site.function});
+    NOHALT_TRY(const std::vector<ModuleSite> sites, at.modules.resolve(spec.location));
+    for (const ModuleSite& site : sites) {
+      asking.uses.push_back(
+          {SourceUse::Kind::kCode, spec.location, site.line.file, site.line.function});
+      for (const Right right : at.modules.all()[site.module].extra_rights)
+        add_right(asking.rights, right);
+    }
   }
   return {};
 }
@@ -85,10 +92,10 @@ Result<Permitted> prepare_permitted(const Attachment& at, const engines::TargetV
                                     ObjectClasses& classes,
                                     const std::vector<spec::ProbeSpec>& specs,
                                     policy::Asking asking,
-                                    const std::vector<inline_sites::ProbeBytes>& taken) {
+                                    const std::vector<engines::TakenBytes>& taken) {
   for (const Right right : at.extra_rights) add_right(asking.rights, right);
   NOHALT_TRY(policy::Leave leave, at.authority.leave(at.admission, at.facts, asking));
-  if (const Status found = add_sites(at, specs, asking.uses); !found)
+  if (const Status found = add_sites(at, specs, asking); !found)
     return without_names(found.error(), leave);
   while (true) {
     NOHALT_TRY(leave, at.authority.leave(at.admission, at.facts, asking));

@@ -18,18 +18,19 @@ struct Permitted {
   policy::Leave leave;
   policy::Asking asking;  // as it was allowed, to be decided once more with the limits
   std::vector<PreparedProbe> probes;
-  std::vector<inline_sites::ProbeBytes> taken;
+  std::vector<engines::TakenBytes> taken;
 };
 
 // `taken` are the places of probes that are prepared already.
 [[nodiscard]] Result<Permitted> prepare_permitted(
     const Attachment& at, const engines::TargetView& view, ObjectClasses& classes,
     const std::vector<spec::ProbeSpec>& specs, policy::Asking asking,
-    const std::vector<inline_sites::ProbeBytes>& taken = {});
+    const std::vector<engines::TakenBytes>& taken = {});
 
-// The code that the places are in. A hint of an error may name other places.
+// The code that the places are in, and what its debug files ask for. A hint of an error
+// may name other places.
 [[nodiscard]] Status add_sites(const Attachment& at, const std::vector<spec::ProbeSpec>& specs,
-                               std::vector<policy::SourceUse>& uses);
+                               policy::Asking& asking);
 
 // What arming these asks for.
 [[nodiscard]] std::vector<policy::Right> rights_for(const std::vector<spec::ProbeSpec>& specs);

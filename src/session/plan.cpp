@@ -1,7 +1,7 @@
 // `nohalt plan`: everything up to the decision, shown instead of armed.
 #include <algorithm>
 
-#include "probes/capture/shape.h"
+#include "probes/capture/hidden.h"
 #include "src/output/plan_report.h"
 #include "src/output/talk.h"
 #include "src/session/answer.h"
@@ -64,20 +64,22 @@ output::PlanVariable plan_variable(const symbols::Variable& variable,
   return shown;
 }
 
-output::PlanSite plan_site(const PreparedSite& site, const engines::TargetView& view,
-                           const capture::Redaction& redaction) {
+output::PlanSite plan_site(const PreparedSite& site, const capture::Redaction& redaction) {
   const engines::SitePlan& plan = site.chosen.plan;
   output::PlanSite shown;
   shown.file = site.line.file;
   shown.line = site.line.line;
   shown.function = site.line.function;
+  shown.module = site.module;
+  shown.module_build_id = site.module_build_id;
   shown.inlined_into = site.line.inlined_into;
   shown.link_address = site.line.pc.value;
-  shown.runtime_address = view.executable.bias.to_runtime(site.line.pc).value;
-  shown.patched_address = view.executable.bias.to_runtime(plan.patched).value;
+  shown.runtime_address = site.chosen.bias.to_runtime(site.line.pc).value;
+  shown.patched_address = site.chosen.bias.to_runtime(plan.patched).value;
   shown.window = plan.window;
   shown.listing = plan.listing;
   shown.changed_bytes = plan.changed_bytes;
+  if (plan.needs_stop) shown.stop = {{plan.threads, plan.expected_hold}};
   if (plan.patchable())
     shown.engine = "inline";
   else
@@ -100,17 +102,21 @@ struct Planned {
 Result<Planned> make_plan(const PlanCommand& command) {
   NOHALT_TRY(const auto at, attach(policy::Caller::current(), command.pid, command.common,
                                    {policy::Right::kPlan}));
-  NOHALT_TRY(const engines::TargetView view, engines::look_at(at->process, *at->info));
+  // Rules by build id stop nothing before.
+  NOHALT_TRY([[maybe_unused]] const policy::Leave leave,
+             at->authority.leave(at->admission, at->facts, {{policy::Right::kPlan}, {}, {}, {}}));
+  NOHALT_TRY(const engines::TargetView view, engines::look_at(at->process, at->modules.files()));
   Planned planned;
-  NOHALT_TRY(const auto classes, ObjectClasses::open(*at, command.common.debug_dirs));
+  NOHALT_TRY(const auto classes, ObjectClasses::open(*at));
   planned.report.pid = command.pid;
   planned.report.exe = at->facts.exe_path;
   planned.report.build_id = at->facts.build_id;
   if (command.redaction)
     for (const std::string_view rule : at->authority.value_rules().names())
       planned.report.value_rules.emplace_back(rule);
-  std::vector<inline_sites::ProbeBytes> taken;
-  for (const spec::ProbeSpec& spec : command.probes) {
+  std::vector<engines::TakenBytes> taken;
+  for (spec::ProbeSpec spec : command.probes) {
+    spec.allow_stop = true;  // what it would take is shown, and that it takes a leave
     output::PlanPlace place;
     place.location = spec.location;
     auto permitted =
@@ -124,11 +130,11 @@ Result<Planned> make_plan(const PlanCommand& command) {
       const capture::Redaction redaction =
           redaction_of(at->authority.redaction(), &permitted->leave);
       for (const PreparedSite& site : probe->sites) {
-        place.sites.push_back(plan_site(site, view, redaction));
+        place.sites.push_back(plan_site(site, redaction));
         if (command.redaction) place.sites.back().values = disclosures_of(site);
       }
       if (!probe->armable()) {
-        place.errors.push_back(obstacle(refusal_of(*probe, *at->info, view)));
+        place.errors.push_back(obstacle(refusal_of(*probe, view)));
         planned.status = std::max(planned.status, exit_status(ErrorCode::kRefused));
       }
     }

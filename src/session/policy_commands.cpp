@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "policy/access/persons_power.h"
 #include "policy/file/cases.h"
 #include "policy/file/reader.h"
 #include "policy/file/trusted.h"
 #include "src/base/escape.h"
-#include "src/base/file.h"
 #include "src/output/talk.h"
 #include "src/session/answer.h"
 #include "src/session/other_runs.h"
@@ -43,9 +43,16 @@ Answer mistakes_of(const std::string& file, const std::vector<policy::Mistake>& 
   return answer;
 }
 
+Result<std::string> read_named(const std::string& file) {
+  auto content = policy::read_persons_file_start(file, policy::kLargestRuleFile + 1);
+  if (content) return content;
+  return fail(ErrorCode::kUsage, "unreadable-rule-file",
+              make_printable(content.error().message) + ".",
+              "Name a file that is there and that you may read.");
+}
+
 Result<Answer> check(const PolicyCommand& command) {
-  NOHALT_TRY(const std::string content,
-             read_file_start(command.file, policy::kLargestRuleFile + 1));
+  NOHALT_TRY(const std::string content, read_named(command.file));
   const policy::ReadRules read = policy::read_rules(content, command.file);
   Answer answer = mistakes_of(command.file, read.mistakes);
   if (!answer.is_good) return answer;
@@ -56,13 +63,12 @@ Result<Answer> check(const PolicyCommand& command) {
 }
 
 Result<Answer> test(const PolicyCommand& command) {
-  NOHALT_TRY(const std::string content,
-             read_file_start(command.file, policy::kLargestRuleFile + 1));
+  NOHALT_TRY(const std::string content, read_named(command.file));
   const policy::ReadCases cases = policy::read_cases(content);
   if (!cases.mistakes.empty()) return mistakes_of(command.file, cases.mistakes);
   const std::string folder = command.file.substr(0, command.file.rfind('/') + 1);
   const std::string file = cases.policy.starts_with('/') ? cases.policy : folder + cases.policy;
-  NOHALT_TRY(const std::string yaml, read_file_start(file, policy::kLargestRuleFile + 1));
+  NOHALT_TRY(const std::string yaml, read_named(file));
   const policy::ReadRules read = policy::read_rules(yaml, file);
   if (!read.mistakes.empty()) return mistakes_of(file, read.mistakes);
   Answer answer;
@@ -138,8 +144,15 @@ Answer explain_builtin(const policy::Authority& authority, const policy::Caller&
   return answer;
 }
 
-// The sources of the places are asked for only where who asks and which process have
-// not decided already, so that nothing is learnt of a process that is denied.
+// Whether it goes with looking at a process's files, so that what is in them may be told.
+bool is_of_looking(policy::Right right) {
+  using policy::Right;
+  return right == Right::kPlan || right == Right::kLog || right == Right::kSnap ||
+         right == Right::kSnapLocals || right == Right::kStack || right == Right::kDeep;
+}
+
+// The sources of the places are asked for only where who asks, which process and build
+// and what for have not decided already, so that nothing is learnt of what is denied.
 Result<Answer> explain(const PolicyCommand& command) {
   NOHALT_TRY(const auto rights, read_rights(command.rights.empty() ? "log" : command.rights));
   NOHALT_TRY(const policy::Authority authority,
@@ -151,7 +164,8 @@ Result<Answer> explain(const PolicyCommand& command) {
   if (authority.is_builtin()) return explain_builtin(authority, caller, request.target);
   request.asking = {rights, {}, command.reason, command.ticket};
   policy::Stage stage = policy::Stage::kAdmit;
-  if (authority.admit(caller, request.target, rights)) {
+  if (std::ranges::any_of(rights, is_of_looking) &&
+      authority.admit(caller, request.target, rights)) {
     stage = policy::Stage::kDecide;
     NOHALT_TRY(const auto at, attach(caller, command.pid, command.common, rights));
     request.target = at->facts;
@@ -162,7 +176,8 @@ Result<Answer> explain(const PolicyCommand& command) {
       spec.limits = command.limits;
       specs.push_back(std::move(spec));
     }
-    if (Status found = add_sites(*at, specs, request.asking.uses); !found) {
+    const bool may_look = authority.leave(at->admission, at->facts, request.asking).has_value();
+    if (Status found = may_look ? add_sites(*at, specs, request.asking) : Status{}; !found) {
       found.error().hint = "nohalt plan shows what is there.";
       return std::unexpected(found.error());
     }

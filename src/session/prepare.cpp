@@ -5,6 +5,8 @@
 #include <cstdlib>
 
 #include "probes/program/rules.h"
+#include "src/session/guesses.h"
+#include "src/session/hex_values.h"
 #include "src/session/redaction.h"
 
 namespace nohalt::session {
@@ -34,14 +36,23 @@ void hide_frames(const policy::Leave& leave, std::vector<ScopeFrame>& frames) {
 // Counted from the last, since a snapshot's own values come to stand before them.
 void add_slices(PreparedSite& site, std::vector<language::BoundPtr>& values) {
   site.slices = slices_of(values);
-  for (const Slice& slice : site.slices) values.push_back(slice.text);
+  for (language::BoundPtr& each : beside(site.slices)) values.push_back(std::move(each));
+}
+
+Status check_guesses(const std::vector<language::BoundPtr>& values,
+                     const language::BoundPtr& condition, const policy::ValueRules& rules) {
+  for (const language::BoundPtr& value : values) NOHALT_CHECK(check_literals(*value, rules));
+  if (!condition) return {};
+  NOHALT_CHECK(check_literals(*condition, rules));
+  NOHALT_CHECK(check_tests(*condition, rules));
+  return check_parts(*condition);
 }
 
 // Names are bound where the probe will really sit, since that is where the
 // values are read.
 Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
-                               const symbols::DebugInfo& info, const engines::TargetView& view,
-                               const PrepareOptions& options) {
+                               const engines::TargetView& view, const PrepareOptions& options) {
+  const symbols::DebugInfo& info = *view.images[site.chosen.image].info;
   symbols::LineSite here = site.line;
   here.pc = site.chosen.plan.patched;
   NOHALT_TRY(site.scope, language::scope_at(info, here, {options.error_number}));
@@ -52,6 +63,7 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
     if (options.leave != nullptr) hide_frames(*options.leave, site.frames);
   } else {
     NOHALT_TRY(site.message, language::bind_template(spec.message, *site.scope, binding));
+    NOHALT_CHECK(check_hex(site.message));
   }
   capture::CaptureRequest request;
   request.values = site.message.values;
@@ -72,9 +84,9 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
   add_slices(site, request.values);
   request.limits = capture_limits(spec);
   if (spec.stack_frames > 0) request.stack_bytes = kStackBytes;
-  request.bias = view.executable.bias;
+  request.bias = site.chosen.bias;
   request.has_thread_pointer = !view.reads.hides_thread_pointer;
-  request.dynamic_classes = options.dynamic_classes;
+  if (options.dynamic_classes) request.dynamic_classes = options.dynamic_classes(info);
   if (options.redaction != nullptr)
     request.redaction = redaction_of(*options.redaction, options.leave);
   if (options.leave != nullptr)
@@ -82,6 +94,8 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
         std::min<std::uint64_t>(request.limits.record_bytes, options.leave->snapshot_bytes()));
   NOHALT_TRY(site.capture,
              is_snapshot ? build_snapshot(request, site.frames) : capture::build_capture(request));
+  if (options.value_rules != nullptr)
+    NOHALT_CHECK(check_guesses(request.values, request.condition, *options.value_rules));
   const auto verified = program::verify(site.capture->program);
   if (!verified) return std::unexpected(program::to_error(verified.error()));
   NOHALT_CHECK(engines::check_reads(view.reads, verified->cost));
@@ -109,25 +123,34 @@ capture::CaptureLimits capture_limits(const spec::ProbeSpec& spec) {
   return limits;
 }
 
+engines::StopRule stop_rule(const spec::ProbeSpec& spec) {
+  return spec.allow_stop ? engines::StopRule::kWhereNeeded : engines::StopRule::kNever;
+}
+
 bool PreparedProbe::armable() const {
   return std::any_of(sites.begin(), sites.end(),
                      [](const PreparedSite& site) { return site.capture.has_value(); });
 }
 
-Result<PreparedProbe> prepare(const spec::ProbeSpec& spec, const symbols::DebugInfo& info,
+Result<PreparedProbe> prepare(const spec::ProbeSpec& spec, const Modules& modules,
                               const engines::TargetView& view,
-                              std::vector<inline_sites::ProbeBytes>& taken,
+                              std::vector<engines::TakenBytes>& taken,
                               const PrepareOptions& options) {
-  NOHALT_TRY(symbols::ResolvedPlace place, info.resolve(spec.location));
+  NOHALT_TRY(std::vector<ModuleSite> places, modules.resolve(spec.location));
   PreparedProbe probe;
   probe.spec = spec;
-  for (symbols::LineSite& line : place.sites) {
+  for (ModuleSite& place : places) {
     PreparedSite site;
-    NOHALT_TRY(site.chosen, engines::choose_site(view, info, line, taken));
-    site.line = std::move(line);
-    NOHALT_TRY(site, bind_site(std::move(site), spec, info, view, options));
+    NOHALT_TRY(site.chosen,
+               engines::choose_site(view, place.module, place.line, taken, stop_rule(spec)));
+    site.line = std::move(place.line);
+    if (const Module& module = modules.all()[place.module]; module.is_library()) {
+      site.module = module.path;
+      site.module_build_id = module.info().build_id();
+    }
+    NOHALT_TRY(site, bind_site(std::move(site), spec, view, options));
     if (site.chosen.plan.patchable()) {
-      taken.push_back(site.chosen.window->probe_bytes());
+      taken.push_back(site.chosen.taken());
     } else {
       site.capture.reset();
     }
@@ -148,14 +171,15 @@ std::vector<policy::AskedLimits> asked_limits(const std::vector<spec::ProbeSpec>
       asked.bytes_per_second = *probe.limits.hits_per_second * largest_record(prepared[i]);
     asked.lease = probe.limits.lease;
     asked.cpu_share = probe.limits.cpu_share;
+    asked.hold = probe.limits.hold;
     all.push_back(asked);
   }
   return all;
 }
 
-Error refusal_of(const PreparedProbe& probe, const symbols::DebugInfo& info,
-                 const engines::TargetView& view) {
+Error refusal_of(const PreparedProbe& probe, const engines::TargetView& view) {
   const PreparedSite& first = probe.sites.front();
+  const std::size_t image = first.chosen.image;
   const engines::SitePlan& plan = first.chosen.plan;
   Error error{
       ErrorCode::kRefused, plan.refusal,
@@ -165,7 +189,7 @@ Error refusal_of(const PreparedProbe& probe, const symbols::DebugInfo& info,
     return std::abs(static_cast<long>(row.line) - static_cast<long>(first.line.line));
   };
   std::vector<symbols::StatementRow> rows;
-  for (symbols::StatementRow& row : info.statements()) {
+  for (symbols::StatementRow& row : view.images[image].info->statements()) {
     if (row.file == first.line.file && row.line != first.line.line &&
         first.line.function_range.contains(row.pc))
       rows.push_back(std::move(row));
@@ -176,10 +200,12 @@ Error refusal_of(const PreparedProbe& probe, const symbols::DebugInfo& info,
     symbols::LineSite other = first.line;
     other.pc = row.pc;
     other.statement = {row.pc, row.pc + 1};
-    const auto chosen = engines::choose_site(view, info, other, {});
+    const auto chosen = engines::choose_site(view, image, other, {}, stop_rule(probe.spec));
     if (!chosen || !chosen->plan.patchable()) continue;
-    error.hint = "The nearest line that works is " + row.file.substr(row.file.rfind('/') + 1) +
-                 ":" + std::to_string(row.line) + ".";
+    const std::string instead =
+        plan.needs_stop ? plan.refusal_hint + " Without a stop: the" : "The";
+    error.hint = instead + " nearest line that works is " +
+                 row.file.substr(row.file.rfind('/') + 1) + ":" + std::to_string(row.line) + ".";
     break;
   }
   return error;

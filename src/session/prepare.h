@@ -2,10 +2,11 @@
 // judge each copy of it, bind message and condition there, build and verify the
 // capture program. Touches nothing; `plan` shows what comes out, `log` arms it.
 //
-// Ownership: the DebugInfo must outlive what is prepared from it.
+// Ownership: the Modules must outlive what is prepared from it.
 // Threading: one thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,7 +14,8 @@
 
 #include "policy/access/leave.h"
 #include "policy/limits/lowering.h"
-#include "policy/redaction/names.h"
+#include "policy/redaction/redaction_rules.h"
+#include "policy/redaction/value_rules.h"
 #include "probes/capture/capture.h"
 #include "probes/engines/inline/planner.h"
 #include "probes/language/binder.h"
@@ -22,6 +24,7 @@
 #include "probes/spec/probe_spec.h"
 #include "probes/symbols/debug_info.h"
 #include "src/base/result.h"
+#include "src/session/modules.h"
 #include "src/session/slices.h"
 #include "src/session/snapshot.h"
 
@@ -31,6 +34,8 @@ namespace nohalt::session {
 struct PreparedSite {
   symbols::LineSite line;
   engines::ChosenSite chosen;
+  std::string module;           // the library that it is in; empty: the program
+  std::string module_build_id;  // of that library
   std::unique_ptr<language::ScopeView> scope;
   language::BoundTemplate message;               // its expressions come first in `capture`
   std::vector<ScopeFrame> frames;                // snapshot: what is in scope, in its place
@@ -51,19 +56,22 @@ struct PreparedProbe {
 
 struct PrepareOptions {
   const policy::RedactionRules* redaction = nullptr;  // null: nothing is hidden
+  const policy::ValueRules* value_rules = nullptr;    // null: there are none
   symbols::Variable error_number;                     // see error_number.h
   bool allow_raw = false;
-  capture::DynamicClasses dynamic_classes = {};  // null: objects are what their types say
-  const policy::Leave* leave = nullptr;          // null: everything may be seen
+  // By the file that describes them. Null: objects are what their types say.
+  std::function<capture::DynamicClasses(const symbols::DebugInfo&)> dynamic_classes = {};
+  const policy::Leave* leave = nullptr;  // null: everything may be seen
 };
 
 // Fails where the place does not exist or the words do not fit it. A site that
 // cannot be patched is no failure here: its plan says why.
-[[nodiscard]] Result<PreparedProbe> prepare(const spec::ProbeSpec& spec,
-                                            const symbols::DebugInfo& info,
+[[nodiscard]] Result<PreparedProbe> prepare(const spec::ProbeSpec& spec, const Modules& modules,
                                             const engines::TargetView& view,
-                                            std::vector<inline_sites::ProbeBytes>& taken,
+                                            std::vector<engines::TakenBytes>& taken,
                                             const PrepareOptions& options);
+
+[[nodiscard]] engines::StopRule stop_rule(const spec::ProbeSpec& spec);
 
 // How much a probe captures of one hit.
 [[nodiscard]] capture::CaptureLimits capture_limits(const spec::ProbeSpec& spec);
@@ -75,7 +83,6 @@ struct PrepareOptions {
 
 // The error of a probe none of whose sites can be patched: the first site's
 // reason, and the nearest line of the file that works.
-[[nodiscard]] Error refusal_of(const PreparedProbe& probe, const symbols::DebugInfo& info,
-                               const engines::TargetView& view);
+[[nodiscard]] Error refusal_of(const PreparedProbe& probe, const engines::TargetView& view);
 
 }  // namespace nohalt::session

@@ -1,4 +1,4 @@
-// Cheap questions first: whose it is, what state it is in, then its file. The
+// Whose it is, then its file: of what policy denies, by its build too, nothing is told. The
 // files' answers are kept, since many processes run the same one.
 #include "src/session/process_list.h"
 
@@ -9,7 +9,6 @@
 #include <charconv>
 #include <filesystem>
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "probes/symbols/debug_info.h"
@@ -22,6 +21,12 @@ namespace nohalt::session {
 namespace {
 
 struct FileAnswer {
+  [[nodiscard]] policy::TargetFacts facts_of(const target::Process& process) const {
+    policy::TargetFacts facts = target_facts(process);
+    facts.build_id = build_id;
+    return facts;
+  }
+
   std::string build_id;
   std::string refusal;
   std::string refusal_text;
@@ -38,13 +43,15 @@ class Lister {
     output::ProcessRow row;
     row.pid = process.pid();
     row.user = user_name(process.facts().uids[0]);
-    row.exe = process.facts().exe_path;
-    if (const auto obstacle = obstacle_of(process)) {
-      row.refusal = obstacle->reason;
-      row.refusal_text = obstacle->message;
-      return row;
-    }
+    const auto admission = authority_.admit(caller_, target_facts(process));
+    if (!admission) return refused(row, admission.error());
+    const Status attachable = target::check_attachable(process);
     const FileAnswer& answer = file_answer(process);
+    // Rules by build id stop nothing before it is known.
+    const auto leave = authority_.leave(*admission, answer.facts_of(process), {});
+    if (!leave) return refused(row, leave.error());
+    row.exe = process.facts().exe_path;
+    if (!attachable) return refused(row, attachable.error());
     row.build_id = answer.build_id;
     row.has_debug_info = answer.has_debug_info;
     row.refusal = answer.refusal;
@@ -53,12 +60,10 @@ class Lister {
   }
 
  private:
-  std::optional<Error> obstacle_of(const target::Process& process) const {
-    const auto admission = authority_.admit(caller_, target_facts(process));
-    if (!admission) return admission.error();
-    const Status attachable = target::check_attachable(process);
-    if (!attachable) return attachable.error();
-    return std::nullopt;
+  static output::ProcessRow& refused(output::ProcessRow& row, const Error& error) {
+    row.refusal = error.reason;
+    row.refusal_text = error.message;
+    return row;
   }
 
   const FileAnswer& file_answer(const target::Process& process) {
@@ -68,9 +73,9 @@ class Lister {
     FileAnswer answer;
     const auto info = symbols::DebugInfo::open("/proc/" + std::to_string(process.pid()) + "/exe",
                                                process.facts().exe_path, {options_.debug_dirs});
+    answer.build_id = info ? (*info)->build_id() : built_facts(process).build_id;
     if (info) {
       answer.has_debug_info = true;
-      answer.build_id = (*info)->build_id();
     } else if (info.error().reason != "no-debug-info") {
       answer.refusal = info.error().reason;
       answer.refusal_text = info.error().message;

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "policy/access/leave.h"
-#include "policy/redaction/names.h"
+#include "policy/redaction/redaction_rules.h"
 #include "probes/capture/redaction.h"
 
 namespace nohalt::session {

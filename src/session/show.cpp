@@ -2,8 +2,8 @@
 // information; notices and receipts are passed over.
 #include <fmt/format.h>
 
+#include "policy/access/persons_power.h"
 #include "src/base/escape.h"
-#include "src/base/file.h"
 #include "src/output/forms.h"
 #include "src/output/talk.h"
 #include "src/session/answer.h"
@@ -14,7 +14,7 @@ namespace nohalt::session {
 namespace {
 
 Result<std::string> text_of_file(const ShowCommand& command) {
-  const auto content = read_file(command.file);
+  const auto content = policy::read_persons_file(command.file);
   if (!content)
     return fail(ErrorCode::kUsage, "unreadable-record-file",
                 make_printable(content.error().message) + ".",

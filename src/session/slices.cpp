@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "src/output/redact.h"
-#include "src/session/shown_value.h"
+#include "probes/language/binder_impl.h"
 
 namespace nohalt::session {
 
@@ -55,9 +54,15 @@ bool is_same(const Expr& a, const Expr& b) {
                             [](const auto& x, const auto& y) { return is_same(*x, *y); });
 }
 
+// std::byte and its like.
+bool is_byte(const Type* type) {
+  const Type* real = strip_typedefs(type);
+  return real->kind == symbols::TypeKind::kEnum && real->byte_size == 1;
+}
+
 bool leads_to_characters(const Type* type) {
   const Type* to = language::pointee(type);
-  return to != nullptr && language::text_unit(to) != 0;
+  return to != nullptr && (language::text_unit(to) != 0 || is_byte(to));
 }
 
 constexpr int kMostSteps = 32;  // what is further in is malformed, or too deep to be shown
@@ -95,104 +100,184 @@ bool is_pointer_step(const Expr& expr) {
           expr.kind == ExprKind::kAdvance);
 }
 
+// As much as is captured of one value, and of a text whose end nobody knows what is looked
+// at: behind the part, where it is known, as much as tells that nothing begins there.
+constexpr std::uint64_t kMostBytes = 4096;
+constexpr std::uint64_t kBytesBehind = 64;
+constexpr std::uint64_t kBytesOfUnknown = 256;
+
 class Finder {
  public:
-  explicit Finder(const BoundExpression& value) : value_(value) {}
+  // Whether what a text begins with, or has in it, is a part of it.
+  enum class Tests { kAreParts, kAreWhole };
+  Finder(const BoundExpression& value, Tests tests) : value_(value), tests_(tests) {}
 
   void visit(const Expr& expr) {
-    if (expr.kind == ExprKind::kElement && leads_to_characters(expr.operand().type))
-      add(load_of(expr.operand()));
-    if (is_over_characters(expr)) add(load_of(expr.operand()));
-    if (expr.kind == ExprKind::kDereference || is_pointer_step(expr)) behind(expr.operand());
+    if (expr.kind == ExprKind::kElement) {
+      if (leads_to_characters(expr.operand().type)) element(expr);
+      add_numbers(expr.operand(1));
+    }
+    if (expr.kind == ExprKind::kConditional && language::is_pointer(expr.type))
+      add_numbers(expr.operand(0));
+    if (is_over_characters(expr)) add(load_of(expr.operand()), {});
+    if (tests_ == Tests::kAreParts && language::is_text_test(expr))
+      add(copy_of(expr.operand()), {});
+    if (expr.kind == ExprKind::kDereference || is_pointer_step(expr)) return behind(expr);
     for (const auto& operand : expr.operands) visit(*operand);
   }
 
-  [[nodiscard]] std::vector<language::BoundPtr> take() { return std::move(found_); }
+  [[nodiscard]] std::vector<Slice> take() { return std::move(found_); }
 
  private:
-  void behind(const Expr& pointer) {
-    const bool is_moved = pointer.kind == ExprKind::kLoad || pointer.kind == ExprKind::kConvert;
-    if (is_moved && leads_to_characters(pointer.type)) add(copy_of(pointer));
-    if (pointer.kind == ExprKind::kAddress && leads_to_characters(pointer.operand().type))
-      add(load_of(pointer.operand()));
+  static std::uint64_t size_of(const Type* type) {
+    return std::max<std::uint64_t>(strip_typedefs(type)->byte_size, 1);
   }
 
-  void add(ExprPtr root) {
-    auto text = std::make_shared<BoundExpression>();
-    text->name = value_.name;
-    text->source = value_.source;
-    text->types = value_.types;
-    text->root = std::move(root);
-    found_.push_back(std::move(text));
+  void element(const Expr& expr) {
+    Part part{.size = size_of(expr.type)};
+    move(part, expr.operand(1), part.size);
+    add_array(expr.operand(), std::move(part));
+  }
+
+  // What a pointer leads to, or the text that begins there, from each place on the way
+  // where the pointer is one to characters.
+  void behind(const Expr& expr) {
+    Part part{.size = expr.kind == ExprKind::kDereference ? size_of(expr.type) : 1};
+    const Expr* from = &expr;
+    do {
+      pass(part, *from);
+      from = &from->operand();
+      const bool is_kept = from->kind == ExprKind::kLoad || from->kind == ExprKind::kConvert;
+      if (is_kept && leads_to_characters(from->type)) add_behind(*from, part);
+      if (from->kind == ExprKind::kAddress && leads_to_characters(from->operand().type))
+        add_array(from->operand(), part);
+      if (from->kind == ExprKind::kAddress) add_numbers(*from);
+    } while (is_pointer_step(*from));
+    visit(*from);
+  }
+
+  void pass(Part& part, const Expr& step) {
+    if (step.kind == ExprKind::kOffset) part.begin += step.integer;
+    if (step.kind == ExprKind::kConvert && language::is_arithmetic(step.operand().type))
+      add_numbers(step.operand());
+    if (step.kind != ExprKind::kAdvance) return;
+    move(part, step.operand(1), size_of(language::pointee(step.type)));
+    add_numbers(step.operand(1));
+    visit(step.operand(1));
+  }
+
+  // What an index is made of, or bytes are shown of: which element it is tells of it.
+  void add_numbers(const Expr& index) {
+    if (tests_ != Tests::kAreParts) return;
+    if (index.kind == ExprKind::kLoad && language::is_arithmetic(index.type)) {
+      add(copy_of(index), {});
+      found_.back().is_number = true;
+      return;
+    }
+    if (index.kind == ExprKind::kAddress) return add_numbers(*load_of(index.operand()));
+    for (const auto& operand : index.operands) add_numbers(*operand);
+  }
+
+  void move(Part& part, const Expr& number, std::uint64_t stride) {
+    if (const auto constant = language::constant_integer(number)) {
+      part.begin += *constant * stride;
+      return;
+    }
+    // Moved twice: it may be anywhere.
+    if (part.index != nullptr) part.size = Part::kAnySize;
+    part.index = bound(copy_of(number));
+    part.stride = stride;
+  }
+
+  void add_array(const Expr& array, Part part) {
+    const Type* real = strip_typedefs(array.type);
+    const std::uint64_t whole = real->element_count.value_or(0) * size_of(real->target);
+    const bool is_inside = whole > 0 && (part.index != nullptr || part.begin + part.size <= whole);
+    if (is_inside) return add(load_of(array), std::move(part));
+    add_bytes(load_of(array), std::move(part));
+  }
+
+  // A character of a text is one of those before its null. Bytes have none.
+  void add_behind(const Expr& pointer, Part part) {
+    const Type* item = language::pointee(pointer.type);
+    const bool is_text = language::text_unit(item) > 1 || language::is_signed(item);
+    if (is_text && part.size <= size_of(item)) return add(copy_of(pointer), std::move(part));
+    Expr place;
+    place.kind = ExprKind::kDereference;
+    place.span = pointer.span;
+    place.type = pointer.type;
+    place.operands.push_back(copy_of(pointer));
+    add_bytes(load_of(place), std::move(part));
+  }
+
+  // Of what has no known end no more is looked at than the part needs. `load` is of what
+  // it begins with, and has the type of an array of such or of a pointer to them.
+  void add_bytes(ExprPtr load, Part part) {
+    const Type* item = language::pointee(load->type);
+    const std::uint64_t wanted = (part.begin + part.size + kBytesBehind + 63) / 64 * 64;
+    const std::uint64_t room = part.index != nullptr
+                                   ? kBytesOfUnknown
+                                   : std::min(std::max(wanted, kBytesBehind), kMostBytes);
+    load->type = value_.types->array_of(item, room / size_of(item));
+    load->operands[0]->type = load->type;
+    add(std::move(load), std::move(part), true);
+  }
+
+  language::BoundPtr bound(ExprPtr root) const {
+    auto beside = std::make_shared<BoundExpression>();
+    beside->name = value_.name;
+    beside->source = value_.source;
+    beside->types = value_.types;
+    beside->root = std::move(root);
+    return beside;
+  }
+
+  void add(ExprPtr text, Part part, bool may_go_on = false) {
+    found_.push_back({{std::move(part)}, bound(std::move(text)), may_go_on});
   }
 
   const BoundExpression& value_;
-  std::vector<language::BoundPtr> found_;
+  Tests tests_;
+  std::vector<Slice> found_;
 };
 
-// A list of characters that is cut may hold anything.
-bool is_seen_whole(const values::Value& text) {
-  if (text.kind == values::Value::Kind::kPointer)
-    return !text.target.empty() && text.target[0].kind == values::Value::Kind::kText;
-  if (text.kind == values::Value::Kind::kText) return true;
-  return text.is_there() && text.state == values::ValueState::kExact;
-}
-
-void hide(values::Value& value, std::string why) {
-  values::Value hidden;
-  hidden.type = value.type;
-  hidden.state = values::ValueState::kRedacted;
-  hidden.why = std::move(why);
-  hidden.rule = "part";
-  value = std::move(hidden);
-}
-
 }  // namespace
+
+std::size_t parts_in(const Expr& expr) {
+  BoundExpression alone;
+  alone.types = std::make_shared<language::TypeStore>();
+  Finder finder(alone, Finder::Tests::kAreWhole);
+  finder.visit(expr);
+  return finder.take().size();
+}
 
 std::vector<Slice> slices_of(const std::vector<language::BoundPtr>& values) {
   std::vector<Slice> slices;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    Finder finder(*values[i]);
+    Finder finder(*values[i], Finder::Tests::kAreParts);
     finder.visit(*values[i]->root);
-    for (language::BoundPtr& text : finder.take()) {
-      const std::size_t from_last = values.size() - 1 - i;
+    for (Slice& found : finder.take()) {
+      Part& part = found.parts[0];
+      part.from_last = values.size() - 1 - i;
       const auto known = std::ranges::find_if(
-          slices, [&](const Slice& one) { return is_same(*one.text->root, *text->root); });
+          slices, [&](const Slice& one) { return is_same(*one.text->root, *found.text->root); });
       if (known == slices.end())
-        slices.push_back({{from_last}, std::move(text)});
+        slices.push_back(std::move(found));
       else
-        known->from_last.push_back(from_last);
+        known->parts.push_back(std::move(part));
     }
   }
   return slices;
 }
 
-void hide_slices(const std::vector<Slice>& slices, std::vector<values::NamedValue>& values,
-                 const policy::ValueRules& rules) {
-  if (slices.empty()) return;
-  const std::size_t asked = values.size() - slices.size();
-  for (std::size_t i = 0; i < slices.size(); ++i) {
-    const values::NamedValue& text = values[asked + i];
-    const bool is_whole = is_seen_whole(text.value);
-    if (is_whole && !output::is_hidden(shown_value(text, false), rules)) continue;
-    for (const std::size_t from_last : slices[i].from_last)
-      if (values::Value& part = values[asked - 1 - from_last].value; part.is_there())
-        hide(part, is_whole ? "it is a part of a text that a rule hides"
-                            : "the text that it is a part of cannot be seen whole");
+std::vector<language::BoundPtr> beside(const std::vector<Slice>& slices) {
+  std::vector<language::BoundPtr> all;
+  for (const Slice& slice : slices) {
+    all.push_back(slice.text);
+    for (const Part& part : slice.parts)
+      if (part.index != nullptr) all.push_back(part.index);
   }
-  values.resize(asked);
-}
-
-void hide_overlaid(values::Value& value, const policy::ValueRules& rules) {
-  for (auto& [name, member] : value.members) hide_overlaid(member, rules);
-  for (values::Value& item : value.items) hide_overlaid(item, rules);
-  for (values::Value& target : value.target) hide_overlaid(target, rules);
-  if (!value.is_union || value.members.size() < 2) return;
-  const auto is_known = [&](const auto& member) {
-    return output::is_hidden(shown_value({"", member.second}, false), rules);
-  };
-  if (std::ranges::any_of(value.members, is_known))
-    hide(value, "a rule hides one of its members, which share their bytes");
+  return all;
 }
 
 }  // namespace nohalt::session

@@ -9,7 +9,7 @@
 #include "probes/stacks/symbolise.h"
 #include "src/session/function_names.h"
 #include "src/session/shown_value.h"
-#include "src/session/slices.h"
+#include "src/session/withhold.h"
 
 namespace nohalt::session {
 
@@ -131,9 +131,9 @@ void StackValues::add_callers(output::Hit& hit, const spec::ProbeSpec& spec,
     if (is_hidden || !with_values || which >= functions.size()) continue;
     for (const ScopeValue& scope : functions[which].values) {
       values::Value value = locals::value_of(scope.variable, frame, memory, rules);
-      if (value.is_dropped) continue;
       name_functions(value, *images_);
-      hide_overlaid(value, value_rules_);
+      withhold(value, value_rules_, redaction_);
+      if (value.is_dropped) continue;
       shown.values.push_back(scope_value(scope, &value, shown.line));
     }
   }
@@ -154,7 +154,7 @@ void StackValues::fill_entry_values(output::Hit& hit, const stacks::Frame& frame
       if (found == shown.end()) continue;
       values::Value value = locals::value_of(scope.variable, frame, memory, rules);
       name_functions(value, *images_);
-      hide_overlaid(value, value_rules_);
+      withhold(value, value_rules_, redaction_);
       if (value.is_there()) *found = scope_value(scope, &value, hit.frames[i].line);
     }
   }

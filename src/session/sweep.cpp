@@ -9,7 +9,6 @@
 
 #include "policy/access/authority.h"
 #include "probes/engines/inline/inline_engine.h"
-#include "probes/symbols/unwind_table.h"
 #include "src/base/escape.h"
 #include "src/output/inspection_report.h"
 #include "src/output/talk.h"
@@ -27,6 +26,22 @@ struct Swept {
   std::string text;
   int status = 0;
 };
+
+// Rules by build id count too.
+Status may(const policy::Authority& authority, const policy::Caller& caller,
+           const target::Process& process, const std::vector<policy::Right>& rights) {
+  NOHALT_TRY(const policy::Admission admission,
+             authority.admit(caller, target_facts(process), rights));
+  NOHALT_TRY([[maybe_unused]] const policy::Leave leave,
+             authority.leave(admission, built_facts(process), {rights, {}, {}, {}}));
+  return {};
+}
+
+// Behind sudo all are root, and each is who logged in.
+bool is_of(const policy::Caller& caller, const ArmedRun& armed) {
+  if (armed.row.user.empty() || armed.row.user != caller.user) return false;
+  return !caller.is_root() || policy::login_uid_of(armed.run.tool.pid) == caller.login_uid;
+}
 
 // Who removes, and where it is written down.
 class Remover {
@@ -54,21 +69,16 @@ class Remover {
     return event;
   }
 
-  // The probes of others, and those that nobody is shown to have, take a right.
-  [[nodiscard]] Status admit(const target::Process& process, bool is_own) const {
+  // The probes of others, and those that nobody is shown to have, take a right. `rule`: what
+  // the answer goes by.
+  [[nodiscard]] Status admit(const target::Process& process, bool is_own, std::string& rule) const {
     std::vector<policy::Right> rights;
     if (!is_own) rights.push_back(policy::Right::kStopAll);
     NOHALT_TRY(const policy::Authority authority,
                policy::Authority::load(policy::PolicySources::usual(options_.policy_file)));
-    policy::TargetFacts facts = target_facts(process);
-    NOHALT_TRY(const policy::Admission admission, authority.admit(caller_, facts, rights));
-    // Rules by build id stop nothing until it is known.
-    const auto image = symbols::UnwindTable::open("/proc/" + std::to_string(process.pid()) + "/exe",
-                                                  facts.exe_path, {});
-    if (image) facts.build_id = (*image)->build_id();
-    NOHALT_TRY([[maybe_unused]] const policy::Leave leave,
-               authority.leave(admission, facts, {rights, {}, {}, {}}));
-    return {};
+    const policy::TargetFacts facts = target_facts(process);
+    rule = authority.deciding_rule(caller_, &facts, rights);
+    return may(authority, caller_, process, rights);
   }
 
   // Only what policy admits and the trail holds is begun; what fails is noted.
@@ -78,7 +88,7 @@ class Remover {
     policy::Event noted = event(policy::EventKind::kRemovalRequested, process);
     noted.run = run.id;
     for (const RuntimeAddress address : run.addresses) noted.addresses.push_back(address.value);
-    Status ready = admit(process, is_own);
+    Status ready = admit(process, is_own, noted.rule);
     if (ready) NOHALT_CHECK(trail_.append(noted));
     auto result = ready ? change() : decltype(change())(std::unexpected(ready.error()));
     if (result) return result;
@@ -90,8 +100,6 @@ class Remover {
 
   [[nodiscard]] Status record(const target::Process& process,
                               const engines::RecoverReport& report) const;
-  [[nodiscard]] bool is_own(const ArmedRun& armed) const;
-
   CommonOptions options_;
   policy::Caller caller_;
   policy::Trails trail_;
@@ -128,16 +136,10 @@ Result<Swept> Remover::sweep(pid_t pid) const {
   return swept;
 }
 
-// Behind sudo all are root, and each is who logged in.
-bool Remover::is_own(const ArmedRun& armed) const {
-  if (armed.row.user.empty() || armed.row.user != caller_.user) return false;
-  return !caller_.is_root() || policy::login_uid_of(armed.run.tool.pid) == caller_.login_uid;
-}
-
 // The run's own tool takes it off, proves it and writes its receipt.
 Status Remover::end_run(const ArmedRun& armed) const {
   NOHALT_TRY(const target::Process process, target::Process::open(armed.row.pid));
-  return removing(process, armed.run, is_own(armed), [&]() -> Status {
+  return removing(process, armed.run, is_of(caller_, armed), [&]() -> Status {
     NOHALT_TRY(const target::Process tool, open_tool(armed.run, process.pid()));
     if (::syscall(SYS_pidfd_send_signal, tool.pidfd(), SIGTERM, nullptr, 0) != 0)
       return fail_errno("pidfd_send_signal", "the run's tool", errno);
@@ -165,6 +167,26 @@ Result<ArmedRun> find_run(const std::string& id) {
                     std::to_string(runs[1].row.pid) + " both claim the run " + shown + ".",
                 "One of them pretends; end the run's own tool instead.");
   return std::move(runs.front());
+}
+
+// Of others' runs only those in processes that one may plan for, or take them off.
+Result<std::vector<output::ArmedRow>> visible_runs(const ListCommand& command,
+                                                   std::size_t& hidden) {
+  const policy::Caller caller = policy::Caller::current();
+  NOHALT_TRY(const policy::Authority authority,
+             policy::Authority::load(policy::PolicySources::usual(command.common.policy_file)));
+  NOHALT_TRY(const std::vector<ArmedRun> runs, find_armed(command.pid));
+  std::vector<output::ArmedRow> rows;
+  for (const ArmedRun& armed : runs) {
+    const auto process = target::Process::open(armed.row.pid);
+    const auto may_do = [&](policy::Right right) {
+      return process && may(authority, caller, *process, {right});
+    };
+    if (is_of(caller, armed) || may_do(policy::Right::kPlan) || may_do(policy::Right::kStopAll))
+      rows.push_back(armed.row);
+  }
+  hidden = runs.size() - rows.size();
+  return rows;
 }
 
 }  // namespace
@@ -195,12 +217,14 @@ int run_sweep(const SweepCommand& command) {
 
 int run_list(const ListCommand& command) {
   output::Talk talk;
-  const auto runs = find_armed(command.pid);
-  if (!runs) return show(talk, runs.error());
-  std::vector<output::ArmedRow> rows;
-  for (const ArmedRun& armed : *runs) rows.push_back(armed.row);
+  std::size_t hidden = 0;
+  const auto rows = visible_runs(command, hidden);
+  if (!rows) return show(talk, rows.error());
+  if (hidden != 0)
+    talk.say("nohalt: not shown: " + std::to_string(hidden) +
+             " run(s) of others, in processes that you may not plan for\n");
   const bool json = command.common.format == Format::kJson;
-  return write_answer(command.common, json ? output::armed_json(rows) : output::armed_text(rows));
+  return write_answer(command.common, json ? output::armed_json(*rows) : output::armed_text(*rows));
 }
 
 int run_rm(const RmCommand& command) {

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "probes/symbols/unwind_table.h"
 #include "src/base/file.h"
 
 namespace nohalt::session {
@@ -44,6 +45,14 @@ policy::TargetFacts target_facts(const target::Process& process) {
   result.is_own_mount_namespace = is_own_mount_namespace(process.pid());
   result.cgroup = cgroup_of(process.pid());
   return result;
+}
+
+policy::TargetFacts built_facts(const target::Process& process) {
+  policy::TargetFacts facts = target_facts(process);
+  const std::string exe = "/proc/" + std::to_string(process.pid()) + "/exe";
+  const auto image = symbols::UnwindTable::open(exe, facts.exe_path, {});
+  if (image) facts.build_id = (*image)->build_id();
+  return facts;
 }
 
 }  // namespace nohalt::session

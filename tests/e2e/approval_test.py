@@ -13,7 +13,7 @@ import time
 import unittest
 
 import harness
-from harness import DENIED, DONE, GONE, USAGE
+from harness import DENIED, DONE, GONE, USAGE, login, logins_can_be_set
 
 LINE = harness.line_of("tests/targets/service.c", "the line most tests probe")
 PLACE = f"service.c:{LINE}"
@@ -22,6 +22,7 @@ NOBODY = 65534
 ALICE, BOB, CAROL, MALLORY = 4001, 4002, 4003, 4004
 
 POLICY = """version: 1
+audit: {{ file: {trail} }}
 roles:
   - name: oncall
     members: {{ users: [{alice}] }}
@@ -35,23 +36,12 @@ roles:
 """
 
 
-def login(uid):
-    """Runs a command as root that logged in as somebody; None: nobody logged in."""
-    if uid is None:
-        return ()
-    return ("sh", "-c", 'echo "$0" > /proc/self/loginuid && exec "$@"', str(uid))
-
-
-def logins_can_be_set():
-    return os.geteuid() == 0 and subprocess.run(
-        [*login(ALICE), "true"], stderr=subprocess.DEVNULL, timeout=10).returncode == 0
-
-
 @unittest.skipUnless(logins_can_be_set(), "only root can log in as others")
 class Approval(harness.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="nohalt-approval-")
         self.addCleanup(shutil.rmtree, self.folder, True)
+        os.chmod(self.folder, 0o755)
         self.trail = os.path.join(self.folder, "audit.jsonl")
         self.write_policy()
 
@@ -59,10 +49,11 @@ class Approval(harness.TestCase):
         self.policy = os.path.join(self.folder, "policy.yaml")
         with open(self.policy, "w", encoding="utf-8") as out:
             out.write(POLICY.format(alice=ALICE, bob=BOB, carol=CAROL, needed=needed, more=more,
-                                    also=also))
+                                    also=also,
+                                    trail=self.trail))
 
     def options(self):
-        return ["--policy", self.policy, "--audit", self.trail]
+        return ["--policy", self.policy]
 
     def nohalt(self, uid, *arguments, wrapper=()):
         return harness.run(*arguments, *self.options(), wrapper=(*wrapper, *login(uid)))
@@ -260,18 +251,16 @@ class Refusing(Approval):
     def test_without_root_there_is_nobody_to_ask(self):
         wrapper = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "env",
                    f"XDG_STATE_HOME={self.folder}/state")
-        os.chmod(self.folder, 0o755)
         text = harness.read(self.policy).replace(str(ALICE), str(NOBODY))
         with open(self.policy, "w", encoding="utf-8") as out:
             out.write(text.replace("run_as: [0]", f"run_as: [{NOBODY}]"))
-        self.trail = os.path.join(self.folder, "state.jsonl")
         with open(self.trail, "w", encoding="utf-8"):
             os.chown(self.trail, NOBODY, NOBODY)
             os.chown(self.policy, NOBODY, NOBODY)
         os.chown(self.folder, NOBODY, NOBODY)
         with harness.Target("service", 2, 100, wrapper=wrapper) as target:
             outcome = harness.run("log", "-p", target.pid, PLACE, "x", *self.options(),
-                                  wrapper=wrapper)
+                                  "--audit", self.trail, wrapper=wrapper)
             self.check_refused(outcome, "requires the approval of 1 other person",
                                "kept by root alone", "sudo")
 

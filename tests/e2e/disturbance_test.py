@@ -1,16 +1,18 @@
 """Arming and disarming disturbs nobody: threads in every kind of blocking call,
 which abort when one is interrupted, comes back early or transfers less.
 
-The number of rounds can be set by NOHALT_ROUNDS."""
+NOHALT_LONG=1 does it a thousand times; NOHALT_ROUNDS says how often else."""
 
 import os
 import time
 
 import harness
-from harness import DONE, NO_HIT
+from harness import DONE, NO_HIT, REFUSED
 
 PLACE = f"patience.c:{harness.line_of('tests/targets/patience.c', 'the probed line')}"
-ROUNDS = int(os.environ.get("NOHALT_ROUNDS", "1000"))
+STOPPING_PLACE = ("patience.c:"
+                  f"{harness.line_of('tests/targets/patience.c', 'the line that needs a stop')}")
+ROUNDS = int(os.environ.get("NOHALT_ROUNDS", "1000" if "NOHALT_LONG" in os.environ else "200"))
 
 
 class Disturbance(harness.TestCase):
@@ -44,6 +46,30 @@ class Disturbance(harness.TestCase):
                 outcome = harness.run("log", "-p", target.pid, PLACE, "{number}", "--hits", "1",
                                       "--for", "5s")
                 self.check(outcome, (DONE,), target)
+            self.assert_unharmed(before, target.pid)
+            self.assert_right_end(target)
+
+    def stop_all(self, target):
+        return harness.run("log", "-p", target.pid, STOPPING_PLACE, "{number}", "--hits", "1",
+                           "--for", "5s", "--allow-stop=40ms", "--format", "json")
+
+    def test_where_all_threads_are_stopped(self):
+        with harness.Target("patience", "steady") as target:
+            before = harness.Footprint(target.pid)
+            for _ in range(max(1, ROUNDS // 5)):
+                outcome = self.stop_all(target)
+                self.check(outcome, (DONE,), target)
+                self.assertGreaterEqual(self.receipt_of(outcome)["holds"]["count"], 10)
+            self.assert_unharmed(before, target.pid)
+            self.assert_right_end(target)
+
+    def test_nobody_is_stopped_amid_a_transfer(self):
+        with harness.Target("patience") as target:
+            before = harness.Footprint(target.pid)
+            for _ in range(max(1, ROUNDS // 200)):
+                outcome = self.stop_all(target)
+                self.check(outcome, (REFUSED,), target)
+                self.assertIn("that a stop would cut short", outcome.err)
             self.assert_unharmed(before, target.pid)
             self.assert_right_end(target)
 

@@ -110,6 +110,8 @@ class Ending(harness.TestCase):
             rows = [row for row in listed.records("armed") if row["pid"] == self.target.pid]
             self.assertEqual([(row["id"], row["state"], row["tool_pid"]) for row in rows],
                              [(run, "running", log.pid)])
+            self.assertTrue(0 < rows[0]["lease_left_ms"] <= 600_000, rows)
+            self.assertRegex(harness.run("list").out, rf"{run} +\d+ +running +\d+s ")
             removed = harness.run("rm", run)
             self.assertEqual(removed.status, DONE, removed)
             outcome = log.finished()

@@ -235,6 +235,33 @@ def environment():
             "NOHALT_AUDIT": os.path.join(_state, "audit.jsonl")}
 
 
+def _be_nobodys_root():
+    """Behind sudo the tests' files would be opened as who logged in; they are root's."""
+    try:
+        with open("/proc/self/loginuid", "w") as own:
+            own.write("4294967295")
+    except OSError:
+        pass
+
+
+if os.geteuid() == 0:
+    _be_nobodys_root()
+
+
+def login(uid):
+    """Runs a command as root that logged in as somebody, as behind sudo; None: nobody logged
+    in. No trail is named to it: it would be opened with that person's rights."""
+    if uid is None:
+        return ()
+    return ("sh", "-c", 'unset NOHALT_AUDIT; echo "$0" > /proc/self/loginuid && exec "$@"',
+            str(uid))
+
+
+def logins_can_be_set():
+    return os.geteuid() == 0 and subprocess.run(
+        [*login(65534), "true"], stderr=subprocess.DEVNULL, timeout=10).returncode == 0
+
+
 class Outcome:
     def __init__(self, status, out, err):
         self.status, self.out, self.err = status, out, err

@@ -12,6 +12,7 @@ from harness import DONE, GONE, NO_HIT, REFUSED
 
 SOURCE = "tests/targets/hazards.c"
 PLACE = f"hazards.c:{harness.line_of(SOURCE, 'the probed line')}"
+STOPPING_PLACE = f"hazards.c:{harness.line_of(SOURCE, 'the line that needs a stop')}"
 # Its first instruction reads memory.
 READING_PLACE = f"hazards.c:{harness.line_of(SOURCE, 'if (must_act)')}"
 
@@ -22,14 +23,17 @@ class Hazards(harness.TestCase):
         self.addCleanup(target.__exit__)
         return target
 
-    def log(self, target, *options, message="{number}"):
-        return harness.run("log", "-p", target.pid, PLACE, message, "--hits", "3", "--for", "5s",
+    def log(self, target, *options, message="{number}", place=PLACE):
+        return harness.run("log", "-p", target.pid, place, message, "--hits", "3", "--for", "5s",
                            "--format", "json", *options)
 
-    def check_works(self, mode):
+    def stop_all(self, target):
+        return self.log(target, "--allow-stop=40ms", place=STOPPING_PLACE)
+
+    def check_works(self, mode, log=None):
         target = self.target(mode)
         before = harness.Footprint(target.pid)
-        outcome = self.log(target)
+        outcome = (log or self.log)(target)
         self.assertEqual(outcome.status, DONE, outcome)
         self.assertEqual(len(outcome.records("log")), 3)
         self.assert_unharmed(before, target.pid)
@@ -46,6 +50,31 @@ class Hazards(harness.TestCase):
 
     def test_no_new_executable_memory_is_allowed(self):
         self.check_works("mdwe")
+
+    def test_all_threads_of_such_a_process_are_stopped(self):
+        self.check_works("plain", self.stop_all)
+        self.check_works("mdwe", self.stop_all)
+
+    def test_nobody_is_stopped_beside_a_child_that_shares_the_memory(self):
+        """A thread that is suspended in vfork cannot be looked at."""
+        target = self.target("vfork")
+        before = harness.Footprint(target.pid)
+        for _ in range(5):
+            outcome = self.stop_all(target)
+            self.assertIn(outcome.status, (DONE, REFUSED), outcome)
+        self.assert_unharmed(before, target.pid)
+        self.assert_right_end(target)
+
+    def test_it_replaces_itself_while_all_threads_are_stopped(self):
+        target = self.target("exec")
+        statuses = set()
+        for _ in range(25):
+            outcome = self.stop_all(target)
+            self.assertIn(outcome.status, (DONE, GONE, REFUSED, NO_HIT), outcome)
+            self.assertTrue(target.alive(), outcome)
+            statuses.add(outcome.status)
+        harness.wait_for(lambda: not harness.has_traces(target.pid), "the next image", 5)
+        print(f"statuses met: {sorted(statuses)}")
 
     def test_a_thread_is_suspended_in_vfork(self):
         target = self.target("vfork")
@@ -202,7 +231,7 @@ class Hazards(harness.TestCase):
                       if line.split()[-1] == symbol)
         base = next(int(line.split("-")[0], 16) for line in harness.maps_of(target.pid)
                     if line.endswith(target.program))
-        return base + offset
+        return offset if offset >= base else base + offset  # at a fixed address, or not
 
 
 if __name__ == "__main__":

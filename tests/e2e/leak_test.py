@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 
@@ -34,10 +35,14 @@ HIDDEN = [
     "overlay->password", "overlay->words[0]", "overlay->words", "*overlay", "sealed", "*sealed",
     "**sealed", "(*sealed)->value", "g_password", "t_token", "issued", "issued.number",
     "last_issued", "store.boxes", "(crypto::Master*)*sealed",
+    "shape->sides", "(*shape).sides", "shape->sides + 1", "store.unseal._M_functor", "store.unseal._M_functor._M_pod_data[9]",
+    "password[0..6]", "overlay->words[1..3]", "overlay->password[2..9]", "g_password[0..8]",
+    "t_token[1..9]", "customer->m_passwd[0..6]", "store.session_key[0..6]",
+    "store.anything._M_storage", "store.anything._M_storage._M_ptr",
 ]
 SHOWN = {
     "round": None, "total": None, "customer->limit": 1000, "customer->since": 1999,
-    "counts[1]": 2, "store.ratio": 2.5, "shape->sides": None,
+    "counts[1]": 2, "counts[0..3]": [1, 2, 3], "store.ratio": 2.5, "shape->sides": None,
 }
 
 
@@ -240,7 +245,11 @@ class Leaks(harness.TestCase):
         texts = ["store.marker._M_string_length", "neighbour", "neighbour[0]", "*store.marker", "store.marker", "len(neighbour)",
                  "len(store.marker)", "*(long*)&neighbour", "*(long*)neighbour", "card[3]", "&round",
                  "customer", "customer->kind", "store.session_key", "*(int*)&neighbour[4]",
-                 "store.passwords", "sealed", "customer == 0", "neighbour == \"x\""]
+                 "store.passwords", "sealed", "customer == 0", "neighbour == \"x\"",
+                 "store.row", "store.row[1]", "store.row[1].b", "*store.row",
+                 "card[0..4]", "store.digest[0..4]", "store.row[0..2]", "password[0..4]",
+                 "store.list._M_impl._M_node._M_size", "store.list._M_impl", "store.notes",
+                 "len(store.numbers)"]
         with Vault() as vault:
             outcomes = []
             for expression in texts:
@@ -258,6 +267,13 @@ class Leaks(harness.TestCase):
                 if expected is not None:
                     self.assertEqual(value["value"], expected, expression)
                 self.assertNotIn("thread", outcome.records("log")[0])
+                outcomes.append(outcome)
+            for expression in ("store.numbers", "store.many", "store.list"):
+                outcome = self.log(vault, policy, f"{{value={expression}}}", "--format", "json")
+                value = outcome.records("log")[0]["values"]["value"]
+                self.assertIn(value["value"][1], (2, 5, 20), value)
+                self.assertNotIn("size", value)
+                self.assertNotIn("25", json.dumps([outcome.records("log")[0]["message"], value]))
                 outcomes.append(outcome)
             for condition in ("neighbour[0] == 'x'", "store.marker == \"x\"", "customer != 0",
                               "len(store.marker) > 3"):
@@ -315,6 +331,146 @@ class Leaks(harness.TestCase):
             self.assertNotIn(str(int.from_bytes(b"4111 111", "little")), snap.out)
             self.assert_right_end(vault)
 
+    def test_parts_of_ordinary_bytes_are_shown_and_those_of_bytes_with_a_secret_are_not(self):
+        policy = self.policy("")
+        shown = {"store.digest[3]": 139, "store.digest[25]": 205, "store.digest[31]": 223,
+                 "store.digest[round & 7]": None, "*(int*)&store.digest[28]": None,
+                 "store.packet->data[3]": 77, "store.packet->data[20]": 0, "bytes[3]": 9,
+                 "store.packet->data[round & 7]": None, "store.raw[2]": 77, "((Packet*)store.raw)->size": None, "store.plain[1]": ord("l"), "*store.plain": ord("p"),
+                 "*(store.plain + (round & 3))": None,
+                 "store.digest[0..3]": [130, 133, 136], "store.digest[29..32]": [217, 220, 223],
+                 "store.raw[2..4]": [77, 0]}
+        hidden = ["store.scan[2..4]", "store.scan[40..44]", "store.form.digits[0..4]", "card[1..5]",
+                  "store.raw[300..304]", "store.letter[600..604]",
+                  "store.scan[2]", "store.scan[41]", "store.scan[63]", "store.scan[round & 31]",
+                  "*(long*)&store.scan[40]", "store.packet->data[300]", "store.packet->data[315]",
+                  "store.packet->data[round | 255]", "store.packet->data[5000]",
+                  "store.letter[600]", "store.letter[round & 1023]", "*(store.letter + 603)",
+                  "*(long*)(store.letter + 600)", "store.plain[20]", "store.raw[310]", "*(long*)(store.raw + 300)"]
+        with Vault() as vault:
+            outcomes = []
+            for expression in [*shown, *hidden]:
+                outcome = self.log(vault, policy, f"{{value={expression}}}", "--format", "json")
+                self.assertEqual(outcome.status, DONE, (expression, outcome))
+                value = outcome.records("log")[0]["values"]["value"]
+                state = "exact" if expression in shown else "redacted"
+                self.assertEqual(value["state"], state, (expression, value))
+                if shown.get(expression) is not None:
+                    self.assertEqual(value["value"], shown[expression], expression)
+                outcomes.append(outcome)
+            plan = self.nohalt("plan", "-p", vault.pid, PLACE, "--policy", policy, "--message",
+                               "{store.digest[3]}", "--redaction")
+            self.assertEqual(plan.status, DONE, plan)
+            self.assert_right_end(vault)
+
+    def test_what_is_computed_from_a_number_that_a_rule_knows_is_hidden(self):
+        policy = self.policy("")
+        shown = {"store.large - 1": 1700000000123455, "store.large / 1000": 1700000000123,
+                 "total - total": 0, "store.large == 5": False, "counts[store.large % 3]": None,
+                 "round < 0 ? counts[store.untyped ? counts[store.large % 9999 + 9999] : 0] : 7": 7,
+                 "*(store.large > 5 ? &counts[1] : &counts[2])": 2,
+                 "store.ratio * 2": 5.0}
+        hidden = ["store.payee", "store.payee - 1", "store.payee / 10000", "-store.payee",
+                  "(int)store.payee", "(double)store.payee", "store.payee > 5",
+                  "store.payee == 5 ? 1 : 0", "total + store.payee % 100",
+                  "store.payee >> 1", "store.payee_as_float", "store.payee_as_float / 2",
+                  "!store.payee", "store.large - store.payee", "counts[store.payee % 3]",
+                  "&counts[store.payee % 3]", "counts[(int)(store.payee >> 50)] + 1",
+                  "store.digest[store.payee % 10]",
+                  "*(store.payee > 5 ? &counts[1] : &counts[2])",
+                  "(store.payee > 5 ? &counts[1] : &counts[2])[0]",
+                  "(int*)((long)&counts + store.payee % 3)",
+                  "*(int*)&store.payee", "*(short*)((long)&store.payee + 2)",
+                  "counts[*(int*)&store.payee & 3]"]
+        with Vault() as vault:
+            for expression in [*shown, *hidden]:
+                outcome = self.log(vault, policy, f"{{value={expression}}}", "--format", "json")
+                self.assertEqual(outcome.status, DONE, (expression, outcome))
+                record = outcome.records("log")[0]
+                value = record["values"]["value"]
+                state = "exact" if expression in shown else "redacted"
+                self.assertEqual(value["state"], state, (expression, value))
+                if shown.get(expression) is not None:
+                    self.assertEqual(value["value"], shown[expression], expression)
+                self.assertNotIn("4111", json.dumps([record["message"], record["values"]]))
+            self.assert_right_end(vault)
+
+    def test_hex_and_tests_of_texts_hide_what_the_text_itself_would(self):
+        policy = self.policy("redact: { values: [{ name: own, pattern: \"Z9[a-z]*\" }] }\n")
+        shown = {"{store.digest:hex}": bytes(130 + 3 * i for i in range(32)).hex(),
+                 "{store.plain:hex}": b"plain".hex(), "{neighbour:.4hex}": None,
+                 "{store.plain:len}": 5, "{store.numbers:len}": 3,
+                 "{starts_with(store.plain, \"pl\")}": True,
+                 "{contains(store.plain, \"lan\")}": False}
+        hidden = ["{card:hex}", "{store.scan:hex}", "{card:.8hex}", "{first:hex} {second:hex}",
+                  "{first:hex} {second}", "{first:.9} {second:hex}",
+                  "{starts_with(card, \"4\")}", "{contains(card, \"111\") ? 1 : 2}",
+                  "{contains(card, \"x\") || total < 0}"]
+        with Vault() as vault:
+            for message, wanted in shown.items():
+                outcome = self.log(vault, policy, message, "--format", "json")
+                self.assertEqual(outcome.status, DONE, (message, outcome))
+                [value] = outcome.records("log")[0]["values"].values()
+                self.assertEqual(value["state"], "exact", (message, value))
+                if wanted is not None:
+                    self.assertEqual(value["value"], wanted, message)
+            for message in hidden:
+                outcome = self.log(vault, policy, message, "--format", "json")
+                self.assertEqual(outcome.status, DONE, (message, outcome))
+                record = outcome.records("log")[0]
+                states = {value["state"] for value in record["values"].values()}
+                self.assertIn("redacted", states, (message, record))
+                said = json.dumps([record["message"], record["values"]])
+                for part in ("4111", "4012", "1881", "8888"):
+                    for form in (part, part.encode().hex()):
+                        self.assertNotIn(form, said, message)
+            for wrong in ("{total:hex}", "{store.numbers:hex}", "{customer:hex}", "{total:len}"):
+                outcome = self.log(vault, policy, wrong)
+                self.assertEqual(outcome.status, harness.USAGE, (wrong, outcome))
+                self.assertIn("^", outcome.err, wrong)
+            self.assert_right_end(vault)
+
+    def test_conditions_do_not_let_anybody_guess_what_value_rules_hide(self):
+        policy = self.policy("redact: { values: [{ name: own, pattern: \"Z9[a-z]+\" }] }\n")
+        guesses = ["card == \"4111 1111 1111 1111\"", "card != \"4111111111111111\"",
+                   "store.plain == \"Z9secret\"", "total > 5 || card == \"4111111111111111\"",
+                   "total == 4111111111111111", "4111111111111111 == total",
+                   "total == 4111111111111110 + 1", "total - (411111111111111 * 10 + 1) == 0",
+                   "total < -(1 - 4111111111111112)"]
+        parts = ["card[0] == '4'", "'4' == card[0]", "card[0] >= '4'", "!(card[0] == '4')",
+                 "card[round & 7] == '4'", "store.scan[41] == 49", "store.plain[1] > 'a'",
+                 "*(int*)&card > 5", "(char*)&card[4] == \" 1111\"", "card[0] - '4' == 0",
+                 "card[0] / 13 == 4", "(card[0] == '4' ? total : 0) > 0", "card[0] == card[1]",
+                 "*store.plain == 'p'", "*(store.plain + 1) == 'l'", "store.form.parts.head > 5",
+                 "total > 5 && card[0] == '4'", "starts_with(card, \"4\")",
+                 "contains(card, \"4111\")", "!starts_with(card, \"4111 \")",
+                 "starts_with(store.plain, \"p\")", "contains(store.plain, \"lai\")",
+                 "starts_with(store.plain, \"x:Z\")", "total > 5 || contains(card, \"1(\")",
+                 "starts_with(&card[4], \" \")", "contains(store.plain, \"Z9secret\")"]
+        harmless = ["card == \"x\"", "card[0] == 0", "card[0] < 31 || total < 0", "!card[0]",
+                    "store.digest[3] == 7", "store.plain == \"x\"", "len(store.plain) > 99",
+                    "(char*)store.untyped == \"x\"", "total < 5", "store.marker == \"4111\"",
+                    "starts_with(store.plain, \"x:\")", "contains(card, \"(x)\")",
+                    "starts_with(card, \"GET /\") || contains(store.plain, \"?\")"]
+        with Vault() as vault:
+            for condition in guesses + parts:
+                outcome = self.log(vault, policy, "hit", "--if", condition)
+                self.assertEqual(outcome.status, DENIED, (condition, outcome))
+            for guess in guesses:
+                outcome = self.log(vault, policy, f"{{{guess}}}")
+                self.assertEqual(outcome.status, DENIED, (guess, outcome))
+            for condition in harmless:
+                outcome = self.log(vault, policy, "hit", "--if", condition, "--for", "100ms")
+                self.assertEqual(outcome.status, harness.NO_HIT, (condition, outcome))
+            self.assert_right_end(vault)
+
+    def test_a_condition_on_an_object_of_a_hidden_class_does_not_fire(self):
+        policy = self.policy(RULES)
+        with Vault() as vault:
+            outcome = self.log(vault, policy, "hit", "--if", "shape->sides > 0", "--for", "300ms")
+            self.assertEqual(outcome.status, harness.NO_HIT, outcome)
+            self.assert_right_end(vault)
+
     def test_a_text_is_captured_once_for_all_its_parts(self):
         policy = self.policy("")
         with Vault() as vault:
@@ -341,6 +497,18 @@ class Leaks(harness.TestCase):
             self.assertEqual(records[0]["message"], records[1]["message"])
             other = self.log(vault, policy, "{card}", "--format", "json").records("log")[0]
             self.assertNotEqual(other["message"], found[1])
+            self.assert_right_end(vault)
+
+    def test_what_is_dropped_leaves_no_trace_in_a_container(self):
+        policy = self.policy("redact:\n  types: [{ type: \"Secret<*>\", action: drop }]\n")
+        with Vault() as vault:
+            message = "{numbers=store.sealed_by_number} a{one=store.one_of}b"
+            outcome = self.log(vault, policy, message, "--format", "json")
+            record = outcome.records("log")[0]
+            self.assertEqual(record["message"], "{[1]} ab", record)
+            self.assertEqual(record["values"]["numbers"]["value"], [{"key": 1}], record)
+            self.assertEqual(set(record["values"]), {"numbers"}, record)
+            self.assert_no_leak(self.everything(outcome), self.hidden_by(vault, "type"), "a drop")
             self.assert_right_end(vault)
 
     def test_a_plan_tells_what_would_leave_and_what_not_and_why(self):
@@ -384,7 +552,13 @@ class Leaks(harness.TestCase):
             self.assertIsNone(tool.poll(), harness.read(os.path.join(self.folder, "err")))
             self.assertEqual(int(harness.read(f"/proc/{tool.pid}/coredump_filter"), 16), 0)
             self.assertRegex(harness.read(f"/proc/{tool.pid}/limits"), r"core file size +0 +0 ")
-            [row] = harness.run("list", wrapper=wrapper).out.splitlines()[1:]
+            # Its own user, as whom the target runs too, may not look into it.
+            for name in ("maps", "mem", "environ", "fd"):
+                looked = subprocess.run([*wrapper, "cat" if name != "fd" else "ls",
+                                         f"/proc/{tool.pid}/{name}"], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, text=True, timeout=10)
+                self.assertIn("Permission denied", looked.stderr, name)
+            [row] = self.nohalt("list", "--policy", policy, wrapper=wrapper).out.splitlines()[1:]
             self.assertRegex(row, rf"{vault.pid} +running .*nobody\[{tool.pid}\]")
             ended = self.nohalt("rm", row.split()[0], "--policy", policy, wrapper=wrapper)
             self.assertEqual(ended.status, DONE, ended)

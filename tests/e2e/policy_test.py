@@ -1,14 +1,15 @@
 """Policy files in force on real processes: allowed, lowered, denied with the rule
 named, and a bad file that denies everything."""
 
+import hashlib
 import json
 import os
 import shutil
 import tempfile
 
 import harness
-from approval_test import ALICE, BOB, login, logins_can_be_set
-from harness import DENIED, DONE, INTERNAL
+from approval_test import ALICE, BOB
+from harness import DENIED, DONE, INTERNAL, login, logins_can_be_set
 
 SOURCE = "tests/targets/service.c"
 LINE = harness.line_of(SOURCE, "the line most tests probe")
@@ -100,7 +101,7 @@ class Policy(harness.TestCase):
 
     def test_a_denied_source_is_denied(self):
         self.check_denied(role(self.uid, more="    sources: { deny: [\"tests/targets/**\"] }\n"),
-                          "which is denied", 8)
+                          "a source that is denied", 8)
 
     def test_a_missing_reason_is_denied_and_a_given_one_serves(self):
         text = role(self.uid, more="    require: { reason: true }\n")
@@ -248,15 +249,15 @@ class Policy(harness.TestCase):
         if not logins_can_be_set():
             self.skipTest("only root can log in as others")
         policy = self.file(role(ALICE).replace(f"users: [{ALICE}]", f"users: [{ALICE}, {BOB}]")
-                           .replace(f"run_as: [{ALICE}]", "run_as: [0]"))
+                           .replace(f"run_as: [{ALICE}]", "run_as: [0]") +
+                           f"audit: {{ file: {self.folder}/audit.jsonl }}\n")
+        os.chmod(self.folder, 0o755)
 
         def remove(uid, run):
-            return harness.run("rm", run, "--policy", policy, "--audit",
-                               os.path.join(self.folder, "rm.jsonl"), wrapper=login(uid))
+            return harness.run("rm", run, "--policy", policy, wrapper=login(uid))
 
         with self.target() as target:
-            with harness.Logging(target.pid, PLACE, "x", "--policy", policy, "--audit",
-                                 os.path.join(self.folder, "audit.jsonl"),
+            with harness.Logging(target.pid, PLACE, "x", "--policy", policy,
                                  wrapper=login(ALICE)) as log:
                 log.wait_armed()
                 run = log.wait_records(1)[0]["probe"]
@@ -267,6 +268,97 @@ class Policy(harness.TestCase):
                 self.assertEqual(remove(ALICE, run).status, DONE)
                 self.assertEqual(log.finished().status, DONE)
             self.assert_right_end(target)
+
+    def test_what_a_policys_own_rule_hides_is_nowhere_in_the_trail(self):
+        secret = "ok_abcdefgh"
+        policy = self.file(role(self.uid) +
+                           'redact: { values: [{ name: our-key, pattern: "ok_[a-z]{8}" }] }\n')
+        with self.target() as target:
+            asked = ["log", "-p", target.pid, PLACE, f"{secret} {{amount}}", "--hits", "1",
+                     "--if", f"amount != 1 || \"{secret}\" != \"x\"", "--reason", f"for {secret}",
+                     "--ticket", secret]
+            self.nohalt(*asked, "--policy", policy)
+            self.nohalt("log", "-p", target.pid, PLACE, f"{secret} {{amount}}", "--hits", "1",
+                        "--reason", secret, "--policy", policy)
+            self.nohalt("audit", "show", "--ticket", secret,
+                        "--policy", self.file(role(self.uid, may="[audit]") +
+                                              "redact: { values: [{ name: our-key, "
+                                              'pattern: "ok_[a-z]{8}" }] }\n'))
+        trail = harness.read(os.path.join(self.folder, "audit.jsonl"))
+        self.assertIn("requested", trail)
+        self.assertIn("armed", trail)
+        self.assertIn("[redacted:our-key]", trail)
+        self.assertNotIn(secret, trail)
+
+    def test_what_is_denied_at_once_names_its_rule_and_policy_in_the_trail(self):
+        policy = self.file(role(4711))
+        with self.target() as target:
+            self.assertEqual(self.log(target, policy).status, DENIED)
+        with open(policy, "rb") as file:
+            digest = hashlib.sha256(file.read()).hexdigest()
+        [denied] = [record for record in map(json.loads, harness.read(
+            os.path.join(self.folder, "audit.jsonl")).splitlines()) if record["event"] == "denied"]
+        self.assertEqual(denied["under"]["policy_hash"], digest)
+        self.assertRegex(denied["under"]["rule"], r"^test \(.*policy\.yaml:5\)$")
+
+    def test_a_denial_does_not_tell_where_a_global_is_declared(self):
+        policy = self.file(role(self.uid, more="    sources: { deny: [\"tests/targets/**\"] }\n"))
+        with self.target() as target:
+            outcome = self.log(target, policy)
+            self.assertEqual(outcome.status, DENIED, outcome)
+            self.assertNotIn("targets/service", outcome.err)
+
+    def build_id_denied(self, target):
+        rows = self.nohalt("ps", "-p", target.pid, "--format", "json").records()
+        build_id = rows[0]["build_id"]
+        return build_id, self.file(role(self.uid, may="[plan, log, stop-all]") +
+                                   f"deny:\n  - where: {{ build_id: [\"{build_id}\"] }}\n")
+
+    def test_of_a_process_denied_by_its_build_id_nothing_is_told(self):
+        with self.target() as target:
+            build_id, policy = self.build_id_denied(target)
+            for command in (("plan", "-p", target.pid, PLACE), ("ps", "-p", target.pid),
+                            ("ps", "-p", target.pid, "--format", "json"),
+                            ("policy", "explain", "-p", target.pid, "nowhere.c:1")):
+                outcome = self.nohalt(*command, "--policy", policy)
+                for told in (build_id, "target_service", "nowhere.c", "no-such-file"):
+                    self.assertNotIn(told, outcome.out + outcome.err, command)
+
+    def test_explain_tells_of_places_only_to_who_may_look(self):
+        policy = self.file(role(self.uid, may="[audit]"))
+        with self.target() as target:
+            answers = [self.nohalt("policy", "explain", "-p", target.pid, place, "--may", "audit",
+                                   "--policy", policy) for place in (PLACE, "nowhere.c:1")]
+            self.assertEqual(answers[0].status, answers[1].status)
+            self.assertEqual(answers[0].out + answers[0].err, answers[1].out + answers[1].err)
+
+    def test_runs_of_others_are_listed_to_who_may_plan_there_and_else_counted(self):
+        if not logins_can_be_set():
+            self.skipTest("only root can log in as others")
+        os.chmod(self.folder, 0o755)
+
+        def policy(name, may):
+            text = role(ALICE, may=may).replace(f"run_as: [{ALICE}]", "run_as: [0]")
+            return self.file(f"audit: {{ file: {self.folder}/audit.jsonl }}\n" +
+                             text.replace(f"users: [{ALICE}]", f"users: [{ALICE}, {BOB}]"), name)
+
+        def rows(uid, name, may):
+            outcome = harness.run("list", "-p", target.pid, "--policy", policy(name, may),
+                                  wrapper=login(uid))
+            self.assertEqual(outcome.status, DONE, outcome)
+            return outcome.out.count(run), outcome.err
+
+        with self.target() as target:
+            with harness.Logging(target.pid, PLACE, "x", "--policy", policy("a.yaml", "[log]"),
+                                 wrapper=login(ALICE)) as log:
+                log.wait_armed()
+                run = log.wait_records(1)[0]["probe"]
+                self.assertEqual(rows(ALICE, "b.yaml", "[log]"), (1, ""))
+                self.assertEqual(rows(BOB, "c.yaml", "[plan]"), (1, ""))
+                count, said = rows(BOB, "d.yaml", "[log]")
+                self.assertEqual(count, 0)
+                self.assertIn("1 run(s) of others", said)
+                self.assertNotIn(run, said)
 
     def test_reading_the_trail_takes_a_right(self):
         with self.target() as target:

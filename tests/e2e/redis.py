@@ -10,10 +10,10 @@ import shutil
 import harness
 
 
-def build(optimisation="-O2"):
-    """The folder of redis's programs; built on first use."""
+def build(*words):
+    """The folder of redis's programs; built on first use. The words are the script's."""
     script = os.path.join(harness.TOP, "tests", "targets", "redis", "build")
-    done = subprocess.run([script, optimisation], stdout=subprocess.PIPE, text=True, timeout=900,
+    done = subprocess.run([script, *words], stdout=subprocess.PIPE, text=True, timeout=900,
                           check=True)
     return done.stdout.splitlines()[-1]
 
@@ -66,15 +66,15 @@ class Client:
 
 
 class Server:
-    def __init__(self, optimisation="-O2", wrapper=()):
-        self.folder = build(optimisation)
+    def __init__(self, *words, wrapper=(), options=()):
+        self.folder = build(*words)
         self._scratch = tempfile.mkdtemp(prefix="nohalt-redis-")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.process = harness.popen(
             [*wrapper, os.path.join(self.folder, "redis-server"), "--port", str(self.port), "--bind",
-             "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", self._scratch],
+             "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", self._scratch, *options],
             stdout=subprocess.DEVNULL)
         self.pid = self.process.pid
         harness.wait_for(self._answers, "redis to answer", 20)

@@ -45,6 +45,18 @@ struct item {
 
 __attribute__((noinline)) static int64_t work(struct item* item, int64_t number) {
   total += number;  // the probed line
+  // Where only a jump over several instructions fits: targets/several.c says why.
+  uint32_t low, other;
+  __asm__ volatile(  // the line that needs a stop
+      "movl %%esi, -8(%%rsp)\n\t"
+      "xchgl %%ecx, %%eax\n\t"
+      "xchgl %%edx, %%eax\n\t"
+      "cwtl\n\t"
+      "xchgl %%ecx, %%eax\n\t"
+      "cltd"
+      : "=&a"(low), "=&c"(other)
+      : "S"(number)
+      : "rdx", "memory");
   return item->number * number;
 }
 

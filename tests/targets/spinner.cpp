@@ -1,4 +1,4 @@
-// A debuggee: many threads that run three small functions, each on a code page of
+// A debuggee: many threads that run four small functions, each on a code page of
 // its own, as fast as they can, and check what these return and that no register,
 // general or vector, ever changes under them. What they find goes to shared
 // memory. The functions' first instructions differ in how they can be patched:
@@ -9,6 +9,8 @@
 //   evicted     two bytes, with bytes behind them that lead any punned jump below
 //               address 0 (targets/evicted.c says how), so only together with
 //               the next instruction, which is also branched to
+//   several     four bytes, with bytes behind them that forbid all of this: only a
+//               jump over several instructions fits (targets/several.c says how)
 //
 //   spinner THREADS STATUS_FILE
 //
@@ -71,6 +73,27 @@ __attribute__((noinline, aligned(4096))) std::uint32_t evicted(std::uint32_t val
   return sum + low + high;
 }
 
+// What it keeps below the stack pointer is nobody else's: it calls nothing.
+__attribute__((noinline, aligned(4096))) std::uint32_t several(std::uint32_t value,
+                                                               std::uint32_t count,
+                                                               std::uint32_t sum) {
+  std::uint32_t result;
+  std::uint32_t other;
+  asm volatile(
+      "movl %%edi, -8(%%rsp)\n\t"
+      "xchgl %%ecx, %%eax\n\t"
+      "xchgl %%edx, %%eax\n\t"
+      "cwtl\n\t"
+      "xchgl %%ecx, %%eax\n\t"
+      "cltd\n\t"
+      "movl -8(%%rsp), %%eax\n\t"
+      "addl %%ecx, %%eax"
+      : "=&a"(result), "=&c"(other), "+d"(sum)
+      : "D"(value)
+      : "memory");
+  return result + count;
+}
+
 }  // extern "C"
 
 namespace {
@@ -83,6 +106,9 @@ std::uint32_t expected_long_line(std::uint32_t value, std::uint32_t count) {
 }
 std::uint32_t expected_punned(std::uint32_t value, std::uint32_t count) {
   return value + 0x11223344 + count + kSum;
+}
+std::uint32_t expected_several(std::uint32_t value, std::uint32_t count) {
+  return value + count + kSum;
 }
 std::uint32_t expected_evicted(std::uint32_t value, std::uint32_t count) {
   return (count + 1) * (2 * (value + 1) - 0x70 + 5) + kSum;
@@ -126,10 +152,12 @@ void spin(SpinnerStatus& status, std::uint64_t seed) {
     Function function;
     std::uint32_t (*expected)(std::uint32_t, std::uint32_t);
   };
-  const Case cases[] = {
-      {long_line, expected_long_line}, {punned, expected_punned}, {evicted, expected_evicted}};
+  const Case cases[] = {{long_line, expected_long_line},
+                        {punned, expected_punned},
+                        {evicted, expected_evicted},
+                        {several, expected_several}};
   for (;;) {
-    constexpr std::uint64_t kCalls = 9999;
+    constexpr std::uint64_t kCalls = 10'000;
     std::uint64_t bad = 0;
     for (std::uint64_t i = 0; i < kCalls; ++i) {
       const Case& now = cases[i % std::size(cases)];

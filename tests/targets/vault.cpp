@@ -14,10 +14,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <any>
+#include <cstddef>
+#include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "tests/targets/vault_auth.h"
@@ -108,6 +113,16 @@ union Overlay {
   int64_t words[3];
 };
 
+// Text in bytes that are no characters.
+struct Byte {
+  std::byte b;
+};
+
+struct Packet {
+  int64_t size;
+  unsigned char data[];
+};
+
 static char g_password[24];
 static thread_local char t_token[24];
 static int64_t orders_served;
@@ -129,6 +144,24 @@ struct Store {
   Form form = {};
   const void* untyped = form.digits;
   const char* plain = "plain";
+  Byte row[24] = {};
+  std::list<int64_t> list = {1, 2, 3};
+  std::vector<int64_t> numbers = {10, 20, 30};
+  std::vector<int64_t> many = std::vector<int64_t>(25, 5);
+  std::map<std::string, std::string> notes = {{"a", "b"}, {"c", "d"}};
+  unsigned char digest[32] = {};
+  unsigned char scan[64] = {};
+  Packet* packet = nullptr;
+  const unsigned char* raw = nullptr;
+  const char* letter = nullptr;
+  int64_t payee = 4111111111111111;
+  double payee_as_float = 4111111111111111.0;
+  int64_t large = 1700000000123456;
+  std::map<int64_t, crypto::Sealed> sealed_by_number = {};
+  std::variant<int64_t, crypto::Sealed> one_of = {};
+  std::function<int64_t()> unseal = {};
+  std::function<int64_t(int64_t)> square = {};
+  std::any anything = {};
 
   __attribute__((noinline)) int64_t ask(int64_t number) {
     seen = seen + number;  // the line in a member function
@@ -136,6 +169,13 @@ struct Store {
     return ratio > 0 ? number : 0;
   }
 };
+
+static std::function<int64_t()> seal() {
+  const crypto::Sealed held{draw_number("type")};
+  return [round = int64_t{1}, held] { return held.value ^ round; };
+}
+
+static int64_t squared(int64_t number) { return number * number; }
 
 static void fill(char* to, size_t room, const std::string& text) {
   memset(to, 0, room);
@@ -158,6 +198,8 @@ __attribute__((noinline)) static int64_t serve(const Customer* customer, Store& 
   int counts[4] = {1, 2, 3, static_cast<int>(round & 7)};
   const crypto::Secret<std::string>& sealed_blob = store.blob;
   bool is_open = (round & 1) != 0;
+  unsigned char bytes[static_cast<size_t>(24 + (round & 1))];
+  memset(bytes, 9, sizeof bytes);
   const int64_t total = customer->id + customer->limit;
   seen = total + password[0] + neighbour[0] + card[0] + first[0] + second[0] + counts[3] +
          static_cast<int64_t>(sealed_blob.value.size()) + shape->sides + overlay->words[0] +
@@ -168,7 +210,7 @@ __attribute__((noinline)) static int64_t serve(const Customer* customer, Store& 
                :
                : "g"(customer), "g"(&store), "g"(shape), "g"(overlay), "g"(sealed), "g"(round),
                  "g"(is_open), "g"(total), "g"(password), "g"(neighbour), "g"(card), "g"(first),
-                 "g"(second), "g"(counts)
+                 "g"(second), "g"(counts), "g"(bytes)
                : "memory");
   return total;
 }
@@ -212,6 +254,24 @@ int main() {
   fill(store.shared->m_passwd, sizeof store.shared->m_passwd, draw("name"));
   fill(reinterpret_cast<char*>(&store.nest), sizeof(Nest<0>::password), draw("name"));
   fill(store.form.digits, sizeof store.form.digits, "4111 1111 1111 1111");
+  fill(reinterpret_cast<char*>(store.row), sizeof store.row, store.marker);
+  for (size_t i = 0; i < sizeof store.digest; ++i)
+    store.digest[i] = static_cast<unsigned char>(130 + 3 * i);
+  memcpy(store.scan + 40, "4111 1111 1111 1111", 19);
+  store.packet = static_cast<Packet*>(calloc(1, sizeof(Packet) + 512));
+  store.packet->size = 512;
+  store.packet->data[3] = 77;
+  store.raw = store.packet->data + 1;
+  memcpy(store.packet->data + 300, "4111 1111 1111 1111", 19);
+  char* letter = static_cast<char*>(calloc(1, 1024));
+  memset(letter, 'x', 900);
+  memcpy(letter + 600, "4111 1111 1111 1111", 19);
+  store.letter = letter;
+  store.sealed_by_number[1] = {draw_number("type")};
+  store.one_of = crypto::Sealed{draw_number("type")};
+  store.unseal = seal();
+  store.square = squared;
+  store.anything = crypto::Sealed{draw_number("type")};
   Customer customer{};
   customer.limit = 1000;
   customer.kind = 'c';

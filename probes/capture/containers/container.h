@@ -156,6 +156,12 @@ struct Container {
   Way way;
 };
 
+// Not what is optional, one of several, or pointed to.
+[[nodiscard]] constexpr bool has_many(Items::Kind kind) {
+  return kind != Items::Kind::kOptional && kind != Items::Kind::kVariant &&
+         kind != Items::Kind::kPointer;
+}
+
 // A text that is known by its length.
 struct Text {
   std::uint64_t pointer_at = 0;

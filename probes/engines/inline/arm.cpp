@@ -6,6 +6,8 @@
 //   the gate opens when the tool's pump turns the probes on.
 // A failure unwinds what was done; a killed tool leaves dormant code that any
 // later run finds by the names of its mappings.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -18,6 +20,7 @@
 #include "probes/engines/inline/tsc_allowed.h"
 #include "probes/target/attachable.h"
 #include "probes/target/remote_thread.h"
+#include "probes/target/saved_context.h"
 #include "probes/target/target_lock.h"
 #include "probes/target/watchdog.h"
 
@@ -36,14 +39,14 @@ std::unexpected<Error> target_changed() {
 // The facts that a Grant binds, as they are now. The build id is that of the
 // symbols by which the places were found.
 Status check_grant(const policy::Grant& grant, const target::Process& process,
-                   const symbols::DebugInfo& info, const RunToArm& run) {
+                   const RunToArm& run) {
   NOHALT_TRY(const target::Process now, target::Process::open(process.pid()));
   const policy::TargetFacts& granted = grant.target();
   const target::ProcessFacts& facts = now.facts();
   const bool same = now.identity() == granted.identity && facts.uids == granted.uids &&
                     facts.gids == granted.gids && facts.exe_device == granted.exe_device &&
                     facts.exe_inode == granted.exe_inode && facts.exe_path == granted.exe_path &&
-                    info.build_id() == granted.build_id;
+                    run.files.front().info->build_id() == granted.build_id;
   if (!same || program_hash(run) != grant.program_hash()) return target_changed();
   return {};
 }
@@ -68,17 +71,16 @@ Status check_no_other_run(const target::Maps& maps, const target::Memory& memory
   return {};
 }
 
-Result<std::vector<CodeSite>> choose_sites(const TargetView& view, const symbols::DebugInfo& info,
-                                           const RunToArm& run) {
+Result<std::vector<CodeSite>> choose_sites(const TargetView& view, const RunToArm& run) {
   std::vector<CodeSite> sites;
-  std::vector<inline_sites::ProbeBytes> taken;
+  std::vector<TakenBytes> taken;
   for (const SiteToArm& site : run.sites) {
     CodeSite chosen;
-    NOHALT_TRY(chosen.chosen, choose_site(view, info, site.line, taken));
+    NOHALT_TRY(chosen.chosen, choose_site(view, site.file, site.line, taken, site.stops));
     const SitePlan& plan = chosen.chosen.plan;
     if (!plan.patchable())
       return fail(ErrorCode::kRefused, plan.refusal, plan.refusal_text, plan.refusal_hint);
-    taken.push_back(chosen.chosen.window->probe_bytes());
+    taken.push_back(chosen.chosen.taken());
     chosen.program = &site.program;
     chosen.leader = leader_of(run, site.probe);
     sites.push_back(std::move(chosen));
@@ -112,6 +114,29 @@ Status check_demand(const target::Process& process, const target::Maps& maps,
   return inline_pages::check_room(process, maps, demand);
 }
 
+// What is known before anybody is stopped of whether that may be done, for sites that
+// need it.
+Status check_stop(const policy::Grant& grant, const target::Process& process,
+                  const TargetView& view, std::span<const CodeSite> sites) {
+  const bool needed = std::any_of(sites.begin(), sites.end(),
+                                  [](const CodeSite& site) { return site.chosen.plan.needs_stop; });
+  if (!needed) return {};
+  const auto expected = target::expected_stand_still(view.threads);
+  if (expected > grant.limits().hold)
+    return fail(
+        ErrorCode::kDenied, "hold-limit",
+        fmt::format("Stopping the {} threads of the process is expected to take {} us, and "
+                    "{} allows a hold of {} us.",
+                    view.threads, expected.count(), grant.rule(), grant.limits().hold.count()),
+        "Choose a place that needs no stop (`nohalt plan` tells), or ask for a longer "
+        "hold where the policy allows it: --allow-stop=TIME.");
+  if (!target::may_put_contexts_aside(process.pid(), view.maps)) return {};
+  return fail(ErrorCode::kRefused, "saved-contexts",
+              "The process may keep contexts of its own that lie between the instructions which "
+              "the jump covers: it catches signals and switches contexts.",
+              "Choose a place that needs no stop; `nohalt plan` tells.");
+}
+
 bool relies_on_one_shot_handler(std::span<const CodeSite> sites) {
   return std::any_of(sites.begin(), sites.end(), [](const CodeSite& site) {
     return site.chosen.plan.relies_on_one_shot_fault_handler;
@@ -121,10 +146,9 @@ bool relies_on_one_shot_handler(std::span<const CodeSite> sites) {
 // The last looks, now that the process cannot become another unseen, and the work.
 // `reporters`: the sites rely on what handlers for faults do.
 Result<InstalledRun> install_granted(RemoteThread& thread, const policy::Grant& grant,
-                                     const symbols::DebugInfo& info, const RunToArm& run,
-                                     const InstallPlan& plan,
+                                     const RunToArm& run, const InstallPlan& plan,
                                      const std::optional<FaultReporters>& reporters) {
-  NOHALT_CHECK(check_grant(grant, thread.process(), info, run));
+  NOHALT_CHECK(check_grant(grant, thread.process(), run));
   NOHALT_CHECK(check_tsc_allowed(thread));
   if (reporters) NOHALT_CHECK(check_fault_handlers(thread, *reporters));
   NOHALT_TRY(InstalledRun installed, install(thread, plan));
@@ -134,14 +158,14 @@ Result<InstalledRun> install_granted(RemoteThread& thread, const policy::Grant& 
 
 // `holds` grows by what this attempt held, whether it succeeds or not.
 Result<InstalledRun> arm_once(const policy::Grant& grant, const target::Process& process,
-                              const symbols::DebugInfo& info, const RunToArm& run,
-                              const std::string& run_id, target::HoldReport& holds) {
+                              const RunToArm& run, const std::string& run_id,
+                              target::HoldReport& holds) {
   std::uint64_t generation = 0;
   std::from_chars(run_id.data(), run_id.data() + run_id.size(), generation, 16);
   NOHALT_TRY(const target::TargetLock lock, target::TargetLock::acquire(process));
   NOHALT_CHECK(target::check_attachable(process));
-  NOHALT_TRY(const TargetView view, look_at(process, info));
-  NOHALT_TRY(const std::vector<CodeSite> sites, choose_sites(view, info, run));
+  NOHALT_TRY(const TargetView view, look_at(process, run.files));
+  NOHALT_TRY(const std::vector<CodeSite> sites, choose_sites(view, run));
   NOHALT_TRY(const records::RunLayout layout, lay_out(run, generation));
   NOHALT_TRY(const RunPlaces places, place_run(view, sites, layout.region_size));
   NOHALT_CHECK(check_no_other_run(view.maps, lock.memory(), places));
@@ -150,17 +174,18 @@ Result<InstalledRun> arm_once(const policy::Grant& grant, const target::Process&
                inline_pages::prove_file_page(process, lock.memory(), page));
   }
   NOHALT_CHECK(check_demand(process, view.maps, places));
-  NOHALT_CHECK(check_grant(grant, process, info, run));
+  NOHALT_CHECK(check_grant(grant, process, run));
   NOHALT_CHECK(check_programs(view, run));
+  NOHALT_CHECK(check_stop(grant, process, view, sites));
 
   std::optional<FaultReporters> reporters;
   if (relies_on_one_shot_handler(sites))
-    reporters = known_fault_reporters(info, view.executable.bias);
+    reporters = known_fault_reporters(*run.files.front().info, view.images.front().bias);
 
   const target::BeforeOthers quickly;
   NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock, &holds));
-  auto installed =
-      install_granted(thread, grant, info, run, {view, places, sites, layout}, reporters);
+  auto installed = install_granted(thread, grant, run,
+                                   {view, places, sites, layout, grant.limits().hold}, reporters);
   const Status finished = thread.finish();
   holds.add(thread.holds());
   if (!installed) return installed;
@@ -188,8 +213,9 @@ std::uint32_t leader_of(const RunToArm& run, std::uint32_t probe) {
 std::string program_hash(const RunToArm& run) {
   std::string text;
   for (const SiteToArm& site : run.sites) {
-    text += std::to_string(site.line.pc.value) + ' ' + std::to_string(site.probe) + ' ' +
-            std::to_string(site.program.record_size) + '\n';
+    text += run.files[site.file].info->build_id() + ' ' + std::to_string(site.line.pc.value) + ' ' +
+            std::to_string(site.probe) + ' ' + std::to_string(site.program.record_size) +
+            (site.stops == StopRule::kNever ? "\n" : " with a stop\n");
     const auto code = std::as_bytes(std::span(site.program.code));
     text.append(reinterpret_cast<const char*>(code.data()), code.size());
   }
@@ -197,12 +223,11 @@ std::string program_hash(const RunToArm& run) {
 }
 
 Result<std::unique_ptr<ArmedRun>> arm(const policy::Grant& grant, const target::Process& process,
-                                      const symbols::DebugInfo& info, const RunToArm& run,
-                                      const ArmOptions& options) {
+                                      const RunToArm& run, const ArmOptions& options) {
   NOHALT_TRY(auto clock, records::TscClock::calibrate());
   target::HoldReport holds;
   for (int attempt = 1;; ++attempt) {
-    auto installed = arm_once(grant, process, info, run, options.run_id, holds);
+    auto installed = arm_once(grant, process, run, options.run_id, holds);
     if (installed)
       return std::make_unique<InlineRun>(process, std::move(*installed), std::move(clock), run,
                                          grant.limits());

@@ -21,6 +21,7 @@ namespace {
 using runtime::RuntimeEntry;
 
 constexpr std::byte kTrap{0xcc};
+constexpr std::size_t kProgram = 0;  // among the view's images
 constexpr std::uint64_t kCodeAlignment = runtime::kCacheLine;
 
 std::uint64_t aligned(std::uint64_t value) {
@@ -32,12 +33,22 @@ class ImageBuilder {
   ImageBuilder(const TargetView& view, const RunPlaces& places, const records::RunLayout& layout,
                const TargetConstants& constants)
       : view_(view), places_(places), layout_(layout), constants_(constants) {
+    image_.patches.resize(places.entries.size());
     for (const RuntimeRange& range : places.chunks) {
       image_.chunks.push_back({range, std::vector<std::byte>(range.size(), kTrap)});
     }
-    next_ = places.main_code.begin;
   }
 
+  Status add_cluster(const RunPlaces::Cluster& cluster, std::span<const CodeSite> sites) {
+    next_ = cluster.code.begin;
+    NOHALT_CHECK(add_runtime());
+    for (const std::size_t index : cluster.sites) NOHALT_CHECK(add_site(sites[index], index));
+    return {};
+  }
+
+  CodeImage take() { return std::move(image_); }
+
+ private:
   Status add_runtime() {
     const auto& blob = runtime::runtime_blob();
     NOHALT_CHECK(write(next_, blob.code));
@@ -51,18 +62,16 @@ class ImageBuilder {
     NOHALT_TRY(const auto built, inline_engine::build_trampoline(spec_of(site, index, trampoline)));
     NOHALT_CHECK(write(trampoline, built.bytes));
     advance(built.bytes.size());
-    return add_patch(site, places_.entries[index], trampoline);
+    NOHALT_CHECK(add_patch(site, index, trampoline));
+    return add_detours(site, index, built.displaced);
   }
 
-  CodeImage take() { return std::move(image_); }
-
- private:
-  [[nodiscard]] runtime::SiteConstants constants_of(std::size_t index, std::uint32_t leader) const {
+  [[nodiscard]] runtime::SiteConstants constants_of(const CodeSite& site, std::size_t index) const {
     const records::SiteLayout& slots = layout_.sites[index];
     const auto in_control = [&](std::uint64_t offset) { return places_.control.begin + offset; };
     runtime::SiteConstants constants{};
     constants.probe = target_pointer<runtime::ProbeControl>(
-        in_control(runtime::kProbesStart + leader * sizeof(runtime::ProbeControl)));
+        in_control(runtime::kProbesStart + site.leader * sizeof(runtime::ProbeControl)));
     constants.control = target_pointer<runtime::ControlPage>(places_.control.begin);
     constants.slots = target_pointer<std::uint8_t>(in_control(slots.slots_offset));
     constants.slot_mask = slots.slot_count - 1;
@@ -72,7 +81,7 @@ class ImageBuilder {
     constants.site = slots.site;
     constants.tid_offset = constants_.tid_offset;
     constants.own_pid = constants_.own_pid;
-    const auto ranges = static_ranges();
+    const auto ranges = static_ranges(site.chosen.image);
     std::copy(ranges.begin(), ranges.end(), constants.static_ranges);
     return constants;
   }
@@ -83,31 +92,36 @@ class ImageBuilder {
     return reinterpret_cast<T*>(address.value);
   }
 
-  [[nodiscard]] std::vector<runtime::StaticRange> static_ranges() const {
+  // Of its own file first, as there is room for few.
+  [[nodiscard]] std::vector<runtime::StaticRange> static_ranges(std::size_t site_image) const {
     std::vector<runtime::StaticRange> ranges;
-    for (const RuntimeRange& data : view_.executable.data)
-      if (ranges.size() < runtime::kMaxStaticRanges)
-        ranges.push_back({data.begin.value, data.end.value});
+    for (const std::size_t image : {site_image, kProgram})
+      for (const RuntimeRange& data : view_.images[image].data)
+        if (ranges.size() < runtime::kMaxStaticRanges &&
+            std::ranges::none_of(ranges, [&](const runtime::StaticRange& range) {
+              return range.begin == data.begin.value;
+            }))
+          ranges.push_back({data.begin.value, data.end.value});
     return ranges;
   }
 
   [[nodiscard]] inline_engine::TrampolineSpec spec_of(const CodeSite& site, std::size_t index,
                                                       RuntimeAddress position) const {
     const inline_sites::Window& window = *site.chosen.window;
-    const RuntimeAddress at = view_.executable.bias.to_runtime(window.address);
+    const RuntimeAddress at = site.chosen.patched();
     inline_engine::TrampolineSpec spec;
     spec.position = position;
     spec.site = at;
     spec.gate = places_.gate;
     spec.entries = entries_;
-    spec.constants = constants_of(index, site.leader);
+    spec.constants = constants_of(site, index);
     spec.xmm_count = site.program->needs_xmm ? 16 : 0;
-    spec.resume = view_.executable.bias.to_runtime(window.resume());
+    spec.resume = site.chosen.resume();
     spec.body = [this, &site](
                     RuntimeAddress where,
                     const runtime::RuntimeEntries& entries) -> Result<inline_engine::BodyCode> {
-      NOHALT_TRY(auto body,
-                 inline_translate::translate(*site.program, surroundings(where, entries)));
+      NOHALT_TRY(auto body, inline_translate::translate(
+                                *site.program, surroundings(where, entries, site.chosen.image)));
       inline_engine::BodyCode code(std::move(body.code));
       code.stack_bytes = body.stack_bytes;
       code.registers = body.registers;
@@ -126,29 +140,47 @@ class ImageBuilder {
     return spec;
   }
 
-  [[nodiscard]] inline_translate::Surroundings surroundings(
-      RuntimeAddress where, const runtime::RuntimeEntries& entries) const {
+  [[nodiscard]] inline_translate::Surroundings surroundings(RuntimeAddress where,
+                                                            const runtime::RuntimeEntries& entries,
+                                                            std::size_t site_image) const {
     inline_translate::Surroundings around;
     around.load_address = where;
     around.entries = entries;
-    around.static_ranges = static_ranges();
+    around.static_ranges = static_ranges(site_image);
     return around;
   }
 
-  Status add_patch(const CodeSite& site, const RunPlaces::Entry& entry, RuntimeAddress trampoline) {
+  Status add_patch(const CodeSite& site, std::size_t index, RuntimeAddress trampoline) {
     const inline_sites::Window& window = *site.chosen.window;
-    const RuntimeAddress at = view_.executable.bias.to_runtime(window.address);
-    SitePatch patch{at, {}};
+    const RunPlaces::Entry& entry = places_.entries[index];
+    const RuntimeAddress at = site.chosen.patched();
+    SitePatch patch;
+    patch.address = at;
     const RuntimeAddress landing = entry.springboard ? entry.landing : trampoline;
     if (entry.springboard) NOHALT_CHECK(add_springboard(landing, trampoline));
     NOHALT_CHECK(add_jump(patch, entry.form, at, landing));
     if (entry.second) {
-      const RuntimeAddress after = view_.executable.bias.to_runtime(window.resume());
+      const RuntimeAddress after = site.chosen.resume();
       NOHALT_TRY(const RuntimeAddress moved, add_moved(window.successor, after));
       NOHALT_CHECK(add_springboard(entry.second->landing, moved));
       NOHALT_CHECK(add_jump(patch, entry.second->form, after, entry.second->landing));
     }
-    image_.patches.push_back(std::move(patch));
+    image_.patches[index] = std::move(patch);
+    return {};
+  }
+
+  Status add_detours(const CodeSite& site, std::size_t index, RuntimeAddress copy) {
+    const inline_sites::Window& window = *site.chosen.window;
+    if (window.kind != inline_sites::WindowKind::kSeveral) return {};
+    SitePatch& patch = image_.patches[index];
+    patch.window = {patch.address + 1, site.chosen.resume()};
+    const auto moved = inline_relocate::relocate(window.displaced, patch.address, copy);
+    if (!moved) return std::unexpected(inline_sites::to_error(moved.error()));
+    RuntimeAddress at = patch.address;
+    for (std::size_t i = 1; i < window.displaced.size(); ++i) {
+      at = at + window.displaced[i - 1].length;
+      patch.detours.push_back({at, copy + moved->starts[i]});
+    }
     return {};
   }
 
@@ -209,8 +241,8 @@ Result<CodeImage> build_code(const TargetView& view, const RunPlaces& places,
                              std::span<const CodeSite> sites, const records::RunLayout& layout,
                              const TargetConstants& constants) {
   ImageBuilder builder(view, places, layout, constants);
-  NOHALT_CHECK(builder.add_runtime());
-  for (std::size_t i = 0; i < sites.size(); ++i) NOHALT_CHECK(builder.add_site(sites[i], i));
+  for (const RunPlaces::Cluster& cluster : places.clusters)
+    NOHALT_CHECK(builder.add_cluster(cluster, sites));
   return builder.take();
 }
 

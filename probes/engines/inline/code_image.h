@@ -1,8 +1,8 @@
 // All the code of one run as bytes for the addresses they will have: the
 // runtime, and for each site its translated program and trampoline in one main
-// chunk; and the springboards that punned jumps land on, each where its jump
-// leads. Where a second instruction was evicted, it has its own moved copy in the
-// main chunk, without a probe, and its own springboard.
+// chunk, or in several where files with sites are far apart; and the springboards that punned jumps
+// land on, each where its jump leads. Where a second instruction was evicted, it has its own moved
+// copy in the main chunk, without a probe, and its own springboard.
 //
 // Placing comes first, since the code is written for its addresses. Pure: no
 // process is involved.
@@ -17,6 +17,7 @@
 #include "probes/program/program.h"
 #include "probes/records/run_layout.h"
 #include "probes/runtime/layout.h"
+#include "probes/target/stand_still.h"
 #include "src/base/address.h"
 #include "src/base/result.h"
 
@@ -34,8 +35,13 @@ struct CodeSite {
 struct RunPlaces {
   RuntimeRange control;  // the control region
   RuntimeAddress gate;   // the gate page
-  RuntimeRange main_code;
-  std::vector<RuntimeRange> chunks;  // code regions to map, main_code among them
+  // Code has to be within a jump of its sites, and those may lie in several files.
+  struct Cluster {
+    RuntimeRange code;
+    std::vector<std::size_t> sites;
+  };
+  std::vector<Cluster> clusters;     // of all sites
+  std::vector<RuntimeRange> chunks;  // code regions to map, the clusters' among them
   // The text pages that hold sites, ascending, and a slot for each
   // (pages/page_swap.h).
   std::vector<RuntimeAddress> pages;
@@ -67,6 +73,11 @@ struct CodeChunk {
 struct SitePatch {
   RuntimeAddress address;
   std::vector<std::uint8_t> bytes;
+  // kSeveral: nobody may be between the displaced instructions when this is written.
+  // For each place between them, the one in the moved copy.
+  RuntimeRange window;
+  std::vector<target::Detour> detours;
+  [[nodiscard]] bool needs_stop() const { return !detours.empty(); }
 };
 
 struct CodeImage {

@@ -33,6 +33,7 @@ FoundRun describe(const runtime::ControlPage& claims) {
   run.tool = {claims.tool_pid, claims.tool_start_time};
   run.tool_alive = is_running(run.tool);
   run.lease_deadline_tsc = claims.lease_deadline_tsc;
+  run.lease_end_ns = claims.lease_end_ns;
   for (std::uint64_t i = 0; i < claims.site_count; ++i)
     run.addresses.push_back({claims.site_addresses[i]});
   return run;

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "policy/access/grant.h"
+#include "probes/engines/inline/mapped_image.h"
 #include "probes/program/program.h"
 #include "probes/symbols/debug_info.h"
 #include "probes/target/heartbeat.h"
@@ -36,9 +37,15 @@ namespace nohalt::engines {
 struct SitePlan {
   LinkAddress pc;       // the statement's first address
   LinkAddress patched;  // where the jump goes; differs only if that was shown safe
-  std::string window;   // "one-instruction", "punned"; empty where refused
-  std::string listing;  // the displaced instruction, for people
+  // "one-instruction", "punned", "evicted", "several-instructions"; empty where refused.
+  std::string window;
+  std::string listing;  // the displaced instructions, for people
   std::uint32_t changed_bytes = 0;
+  // All threads are stopped for a moment to place it, and for how long, as far as the
+  // number of threads tells.
+  bool needs_stop = false;
+  std::uint32_t threads = 0;
+  std::chrono::microseconds expected_hold{0};
   // The target has a handler for faults. It is asked while arming whether it is
   // one-shot (a crash reporter); if not, this site is refused then.
   bool relies_on_one_shot_fault_handler = false;
@@ -48,11 +55,16 @@ struct SitePlan {
   [[nodiscard]] bool patchable() const { return refusal.empty(); }
 };
 
+// Whether sites may be chosen for which all threads have to be stopped.
+enum class StopRule { kNever, kWhereNeeded };
+
 // One place to arm: where, and what to run there.
 struct SiteToArm {
   symbols::LineSite line;
   program::Program program;
   std::uint32_t probe = 0;  // index of the probe that it is a copy of
+  StopRule stops = StopRule::kNever;
+  std::size_t file = 0;  // index of the file that it lies in
 };
 
 struct ProbeToArm {
@@ -63,6 +75,7 @@ struct ProbeToArm {
 
 // All of one run in one target: armed together or not at all.
 struct RunToArm {
+  std::vector<ProbedFile> files;  // the program first
   std::vector<ProbeToArm> probes;
   std::vector<SiteToArm> sites;  // of one probe after those of another
 };
@@ -144,10 +157,11 @@ struct ArmOptions {
 
 // Arms all sites or none. Errors, besides those of borrowing and of the sites'
 // refusals: target-changed (not what the Grant names), already-probed,
-// page-not-swappable and kin, clock-not-tsc, no-room.
+// page-not-swappable and kin, clock-not-tsc, no-room; and where threads are to be
+// stopped hold-limit (the Grant's is below what is expected), saved-contexts,
+// too-many-stops, and those of target::stand_still.
 [[nodiscard]] Result<std::unique_ptr<ArmedRun>> arm(const policy::Grant& grant,
                                                     const target::Process& process,
-                                                    const symbols::DebugInfo& info,
                                                     const RunToArm& run, const ArmOptions& options);
 
 // What is armed in a process, or was left there by a run that ended: as its own
@@ -157,6 +171,7 @@ struct FoundRun {
   ProcessIdentity tool;
   bool tool_alive = false;
   std::uint64_t lease_deadline_tsc = 0;
+  std::uint64_t lease_end_ns = 0;  // by CLOCK_MONOTONIC; 0: it has not begun
   std::vector<RuntimeAddress> addresses;
   target::FileId control;  // the file behind the control region, as the kernel numbers it
   bool inherited = false;  // of the process that this one was forked from

@@ -31,6 +31,7 @@ struct InstalledRun {
   // execve or ended.
   target::Memory memory;
   records::ControlRegion region;
+  UniqueFd control_lock;  // the region's file, locked by the tool
   RunPlaces places;
   std::vector<RuntimeAddress> addresses;
   std::vector<inline_pages::SwappedPage> pages;

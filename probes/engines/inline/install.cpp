@@ -2,9 +2,11 @@
 // order and why).
 #include "probes/engines/inline/install.h"
 
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <utility>
@@ -60,12 +62,18 @@ void write_claims(const records::ControlRegion& region, const target::Process& p
   control.code_count = static_cast<std::uint32_t>(places.chunks.size());
 }
 
-// The page with all jumps of this run that lie on it.
+enum class Which { kWithoutStop, kAll };
+
+bool is_on(const SitePatch& patch, const inline_pages::FilePage& page) {
+  return page_floor(patch.address.value) == page.page.value;
+}
+
+// The page with the jumps of this run that lie on it.
 inline_pages::PageBytes patched_page(const inline_pages::FilePage& original,
-                                     std::span<const SitePatch> patches) {
+                                     std::span<const SitePatch> patches, Which which) {
   inline_pages::PageBytes bytes = original.bytes;
   for (const SitePatch& patch : patches) {
-    if (page_floor(patch.address.value) != original.page.value) continue;
+    if (!is_on(patch, original) || (patch.needs_stop() && which == Which::kWithoutStop)) continue;
     std::memcpy(bytes.data() + (patch.address - original.page), patch.bytes.data(),
                 patch.bytes.size());
   }
@@ -84,7 +92,7 @@ std::uint64_t faults_of_all(std::span<const CodeSite> sites) {
 }
 
 // Swaps pages in one by one and takes back those that are in when it goes
-// without having been kept.
+// without having been kept. Jumps over several instructions come last, all at once.
 class Swaps {
  public:
   explicit Swaps(RemoteThread& thread) : thread_(thread) {}
@@ -101,16 +109,62 @@ class Swaps {
   }
 
   Status add(const inline_pages::FilePage& original, RuntimeAddress slot,
-             const inline_pages::PageBytes& changed) {
-    NOHALT_TRY(auto page, inline_pages::swap_in(thread_, original, slot, changed));
-    pages_.push_back(std::move(page));
+             std::span<const SitePatch> patches) {
+    const auto changed = patched_page(original, patches, Which::kWithoutStop);
+    const auto final = patched_page(original, patches, Which::kAll);
+    if (final == changed) {
+      NOHALT_TRY(auto page, inline_pages::swap_in(thread_, original, slot, changed));
+      pages_.push_back(std::move(page));
+      return {};
+    }
+    NOHALT_TRY(auto open, inline_pages::swap_in_open(thread_, original, slot, changed, final));
+    pages_.push_back(open.page());
+    to_stop_for_.push_back({std::move(open), pages_.size() - 1});
+    return {};
+  }
+
+  // Writes what no thread may be in the middle of.
+  Status add_under_stop(std::span<const SitePatch> patches, std::chrono::microseconds longest) {
+    if (to_stop_for_.empty()) return {};
+    target::StandStillOrder order;
+    order.longest_hold = static_cast<std::uint64_t>(longest.count()) * 1000;
+    for (const Unfinished& page : to_stop_for_)
+      for (const SitePatch& patch : patches)
+        if (patch.needs_stop() && is_on(patch, page.open.page().original))
+          NOHALT_CHECK(add_to(order, page.open, patch));
+    const Status stood = thread_.stand_still(order);
+    // Where that failed some of it may have been written all the same.
+    for (const Unfinished& page : to_stop_for_) {
+      NOHALT_TRY(pages_[page.index].installed, page.open.content());
+    }
+    NOHALT_CHECK(stood);
+    for (const Unfinished& page : std::exchange(to_stop_for_, {})) NOHALT_CHECK(page.open.seal());
     return {};
   }
   std::vector<inline_pages::SwappedPage> keep() { return std::exchange(pages_, {}); }
 
  private:
+  struct Unfinished {
+    inline_pages::OpenPage open;
+    std::size_t index;  // in pages_
+  };
+
+  static Status add_to(target::StandStillOrder& order, const inline_pages::OpenPage& page,
+                       const SitePatch& patch) {
+    if (order.patch_count == order.patches.size() ||
+        order.detour_count + patch.detours.size() > order.detours.size())
+      return fail(ErrorCode::kRefused, "too-many-stops",
+                  "Too many places are to be probed for which all threads have to be stopped.",
+                  "Probe fewer places at once.");
+    order.windows[order.window_count++] = patch.window;
+    order.patches[order.patch_count++] = page.patch(patch.address, patch.bytes);
+    for (const target::Detour& detour : patch.detours) order.detours[order.detour_count++] = detour;
+    return {};
+  }
+
   RemoteThread& thread_;
   std::vector<inline_pages::SwappedPage> pages_;
+  std::vector<Unfinished> to_stop_for_;
 };
 
 // All that happens in the target, once it is known what and where.
@@ -121,12 +175,16 @@ class Installer {
         view_(plan.view),
         places_(plan.places),
         sites_(plan.sites),
-        layout_(plan.layout) {}
+        layout_(plan.layout),
+        longest_hold_(plan.longest_hold) {}
 
   Result<InstalledRun> install() {
     NOHALT_TRY(target::Memory memory, target::Memory::open(thread_.process().pid()));
     RegionMapper mapper(thread_);
     NOHALT_TRY(Region control, mapper.map_control(runtime::kControlName, places_.control));
+    // By which others know whose run it is (/proc/locks), while the tool lives.
+    if (::flock(control.file().get(), LOCK_EX | LOCK_NB) != 0)
+      return fail_errno("flock", "the control region", errno);
     NOHALT_CHECK(records::ControlRegion::prepare(control.file().get(), layout_));
     NOHALT_TRY(auto shared, records::ControlRegion::map(control.file().get(), layout_));
     NOHALT_TRY(const CodeImage image, build());
@@ -151,6 +209,7 @@ class Installer {
     for (Region& region : code) region.keep();
     return InstalledRun{.memory = std::move(memory),
                         .region = std::move(shared),
+                        .control_lock = std::move(control.file()),
                         .places = places_,
                         .addresses = addresses(image),
                         .pages = swaps.keep(),
@@ -167,8 +226,9 @@ class Installer {
     for (std::size_t i = 0; i < places_.pages.size(); ++i) {
       NOHALT_TRY(const auto original, inline_pages::prove_file_page(
                                           thread_.process(), thread_.memory(), places_.pages[i]));
-      NOHALT_CHECK(swaps.add(original, places_.slots[i], patched_page(original, image.patches)));
+      NOHALT_CHECK(swaps.add(original, places_.slots[i], image.patches));
     }
+    NOHALT_CHECK(swaps.add_under_stop(image.patches, longest_hold_));
     constexpr std::uint32_t kOpen = 1;
     return thread_.memory().write(places_.gate, std::as_bytes(std::span(&kOpen, 1)));
   }
@@ -198,6 +258,7 @@ class Installer {
   const RunPlaces& places_;
   std::span<const CodeSite> sites_;
   const records::RunLayout& layout_;
+  std::chrono::microseconds longest_hold_;
 };
 
 }  // namespace

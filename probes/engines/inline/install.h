@@ -1,6 +1,7 @@
 // Puts a run into a target: control region, gate page and code, then the pages.
 #pragma once
 
+#include <chrono>
 #include <span>
 
 #include "probes/engines/inline/code_image.h"
@@ -18,6 +19,7 @@ struct InstallPlan {
   const RunPlaces& places;
   std::span<const CodeSite> sites;
   const records::RunLayout& layout;
+  std::chrono::microseconds longest_hold{0};  // where threads have to be stopped
 };
 
 // All or nothing, as far as the target allows: after a failure what could not be

@@ -1,7 +1,7 @@
-// Places the regions of a run. The main chunk's size is an upper bound taken
-// from its parts, since the parts' exact bytes depend on where it goes.
+// Places the regions of a run. A main chunk's size is an upper bound taken
+// from its parts, since the parts' exact bytes depend on where it goes. Sites share
+// one as long as it can reach them all.
 #include <algorithm>
-#include <limits>
 #include <set>
 #include <string>
 
@@ -24,17 +24,23 @@ constexpr std::uint64_t kReach = (1ULL << 31) - (1ULL << 26);
 // their argument set-up included.
 constexpr std::uint64_t kBytesPerInstruction = 64;
 constexpr std::uint64_t kBodyFrame = 256;
+// Sites whose code has less room in common than this have code of their own.
+constexpr std::uint64_t kLeastCommon = 1ULL << 26;
 
-std::uint64_t largest_main_chunk(std::span<const CodeSite> sites) {
+std::uint64_t largest_code(const CodeSite& site) {
+  std::uint64_t size = inline_engine::kTrampolineOverhead + kBodyFrame;
+  size += site.program->code.size() * kBytesPerInstruction;
+  size += inline_relocate::largest_relocation(site.chosen.window->displaced);
+  if (site.chosen.window->kind == inline_sites::WindowKind::kEvicted)
+    size += inline_relocate::largest_relocation({&site.chosen.window->successor, 1}) +
+            runtime::kCacheLine;
+  return size;
+}
+
+std::uint64_t largest_main_chunk(std::span<const CodeSite> sites,
+                                 std::span<const std::size_t> members) {
   std::uint64_t size = runtime::runtime_blob().code.size() + runtime::kCacheLine;
-  for (const CodeSite& site : sites) {
-    size += inline_engine::kTrampolineOverhead + kBodyFrame;
-    size += site.program->code.size() * kBytesPerInstruction;
-    size += inline_relocate::largest_relocation(site.chosen.window->displaced);
-    if (site.chosen.window->kind == inline_sites::WindowKind::kEvicted)
-      size += inline_relocate::largest_relocation({&site.chosen.window->successor, 1}) +
-              runtime::kCacheLine;
-  }
+  for (const std::size_t index : members) size += largest_code(sites[index]);
   return page_ceil(size);
 }
 
@@ -53,26 +59,42 @@ bool narrow(RuntimeRange& reach, std::span<const inline_sites::Instruction> move
   return true;
 }
 
-// Addresses from which all sites, and what their moved code refers to, are in
-// reach.
-Result<RuntimeRange> main_reach(const TargetView& view, std::span<const CodeSite> sites) {
-  RuntimeRange reach{{0}, {std::numeric_limits<std::uint64_t>::max()}};
-  for (const CodeSite& site : sites) {
-    const inline_sites::Window& window = *site.chosen.window;
-    const RuntimeAddress at = view.executable.bias.to_runtime(window.address);
-    bool good = narrow(reach, window.displaced, at);
-    if (window.kind == inline_sites::WindowKind::kEvicted)
-      good = good && narrow(reach, {&window.successor, 1},
-                            view.executable.bias.to_runtime(window.resume()));
-    if (!good) {
-      return std::unexpected(
-          inline_sites::to_error(inline_sites::SiteRefusal::kRelocationOutOfReach));
+// Addresses from which the site, and what its moved code refers to, is in reach.
+Result<RuntimeRange> reach_of(const CodeSite& site) {
+  const inline_sites::Window& window = *site.chosen.window;
+  const RuntimeAddress at = site.chosen.patched();
+  RuntimeRange reach = around(at, at);
+  bool good = narrow(reach, window.displaced, at);
+  if (window.kind == inline_sites::WindowKind::kEvicted)
+    good = good && narrow(reach, {&window.successor, 1}, site.chosen.resume());
+  if (good) return reach;
+  return std::unexpected(inline_sites::to_error(inline_sites::SiteRefusal::kRelocationOutOfReach));
+}
+
+struct Gathered {
+  RuntimeRange reach;  // of all of them
+  std::vector<std::size_t> sites;
+};
+
+// Each site joins the first cluster with which it still has addresses in common.
+Result<std::vector<Gathered>> gather(std::span<const CodeSite> sites) {
+  std::vector<Gathered> clusters;
+  for (std::size_t i = 0; i < sites.size(); ++i) {
+    NOHALT_TRY(const RuntimeRange reach, reach_of(sites[i]));
+    const auto common = [&](const RuntimeRange& other) {
+      return RuntimeRange{std::max(reach.begin, other.begin), std::min(reach.end, other.end)};
+    };
+    const auto near = std::ranges::find_if(clusters, [&](const Gathered& cluster) {
+      return cluster.reach.overlaps(reach) && common(cluster.reach).size() >= kLeastCommon;
+    });
+    if (near == clusters.end()) {
+      clusters.push_back({reach, {i}});
+    } else {
+      near->reach = common(near->reach);
+      near->sites.push_back(i);
     }
-    const RuntimeRange near = around(at, at);
-    reach.begin = std::max(reach.begin, near.begin);
-    reach.end = std::min(reach.end, near.end);
   }
-  return reach;
+  return clusters;
 }
 
 RuntimeRange starts_within(const RuntimeRange& reach, std::uint64_t size) {
@@ -87,8 +109,8 @@ Need region_need(const RuntimeRange& reach, std::uint64_t size, RuntimeAddress n
 // The widest form whose reach has room, and whether it needs a springboard.
 std::optional<RunPlaces::Entry> choose_form(const TargetView& view, const CodeSite& site) {
   const inline_sites::Window& window = *site.chosen.window;
-  const RuntimeAddress at = view.executable.bias.to_runtime(window.address);
-  const RuntimeAddress after = view.executable.bias.to_runtime(window.resume());
+  const RuntimeAddress at = site.chosen.patched();
+  const RuntimeAddress after = site.chosen.resume();
   for (const inline_sites::JumpForm& form : window.forms) {
     if (form.free_bytes == 4) return RunPlaces::Entry{{}, form, false, {}};
     if (has_springboard_room(view, form, at)) return RunPlaces::Entry{{}, form, true, {}};
@@ -108,14 +130,10 @@ Need springboard_need(const inline_sites::JumpForm& form, RuntimeAddress at) {
 }
 
 // The springboards of one site, in the order in which set_landings() takes them.
-void add_springboards(std::vector<Need>& needs, const TargetView& view, const CodeSite& site,
+void add_springboards(std::vector<Need>& needs, const CodeSite& site,
                       const RunPlaces::Entry& entry) {
-  const inline_sites::Window& window = *site.chosen.window;
-  const LoadBias bias = view.executable.bias;
-  if (entry.springboard)
-    needs.push_back(springboard_need(entry.form, bias.to_runtime(window.address)));
-  if (entry.second)
-    needs.push_back(springboard_need(entry.second->form, bias.to_runtime(window.resume())));
+  if (entry.springboard) needs.push_back(springboard_need(entry.form, site.chosen.patched()));
+  if (entry.second) needs.push_back(springboard_need(entry.second->form, site.chosen.resume()));
 }
 
 void set_landings(std::span<RunPlaces::Entry> entries, std::span<const RuntimeAddress> landings) {
@@ -126,9 +144,9 @@ void set_landings(std::span<RunPlaces::Entry> entries, std::span<const RuntimeAd
   }
 }
 
-// Main code, control region and gate page come first among the needs, then the
-// slots of the pages.
-constexpr std::size_t kFixedRegions = 3;
+// Control region and gate page come first among the needs, then the slots of the
+// pages, then the clusters' code.
+constexpr std::size_t kFixedRegions = 2;
 
 // What is left of the regions when those of data are taken out. Data takes whole
 // pages, so the rest does too.
@@ -149,12 +167,9 @@ std::vector<RuntimeRange> code_regions(std::vector<RuntimeRange> regions,
   return regions;
 }
 
-std::vector<RuntimeAddress> pages_of(const TargetView& view, std::span<const CodeSite> sites) {
+std::vector<RuntimeAddress> pages_of(std::span<const CodeSite> sites) {
   std::set<RuntimeAddress> pages;
-  for (const CodeSite& site : sites) {
-    const RuntimeAddress at = view.executable.bias.to_runtime(site.chosen.window->address);
-    pages.insert({page_floor(at.value)});
-  }
+  for (const CodeSite& site : sites) pages.insert({page_floor(site.chosen.patched().value)});
   return {pages.begin(), pages.end()};
 }
 
@@ -174,31 +189,36 @@ std::unexpected<Error> no_room() {
 Result<RunPlaces> place_run(const TargetView& view, std::span<const CodeSite> sites,
                             std::uint64_t control_size) {
   RunPlaces places;
-  NOHALT_TRY(const RuntimeRange reach, main_reach(view, sites));
-  const RuntimeAddress near = view.executable.bias.to_runtime(sites[0].chosen.window->address);
-  const std::uint64_t main_size = largest_main_chunk(sites);
-  std::vector<Need> needs{region_need(reach, main_size, near),
-                          region_need(around(near, near), control_size, near),
+  NOHALT_TRY(const std::vector<Gathered> gathered, gather(sites));
+  const RuntimeAddress near = sites[0].chosen.patched();
+  std::vector<Need> needs{region_need(around(near, near), control_size, near),
                           region_need(around(near, near), kPageSize, near)};
-  places.pages = pages_of(view, sites);
+  places.pages = pages_of(sites);
   for (const RuntimeAddress page : places.pages)
-    needs.push_back(region_need(around(near, near), inline_pages::kSlotSize, page));
+    needs.push_back(region_need(around(page, page), inline_pages::kSlotSize, page));
+  for (const Gathered& cluster : gathered)
+    needs.push_back(region_need(cluster.reach, largest_main_chunk(sites, cluster.sites),
+                                sites[cluster.sites.front()].chosen.patched()));
   for (const CodeSite& site : sites) {
     const auto entry = choose_form(view, site);
     if (!entry) return no_room_for_site();
     places.entries.push_back(*entry);
-    add_springboards(needs, view, site, *entry);
+    add_springboards(needs, site, *entry);
   }
   const auto placed = inline_placement::place(view.space, needs);
-  const std::size_t whole_regions = kFixedRegions + places.pages.size();
+  const std::size_t first_cluster = kFixedRegions + places.pages.size();
+  const std::size_t whole_regions = first_cluster + gathered.size();
   if (!placed) return placed.error() < whole_regions ? no_room() : no_room_for_site();
-  places.main_code = {placed->addresses[0], placed->addresses[0] + main_size};
-  places.control = {placed->addresses[1], placed->addresses[1] + control_size};
-  places.gate = placed->addresses[2];
+  places.control = {placed->addresses[0], placed->addresses[0] + control_size};
+  places.gate = placed->addresses[1];
   std::vector<RuntimeRange> data{places.control, {places.gate, places.gate + kPageSize}};
-  for (std::size_t i = kFixedRegions; i < whole_regions; ++i) {
+  for (std::size_t i = kFixedRegions; i < first_cluster; ++i) {
     places.slots.push_back(placed->addresses[i]);
     data.push_back({placed->addresses[i], placed->addresses[i] + inline_pages::kSlotSize});
+  }
+  for (std::size_t i = 0; i < gathered.size(); ++i) {
+    const RuntimeAddress code = placed->addresses[first_cluster + i];
+    places.clusters.push_back({{code, code + needs[first_cluster + i].size}, gathered[i].sites});
   }
   places.chunks = code_regions(placed->regions, data);
   set_landings(places.entries, std::span(placed->addresses).subspan(whole_regions));

@@ -1,5 +1,6 @@
 // The window at the statement's first instruction; failing that, at another
-// instruction of the statement that sees the same (same_values.h).
+// instruction of the statement that sees the same (same_values.h). Last come the
+// windows for which all threads have to be stopped, at the same places in turn.
 //
 // Fault handlers. A displaced instruction that faults does so at another pc, and
 // a handler may know pcs (a runtime that recovers from faults by table). Whether
@@ -10,12 +11,15 @@
 // written.
 #include "probes/engines/inline/planner.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "probes/engines/inline/same_values.h"
 #include "probes/engines/inline/sites/alternatives.h"
 #include "probes/engines/inline/sites/function_code.h"
 #include "probes/engines/inline/sites/listing.h"
+#include "probes/target/stand_still.h"
 
 namespace nohalt::engines {
 
@@ -66,25 +70,33 @@ Result<FunctionCode> decode_function(const symbols::DebugInfo& info,
   input.text_address = range.begin;
   input.range = range;
   input.known_starts = {site.pc};
-  if (auto pads = info.landing_pads(range)) input.branch_targets = std::move(*pads);
+  auto pads = info.landing_pads(range);
+  if (pads)
+    input.branch_targets = std::move(*pads);
+  else
+    input.may_be_entered_elsewhere = true;
   for (const LinkRange& part : site.other_pieces) add_branches_from(info, part, input);
   input.read_data = reader(info);
   return FunctionCode::decode(input);
 }
 
-SiteContext context_of(const TargetView& view, std::span<const inline_sites::ProbeBytes> taken,
-                       bool fault_handlers_matter) {
+SiteContext context_of(const TargetView& view, const MappedImage& image,
+                       std::span<const inline_sites::ProbeBytes> taken, bool fault_handlers_matter,
+                       bool allow_stop) {
   SiteContext context;
   context.target = view.traits;
+  context.target.restartable_sequences = image.restartable_sequences;
   if (!fault_handlers_matter) {
     context.target.handles_memory_faults = false;
     context.target.handles_arithmetic_faults = false;
   }
   context.other_probes = taken;
-  context.placeable = [&view](const inline_sites::JumpForm& form, LinkAddress at) {
-    return has_springboard_room(view, form, view.executable.bias.to_runtime(at));
+  context.placeable = [&view, bias = image.bias](const inline_sites::JumpForm& form,
+                                                 LinkAddress at) {
+    return has_springboard_room(view, form, bias.to_runtime(at));
   };
   context.allow_eviction = true;
+  context.allow_stop = allow_stop;
   return context;
 }
 
@@ -96,6 +108,8 @@ std::string_view kind_name(WindowKind kind) {
       return "punned";
     case WindowKind::kEvicted:
       return "evicted";
+    case WindowKind::kSeveral:
+      return "several-instructions";
   }
   return "";
 }
@@ -104,28 +118,69 @@ void accept(ChosenSite& chosen, const TargetView& view, const Window& window,
             bool one_shot_handler) {
   chosen.plan.patched = window.address;
   chosen.plan.window = kind_name(window.kind);
-  chosen.plan.listing = inline_sites::listing(window.displaced.front().code(),
-                                              view.executable.bias.to_runtime(window.address));
+  LinkAddress at = window.address;
+  chosen.plan.listing.clear();
+  for (const inline_sites::Instruction& instruction : window.displaced) {
+    if (at != window.address) chosen.plan.listing += "; ";
+    chosen.plan.listing += inline_sites::listing(instruction.code(), chosen.bias.to_runtime(at));
+    at = at + instruction.length;
+  }
   chosen.plan.changed_bytes = window.changed;
   chosen.plan.relies_on_one_shot_fault_handler = one_shot_handler;
+  chosen.plan.needs_stop = window.kind == WindowKind::kSeveral;
+  if (chosen.plan.needs_stop) {
+    chosen.plan.threads = view.threads;
+    chosen.plan.expected_hold = target::expected_stand_still(view.threads);
+  }
   chosen.window = window;
 }
 
-bool try_at(ChosenSite& chosen, const TargetView& view, const FunctionCode& code, LinkAddress at,
-            std::span<const inline_sites::ProbeBytes> taken,
-            std::optional<inline_sites::SiteRefusal>& why_not) {
-  auto window = inline_sites::choose_window(code, at, context_of(view, taken, true));
-  if (window) {
-    accept(chosen, view, *window, false);
-    return true;
+// One search through a statement's places.
+class Search {
+ public:
+  Search(const TargetView& view, const FunctionCode& code,
+         std::span<const inline_sites::ProbeBytes> taken)
+      : view_(view), code_(code), taken_(taken) {}
+
+  // Whether a window was found there; else what stands in the way of any handler.
+  std::optional<inline_sites::SiteRefusal> try_at(ChosenSite& chosen, LinkAddress at,
+                                                  bool allow_stop) const {
+    const MappedImage& image = view_.images[chosen.image];
+    auto window =
+        inline_sites::choose_window(code_, at, context_of(view_, image, taken_, true, allow_stop));
+    const bool one_shot_handler = !window;
+    if (!window)
+      window = inline_sites::choose_window(code_, at,
+                                           context_of(view_, image, taken_, false, allow_stop));
+    if (!window) return window.error();
+    accept(chosen, view_, *window, one_shot_handler);
+    return std::nullopt;
   }
-  window = inline_sites::choose_window(code, at, context_of(view, taken, false));
-  if (!window) {
-    why_not = window.error();  // what stands in the way of any handler
-    return false;
-  }
-  accept(chosen, view, *window, true);
-  return true;
+
+ private:
+  const TargetView& view_;
+  const FunctionCode& code_;
+  std::span<const inline_sites::ProbeBytes> taken_;
+};
+
+void refuse(ChosenSite& chosen, inline_sites::SiteRefusal refusal) {
+  const auto& words = inline_sites::describe(refusal);
+  chosen.window.reset();
+  chosen.plan.window.clear();
+  chosen.plan.patched = chosen.plan.pc;
+  chosen.plan.refusal = words.token;
+  chosen.plan.refusal_text = words.sentence;
+  chosen.plan.refusal_hint = words.hint;
+}
+
+ChosenSite under_rule(ChosenSite chosen, StopRule stops) {
+  const bool forbidden = chosen.plan.needs_stop && stops == StopRule::kNever;
+  if (!forbidden) return chosen;
+  refuse(chosen, inline_sites::SiteRefusal::kNeedsStop);
+  chosen.plan.refusal_hint = fmt::format(
+      "--allow-stop places it; it would hold {} thread{} for about {} us.", chosen.plan.threads,
+      chosen.plan.threads == 1 ? "" : "s", chosen.plan.expected_hold.count());
+  return chosen;
 }
 
 }  // namespace
@@ -137,25 +192,39 @@ bool has_springboard_room(const TargetView& view, const inline_sites::JumpForm& 
   return reach && view.space.has_room(*reach, kSpringboardSize, apart.alignment, apart.remainder);
 }
 
-Result<ChosenSite> choose_site(const TargetView& view, const symbols::DebugInfo& info,
-                               const symbols::LineSite& site,
-                               std::span<const inline_sites::ProbeBytes> taken) {
+Result<ChosenSite> choose_site(const TargetView& view, std::size_t image,
+                               const symbols::LineSite& site, std::span<const TakenBytes> all_taken,
+                               StopRule stops) {
   ChosenSite chosen;
   chosen.plan.pc = chosen.plan.patched = site.pc;
-  NOHALT_TRY(const FunctionCode code, decode_function(info, site));
-  std::optional<inline_sites::SiteRefusal> first_refusal;
-  if (try_at(chosen, view, code, site.pc, taken, first_refusal)) return chosen;
-  const LinkRange statement[] = {site.statement};
-  for (const auto& other : inline_sites::alternative_sites(code, site.pc, statement)) {
-    if (!sees_same_values(info, site.pc, other)) continue;
-    std::optional<inline_sites::SiteRefusal> ignored;
-    if (try_at(chosen, view, code, other.pc, taken, ignored)) return chosen;
+  chosen.image = image;
+  chosen.bias = view.images[image].bias;
+  if (!view.images[image].is_mapped) {
+    refuse(chosen, inline_sites::SiteRefusal::kNotMappedOnce);
+    return chosen;
   }
-  const auto& words = inline_sites::describe(*first_refusal);
-  chosen.plan.refusal = words.token;
-  chosen.plan.refusal_text = words.sentence;
-  chosen.plan.refusal_hint = words.hint;
-  return chosen;
+  if (!view.images[image].is_lasting) {
+    refuse(chosen, inline_sites::SiteRefusal::kMayBeUnloaded);
+    return chosen;
+  }
+  const symbols::DebugInfo& info = *view.images[image].info;
+  std::vector<inline_sites::ProbeBytes> taken;
+  for (const TakenBytes& each : all_taken)
+    if (each.image == image) taken.push_back(each.bytes);
+  NOHALT_TRY(const FunctionCode code, decode_function(info, site));
+  const Search search(view, code, taken);
+  std::optional<inline_sites::SiteRefusal> refusal;
+  const LinkRange statement[] = {site.statement};
+  for (const bool allow_stop : {false, true}) {
+    refusal = search.try_at(chosen, site.pc, allow_stop);
+    if (!refusal) break;
+    for (const auto& other : inline_sites::alternative_sites(code, site.pc, statement)) {
+      if (!sees_same_values(info, site.pc, other)) continue;
+      if (!search.try_at(chosen, other.pc, allow_stop)) return under_rule(std::move(chosen), stops);
+    }
+  }
+  if (refusal) refuse(chosen, *refusal);
+  return under_rule(std::move(chosen), stops);
 }
 
 }  // namespace nohalt::engines

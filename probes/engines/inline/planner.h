@@ -23,14 +23,30 @@ inline constexpr std::uint64_t kSpringboardSize = 14;
 [[nodiscard]] bool has_springboard_room(const TargetView& view, const inline_sites::JumpForm& form,
                                         RuntimeAddress at);
 
+// The bytes of a site that was chosen, in this file of the view.
+struct TakenBytes {
+  std::size_t image = 0;
+  inline_sites::ProbeBytes bytes;
+};
+
 struct ChosenSite {
   SitePlan plan;
   std::optional<inline_sites::Window> window;  // absent where refused
+  std::size_t image = 0;                       // of the view, which it lies in
+  LoadBias bias;                               // of that image
+
+  // Where the jump goes, and where control goes on behind what was displaced.
+  [[nodiscard]] RuntimeAddress patched() const { return bias.to_runtime(window->address); }
+  [[nodiscard]] RuntimeAddress resume() const { return bias.to_runtime(window->resume()); }
+  [[nodiscard]] TakenBytes taken() const { return {image, window->probe_bytes()}; }
 };
 
-// `taken` are the bytes of sites chosen before, in this run.
-[[nodiscard]] Result<ChosenSite> choose_site(const TargetView& view, const symbols::DebugInfo& info,
+// For a place in this file of the view. `taken` are the sites chosen before, in this run.
+// Where only a window that needs a stop is left and `stops` forbids it, the refusal is
+// "needs-stop", and the plan still tells how long the stop would be.
+[[nodiscard]] Result<ChosenSite> choose_site(const TargetView& view, std::size_t image,
                                              const symbols::LineSite& site,
-                                             std::span<const inline_sites::ProbeBytes> taken);
+                                             std::span<const TakenBytes> taken,
+                                             StopRule stops = StopRule::kNever);
 
 }  // namespace nohalt::engines

@@ -6,8 +6,6 @@
 #include <cstdint>
 #include <cstring>
 
-#include "probes/target/memory.h"
-
 namespace nohalt::engines {
 
 namespace {
@@ -40,11 +38,11 @@ std::vector<LinkRange> restartable_ranges(std::span<const std::byte> descriptors
   return ranges;
 }
 
-Result<std::vector<LinkRange>> read_restartable_sequences(pid_t pid, const symbols::DebugInfo& info,
+Result<std::vector<LinkRange>> read_restartable_sequences(const target::Memory& memory,
+                                                          const symbols::DebugInfo& info,
                                                           LoadBias bias) {
   const auto section = info.section("__rseq_cs");
   if (!section || section->size() == 0) return std::vector<LinkRange>{};
-  NOHALT_TRY(const target::Memory memory, target::Memory::open(pid));
   NOHALT_TRY(const auto bytes,
              memory.read({bias.to_runtime(section->begin), bias.to_runtime(section->end)}));
   return restartable_ranges(bytes, bias);

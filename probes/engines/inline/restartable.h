@@ -6,13 +6,12 @@
 // __rseq_cs; one that a program builds elsewhere stays unknown.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <span>
 #include <vector>
 
 #include "probes/symbols/debug_info.h"
+#include "probes/target/memory.h"
 #include "src/base/address.h"
 #include "src/base/result.h"
 
@@ -26,6 +25,6 @@ namespace nohalt::engines {
 // Empty without the section; its bytes are read from the process. Errors: those
 // of target::Memory.
 [[nodiscard]] Result<std::vector<LinkRange>> read_restartable_sequences(
-    pid_t pid, const symbols::DebugInfo& info, LoadBias bias);
+    const target::Memory& memory, const symbols::DebugInfo& info, LoadBias bias);
 
 }  // namespace nohalt::engines

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "probes/engines/inline/change_watch.h"
+#include "probes/target/threads.h"
 #include "src/base/file.h"
 
 namespace nohalt::engines {
@@ -62,13 +63,15 @@ Result<inline_placement::AddressSpace> find_room(const target::Process& process,
   return inline_placement::AddressSpace(input);
 }
 
-Result<TargetView> look_at(const target::Process& process, const symbols::DebugInfo& info) {
+Result<TargetView> look_at(const target::Process& process, std::span<const ProbedFile> files) {
   TargetView view;
   const pid_t pid = process.pid();
   NOHALT_TRY(view.maps, target::read_maps(pid));
-  NOHALT_TRY(view.executable, locate_executable(pid, view.maps, info));
+  NOHALT_TRY(view.images, locate_images(pid, view.maps, files));
+  NOHALT_TRY(const std::string status, read_file("/proc/" + std::to_string(pid) + "/status"));
+  view.threads = static_cast<std::uint32_t>(to_number(target::status_field(status, "Threads")));
   view.caught_signals = caught_signals(pid);
-  NOHALT_TRY(view.traits, read_traits(pid, info, view.executable.bias));
+  view.traits = read_traits(pid, files);
   NOHALT_TRY(view.space, find_room(process, view.maps));
   NOHALT_TRY(view.reads, find_read_obstacles(process, view.maps));
   return view;

@@ -19,6 +19,21 @@ std::vector<NamedValue> decode(const capture::CaptureLayout& layout,
   return values;
 }
 
+Value value_of(const capture::CaptureLayout& layout, std::span<const std::byte> body,
+               const language::Expr& expr) {
+  NodeReader reader(body.size() == layout.record_size ? body : std::span<const std::byte>(),
+                    layout.max_items);
+  return Evaluator(layout, reader, {}).value(expr);
+}
+
+std::optional<std::span<const std::byte>> bytes_of(const capture::CaptureLayout& layout,
+                                                   std::span<const std::byte> body,
+                                                   const language::Expr& value) {
+  const auto found = layout.node_of.find(&value);
+  if (found == layout.node_of.end() || body.size() != layout.record_size) return std::nullopt;
+  return NodeReader(body, layout.max_items).whole_bytes(layout.nodes[found->second]);
+}
+
 std::optional<HitStack> stack_of(const capture::CaptureLayout& layout,
                                  std::span<const std::byte> body) {
   if (!layout.stack || body.size() != layout.record_size) return std::nullopt;

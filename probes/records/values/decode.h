@@ -41,6 +41,15 @@ struct HitStack {
                                              std::span<const std::byte> body,
                                              const HitFacts& facts);
 
+// One expression over what the record holds of it: for a part of one of layout.values.
+[[nodiscard]] Value value_of(const capture::CaptureLayout& layout, std::span<const std::byte> body,
+                             const language::Expr& expr);
+
+// The captured bytes of a value that has no computing in it; nothing where some are missing.
+[[nodiscard]] std::optional<std::span<const std::byte>> bytes_of(
+    const capture::CaptureLayout& layout, std::span<const std::byte> body,
+    const language::Expr& value);
+
 // The message: values[i] belongs to template.values[i].
 [[nodiscard]] std::string render(const language::BoundTemplate& message,
                                  std::span<const NamedValue> values);

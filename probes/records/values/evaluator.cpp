@@ -318,17 +318,34 @@ std::optional<Value> Evaluator::text_of(const Expr& expr) {
   return give_up(why_absent(value));
 }
 
+namespace {
+
+// Whether the text is as is asked; nothing: what was cut off of it would tell.
+std::optional<bool> holds(const Expr& expr, const Value& text) {
+  const std::string& wanted = expr.text;
+  const bool is_cut = text.state == ValueState::kTruncated;
+  const bool may_begin =
+      is_cut && wanted.size() > text.text.size() && wanted.starts_with(text.text);
+  switch (expr.op) {
+    case BinaryOp::kContains:
+      if (text.text.find(wanted) != std::string::npos) return true;
+      return is_cut ? std::nullopt : std::optional(false);
+    case BinaryOp::kStartsWith:
+      return may_begin ? std::nullopt : std::optional(text.text.starts_with(wanted));
+    default:
+      if (may_begin) return std::nullopt;
+      return (!is_cut && text.text == wanted) == (expr.op == BinaryOp::kEqual);
+  }
+}
+
+}  // namespace
+
 std::optional<Evaluator::Number> Evaluator::compare_text(const Expr& expr) {
   const auto text = text_of(expr.operand());
   if (!text) return std::nullopt;
-  const bool open = text->state == ValueState::kTruncated;
-  bool equal = text->text == expr.text;
-  if (open) {
-    const bool may_be = expr.text.size() > text->text.size() && expr.text.starts_with(text->text);
-    if (may_be) return give_up(ValueState::kUnavailable, "the text is longer than is captured");
-    equal = false;
-  }
-  return Number{(expr.op == BinaryOp::kEqual) == equal ? 1U : 0U, 0, false};
+  const auto answer = holds(expr, *text);
+  if (!answer) return give_up(ValueState::kUnavailable, "the text is longer than is captured");
+  return Number{*answer ? 1U : 0U, 0, false};
 }
 
 std::optional<Evaluator::Number> Evaluator::text_length(const Expr& expr) {

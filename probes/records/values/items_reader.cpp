@@ -49,6 +49,15 @@ Value pair_of(Value key, Value value) {
 
 }  // namespace
 
+Halves halves_of(const Value& item) {
+  if (item.kind != Value::Kind::kStruct || item.members.empty() || item.members.size() > 2)
+    return {};
+  const auto& [name, first] = item.members[0];
+  if (item.members.size() == 2) return {&first, &item.members[1].second};
+  const bool is_value = name == "second" || name == "__1";
+  return is_value ? Halves{nullptr, &first} : Halves{&first, nullptr};
+}
+
 std::optional<std::uint64_t> NodeReader::number_at(std::uint32_t offset, std::uint64_t size) const {
   if (offset == capture::kNowhere) return std::nullopt;
   const auto there = bytes(offset, size);

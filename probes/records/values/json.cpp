@@ -153,16 +153,21 @@ std::string list_json(const std::vector<Value>& items, Inner form) {
   return json + "]";
 }
 
+std::string entry_json(const Value& item, Inner form) {
+  const auto [key, value] = halves_of(item);
+  if (key == nullptr && value == nullptr) return nested(item, form);
+  std::string json = key == nullptr ? "" : "\"key\":" + nested(*key, form);
+  if (value != nullptr)
+    json += (json.empty() ? "\"value\":" : ",\"value\":") + nested(*value, form);
+  return "{" + json + "}";
+}
+
 // Pairs, and no object: keys need not be texts, and may come twice.
 std::string map_json(const Value& value, Inner form) {
   std::string json = "[";
   for (const Value& item : value.items) {
     if (json.size() > 1) json += ",";
-    if (is_pair(item))
-      json += "{\"key\":" + nested(item.members[0].second, form) +
-              ",\"value\":" + nested(item.members[1].second, form) + "}";
-    else
-      json += nested(item, form);
+    json += entry_json(item, form);
   }
   return json + "]";
 }

@@ -103,6 +103,13 @@ std::span<const std::byte> NodeReader::node_bytes(const Node& node) const {
   return bytes(node.data, node.size);
 }
 
+std::optional<std::span<const std::byte>> NodeReader::whole_bytes(const Node& node) const {
+  const bool has_bytes = node.kind == Node::Kind::kBytes || node.kind == Node::Kind::kConstant;
+  if (!has_bytes || missing(node) || !node.holes.empty()) return std::nullopt;
+  const auto there = node_bytes(node);
+  return there.empty() ? std::nullopt : std::optional(there);
+}
+
 std::optional<Why> NodeReader::missing(const Node& node) const {
   if (node.kind == Node::Kind::kAbsent) return node.absent;
   if (node.kind == Node::Kind::kConstant || node.status == capture::kNowhere) return std::nullopt;
@@ -315,7 +322,7 @@ Value NodeReader::read_record(const Node& node, const Type* type, std::uint64_t 
     } else {
       inner = read_at(node, member.type, at + member.byte_offset, nesting + 1);
     }
-    if (!inner.is_dropped) value.members.emplace_back(std::move(name), std::move(inner));
+    value.members.emplace_back(std::move(name), std::move(inner));
   }
   if (at + real->byte_size > node_bytes(node).size()) truncate(value, "larger than is captured");
   return value;

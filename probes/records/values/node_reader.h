@@ -34,6 +34,8 @@ class NodeReader {
   [[nodiscard]] Value read(const Node& node);
   // A scalar's raw bytes, for computing with; at most 16. Empty: see `why`.
   [[nodiscard]] std::span<const std::byte> scalar_bytes(const Node& node, Why& why) const;
+  // All of a value's bytes, where none is missing.
+  [[nodiscard]] std::optional<std::span<const std::byte>> whole_bytes(const Node& node) const;
   // Of a kText node.
   [[nodiscard]] Value read_text(const Node& node) const;
 

@@ -122,15 +122,20 @@ std::string smart_pointer(const Value& value) {
                                         : "-> " + to_text(value.target[0]));
 }
 
+std::string entry(const Value& item) {
+  const auto [key, value] = halves_of(item);
+  if (key == nullptr && value == nullptr) return to_text(item);
+  std::string text = key == nullptr ? "" : "[" + to_text(*key) + "]";
+  if (key != nullptr && value != nullptr) text += " = ";
+  return value == nullptr ? text : text + to_text(*value);
+}
+
 // Items between two brackets, and, where a container's are not all there, why.
 std::string items(const Value& value, char open, char close) {
   std::string text(1, open);
   for (const Value& item : value.items) {
     if (text.size() > 1) text += ", ";
-    if (value.kind == Value::Kind::kMap && is_pair(item))
-      text += "[" + to_text(item.members[0].second) + "] = " + to_text(item.members[1].second);
-    else
-      text += to_text(item);
+    text += value.kind == Value::Kind::kMap ? entry(item) : to_text(item);
   }
   const bool cut = value.state == ValueState::kTruncated;
   if (cut) text += value.items.empty() ? "..." : ", ...";

@@ -72,10 +72,12 @@ struct Value {
   [[nodiscard]] bool is_there() const { return kind != Kind::kNone; }
 };
 
-// Whether it is an item of a map that has its key and its value.
-[[nodiscard]] inline bool is_pair(const Value& item) {
-  return item.kind == Value::Kind::kStruct && item.members.size() == 2;
-}
+// Of a map's item: its key and its value; null where it has none.
+struct Halves {
+  const Value* key = nullptr;
+  const Value* value = nullptr;
+};
+[[nodiscard]] Halves halves_of(const Value& item);
 
 struct NamedValue {
   std::string name;

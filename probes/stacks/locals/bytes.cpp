@@ -7,6 +7,7 @@
 #include <string>
 
 #include "probes/capture/capture.h"
+#include "probes/capture/holes.h"
 #include "probes/capture/shape.h"
 #include "probes/stacks/registers.h"
 

@@ -1,5 +1,6 @@
 #include "probes/stacks/locals/hidden.h"
 
+#include "probes/capture/hidden.h"
 #include "probes/capture/shape.h"
 #include "probes/stacks/registers.h"
 

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "probes/capture/hidden.h"
+#include "probes/capture/holes.h"
 #include "probes/capture/shape.h"
 #include "probes/language/type_rules.h"
 #include "probes/records/values/node_reader.h"

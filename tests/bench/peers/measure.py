@@ -11,6 +11,7 @@ import harness
 import hits
 import holds
 import snaps
+import starts
 
 
 def describe_machine():
@@ -28,7 +29,7 @@ def main():
     words = sys.argv[1:]
     with_nohalt = "--without-nohalt" not in words
     describe_machine()
-    parts = {"hits": hits.run, "holds": holds.run, "snaps": snaps.run}
+    parts = {"hits": hits.run, "holds": holds.run, "snaps": snaps.run, "starts": starts.run}
     asked = [name for name in parts if name in words] or parts
     for name in asked:
         parts[name](with_nohalt)

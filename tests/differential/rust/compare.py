@@ -1,7 +1,7 @@
-"""Our tree of a value beside GDB's of the same one.
+"""Our tree of a value beside a debugger's of the same one.
 
   equal        both say the same, down to what was captured
-  not covered  we say that we do not have it (a state other than exact), or GDB does not
+  not covered  we say that we do not have it (a state other than exact), or it does not
   DIFFERENT    both say something, and not the same: a defect
 """
 
@@ -54,7 +54,7 @@ class Comparison:
     def say(self, verdict, path, ours=None, theirs=None):
         self.counts[verdict] += 1
         if verdict == DIFFERENT:
-            self.differences.append(f"{path}: {str(ours)[:200]}  GDB: {str(theirs)[:200]}")
+            self.differences.append(f"{path}: {str(ours)[:200]}  beside: {str(theirs)[:200]}")
         if verdict == NOT_COVERED:
             why = str(ours)
             self.uncovered[why] = self.uncovered.get(why, 0) + 1
@@ -70,7 +70,7 @@ class Comparison:
             return self.say(NOT_COVERED, path, ours.get("why", state))
         if kind in ("gone", "odd"):
             # GDB gives up on the whole where one piece is gone.
-            return self.say(NOT_COVERED, path, "GDB: " + kind)
+            return self.say(NOT_COVERED, path, "the debugger: " + kind)
         if isinstance(ours["value"], str) and "[redacted:" in ours["value"]:
             # A random number may look like a card's.
             return self.say(NOT_COVERED, path, "hidden by a value rule")
@@ -121,7 +121,7 @@ class Comparison:
     def _text(self, path, ours, theirs):
         text = theirs.get("shown", {}).get("value")
         if text is None:
-            return self.say(NOT_COVERED, path, "GDB shows no text")
+            return self.say(NOT_COVERED, path, "the debugger shows no text")
         mine = ours["value"]
         if ours.get("state") == "truncated":
             return self.same(path, ours, theirs, text.startswith(mine))
@@ -159,7 +159,7 @@ class Comparison:
     def _map(self, path, ours, theirs):
         items = theirs.get("shown", {}).get("items")
         if items is None:
-            return self.say(NOT_COVERED, path, "GDB shows no items")
+            return self.say(NOT_COVERED, path, "the debugger shows no items")
         pairs, mine = list(zip(items[::2], items[1::2])), ours["value"]
         if ours.get("state") == "truncated":
             pairs = pairs[:len(mine)]
@@ -192,7 +192,7 @@ class Comparison:
     def _array(self, path, ours, theirs):
         shown = theirs.get("shown", theirs)
         if "items" not in shown:
-            return self.say(NOT_COVERED, path, "GDB shows no items")
+            return self.say(NOT_COVERED, path, "the debugger shows no items")
         items, mine = shown["items"], ours["value"]
         if ours.get("state") == "truncated":
             items = items[:len(mine)]

@@ -1,6 +1,6 @@
-"""Snapshots of a Rust program beside GDB, which knows Rust's enums, on the same process:
-every argument and local at sampled lines, not optimised and optimised, and the stack
-function by function. See compare.py for what is counted."""
+"""Snapshots of a Rust program beside GDB, which knows Rust's enums, and beside LLDB, on the
+same process: every argument and local at sampled lines, not optimised and optimised, and
+beside GDB the stack function by function. See compare.py for what is counted."""
 
 import json
 import os
@@ -56,17 +56,22 @@ def with_code(level):
     """Of the sampled lines those that have code, or the nearest that have; and the others."""
     found, refused, lines = [], {}, sampled(level)
     with harness.Target(f"rust_O{level}", 0) as target:
-        for line in lines:  # grows
-            outcome = harness.run("plan", "-p", target.pid, f"values.rs:{line}", seconds=60)
-            if outcome.status == harness.DONE:
-                found.append(line)
-                continue
-            refused[line] = "has no code"
-            near = re.search("Nearest lines that have: (.*)", outcome.out)
-            for number in re.findall(r":(\d+)", near[1]) if near else ():
-                if int(number) not in lines:
-                    lines.append(int(number))
-    return found, refused
+        asked = lines
+        while asked:
+            outcome = harness.run("plan", "-p", target.pid, *(f"values.rs:{line}" for line in asked),
+                                  "--format", "json", seconds=60)
+            asked = []
+            for place in json.loads(outcome.out)["places"]:
+                line = int(place["location"].split(":")[1])
+                missing = [error["hint"] for error in place.get("errors", [])
+                           if error["reason"] == "no-code-on-line"]
+                if not missing:
+                    found.append(line)
+                    continue
+                refused[line] = "has no code"
+                asked += {int(number) for number in re.findall(r":(\d+)", missing[0])} - set(lines)
+                lines += asked
+    return sorted(set(found)), refused
 
 
 def snapshots(target, lines):
@@ -100,6 +105,21 @@ def gdb_view(target, lines):
     return {answer["line"]: answer for answer in answers}
 
 
+def lldb_view(target, lines):
+    with tempfile.NamedTemporaryFile("r", suffix=".json") as out:
+        order = {"pid": target.pid, "file": "values.rs", "lines": lines, "output": out.name}
+        process = harness.popen(
+            ["lldb-19", "-x", "-b", "-o",
+             f"command script import {os.path.join(HERE, 'lldb_rust.py')}"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "ORDER": json.dumps(order)})
+        said, _ = process.communicate(timeout=240)
+        answers = [json.loads(line) for line in out.read().splitlines()]
+    if len(answers) != len(lines):
+        raise AssertionError(f"LLDB answered {len(answers)} of {len(lines)}: {said[-1500:]}")
+    return {answer["line"]: answer for answer in answers}
+
+
 class Frames:
     def __init__(self):
         self.equal = self.whole = self.stacks = 0
@@ -117,43 +137,53 @@ class Frames:
         self.whole += len(ours) == len(theirs)
 
 
+def debuggers_of(which):
+    """LLDB, which knows fewer of Rust's types, looks at all only in the long run."""
+    both = which == 0 or "NOHALT_LONG" in os.environ
+    return {"GDB": gdb_view, "LLDB": lldb_view} if both else {"GDB": gdb_view}
+
+
+def count(refusals, reasons):
+    for reason in reasons:
+        refusals[reason] = refusals.get(reason, 0) + 1
+
+
 class Rust(harness.TestCase):
     maxDiff = None
 
-    def test_every_local_and_the_stack_are_those_of_gdb(self):
-        table, differences, uncovered, refusals = [], [], {}, {}
+    def test_every_local_and_the_stack_are_those_of_gdb_and_lldb(self):
+        rows, differences, uncovered, refusals = [], [], {}, {}
         # Most of a snapshot's time is waiting, so the processes are looked at side by side.
         with ThreadPoolExecutor(len(LEVELS) * 3) as pool:
             places = dict(zip(LEVELS, pool.map(with_code, LEVELS)))
             runs = [(level, which, places[level][0]) for level in LEVELS for which in range(3)]
-            rows = list(pool.map(self.row, *zip(*runs)))
+            seen = list(pool.map(self.look, *zip(*runs)))
         for _, without_code in places.values():
-            for reason in without_code.values():
-                refusals[reason] = refusals.get(reason, 0) + 1
-        for (level, which, _), (refused, records, values, frames) in zip(runs, rows):
-            table.append((f"-C opt-level={level}", which, len(records), values.counts[EQUAL],
-                          values.counts[NOT_COVERED], values.counts[DIFFERENT],
-                          f"{frames.whole}/{frames.stacks}", frames.equal))
-            differences += [f"O{level} {which} {each}"
-                            for each in values.differences + frames.differences]
-            for why, count in values.uncovered.items():
-                uncovered[why] = uncovered.get(why, 0) + count
-            for reason in refused.values():
-                refusals[reason] = refusals.get(reason, 0) + 1
-        self.report(table, uncovered, refusals)
+            count(refusals, without_code.values())
+        for (level, which, _), (refused, records, compared) in zip(runs, seen):
+            count(refusals, refused.values())
+            for debugger, (values, frames) in compared.items():
+                rows.append((f"-C opt-level={level}", which, debugger, len(records),
+                             *(values.counts[what] for what in (EQUAL, NOT_COVERED, DIFFERENT)),
+                             f"{frames.whole}/{frames.stacks}", frames.equal))
+                differences += [f"O{level} {which} {debugger}: {each}"
+                                for each in values.differences + frames.differences]
+                for why, number in values.uncovered.items():
+                    uncovered[why] = uncovered.get(why, 0) + number
+        self.report(rows, uncovered, refusals)
         self.assertEqual(differences, [])
-        for row in table:
-            self.assertGreater(row[3], 100, "too few values were compared")
+        for row in rows:
+            self.assertGreater(row[4], 100, "too few values were compared")
 
-    def row(self, level, which, lines):
+    def look(self, level, which, lines):
         with harness.Target(f"rust_O{level}", which) as target:
             records, refused = snapshots(target, lines)
-            oracle = gdb_view(target, sorted(records))
-            values, frames = self.compare(records, oracle)
+            compared = {name: self.compare(records, view(target, sorted(records)), name)
+                        for name, view in debuggers_of(which).items()}
             self.assert_right_end(target)
-        return refused, records, values, frames
+        return refused, records, compared
 
-    def compare(self, records, oracle):
+    def compare(self, records, oracle, debugger):
         values, frames = Comparison(), Frames()
         for line, (record, *others) in records.items():
             theirs = oracle[line]
@@ -169,14 +199,16 @@ class Rust(harness.TestCase):
                 # Another copy of the line has variables of its own.
                 again = [other["values"][name] for other in others if name in other["values"]]
                 values.value(f"line {line} {name}", steady(node, again), oracles)
-            frames.compare(line, record, theirs["frames"])
+            if debugger == "GDB":
+                frames.compare(line, record, theirs["frames"])
         return values, frames
 
     @staticmethod
     def report(table, uncovered, refusals):
-        print("\nbuild           which  lines   equal  not covered  DIFFERENT  whole stacks  frames equal")
+        print("\n| build | which | beside | lines | equal | not covered | DIFFERENT | whole stacks | "
+              "frames equal |")
         for row in table:
-            print("{:15} {:5}  {:5}  {:6}  {:11}  {:9}  {:>12}  {:12}".format(*row))
+            print("| " + " | ".join(map(str, row)) + " |")
         for why, count in sorted(uncovered.items(), key=lambda item: -item[1])[:20]:
             print(f"  not covered {count:5}: {why}")
         for why, count in sorted(refusals.items(), key=lambda item: -item[1])[:10]:

@@ -37,10 +37,7 @@ def leaves_of_kind(name, value, kind, depth):
     elif kind.code == gdb.TYPE_CODE_PTR:
         yield from of_pointer(name, value, kind.target().strip_typedefs(), depth)
     elif kind.code == gdb.TYPE_CODE_STRUCT and (kind.name or "").startswith("std::"):
-        if "basic_string<char" in kind.name:
-            data, size = value["_M_dataplus"]["_M_p"], int(value["_M_string_length"])
-            if 0 <= size < 4096:  # else it is not constructed yet
-                yield name, "text", data.string(encoding="latin-1", length=size)
+        yield from of_text(name, value, kind.name.replace("__cxx11::", ""))
     elif kind.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION):
         if depth < MAX_DEPTH:
             yield from members(name + ".", value, kind, depth + 1)
@@ -48,9 +45,9 @@ def leaves_of_kind(name, value, kind, depth):
         yield from of_array(name, value, kind, depth)
     elif kind.code == gdb.TYPE_CODE_ENUM:
         shown = str(value).strip("()").replace("unknown: ", "")
-        yield name, "enum", [int(value), shown.rsplit("::", 1)[-1]]
+        yield name, "enum", [int(value), shown.rsplit("::", 1)[-1], 8 * kind.sizeof]
     elif kind.code == gdb.TYPE_CODE_BOOL:
-        yield name, "bool", bool(value)
+        yield name, "bool", int(value)
     elif kind.code == gdb.TYPE_CODE_FLT:
         shown = value.format_string()
         if "nan" in shown:
@@ -70,6 +67,18 @@ def of_pointer(name, value, target, depth):
     yield name, "pointer", hex(int(value))
     if target.code == gdb.TYPE_CODE_STRUCT and int(value) and depth < MAX_DEPTH:
         yield from members(name + "->", value.dereference(), target, depth + 1)
+
+
+def of_text(name, value, kind):
+    """Of the standard library's classes texts alone."""
+    if kind.startswith("std::basic_string<char,"):
+        data, size = value["_M_dataplus"]["_M_p"], int(value["_M_string_length"])
+    elif kind.startswith("std::basic_string_view<char,"):
+        data, size = value["_M_str"], int(value["_M_len"])
+    else:
+        return
+    if 0 <= size < 4096:  # else it is not constructed yet
+        yield name, "text", data.string(encoding="latin-1", length=size) if size else ""
 
 
 def of_array(name, value, kind, depth):
@@ -94,8 +103,9 @@ def members(prefix, value, kind, depth):
 
 
 def locals_of(frame):
-    """Every variable that a name means here: inner ones hide outer ones."""
-    found, block = {}, frame.block()
+    """Every variable that a name means here: inner ones hide outer ones. Where an inlined
+    call begins, GDB's frame is still the caller's; the block is the one that is entered."""
+    found, block = {}, gdb.block_for_pc(frame.pc())
     while block is not None and not block.is_global and not block.is_static:
         for symbol in block:
             if (symbol.is_variable or symbol.is_argument) and symbol.print_name not in found:
@@ -152,6 +162,7 @@ def answer(answers, value):
 def main():
     gdb.execute("set pagination off")
     gdb.execute("set confirm off")
+    gdb.execute("set displaced-stepping off")  # it would write to the page of `_start`
     with os.fdopen(ORDERS) as orders, os.fdopen(ANSWERS, "w") as answers:
         for line in orders:
             try:

@@ -24,6 +24,11 @@ class Place:
         # What nohalt says of each variable, by statement.
         self.variables = {int(site["address"], 16):
                           {v["name"]: v for v in site.get("variables", [])} for site in sites}
+        self.stops_threads = any("stop" in site for site in sites)
+        # Whether GDB, which writes to the statement, writes to a page that nohalt replaced.
+        self.has_page_replaced = not self.stops_threads and all(
+            int(site["address"], 16) >> 12 == int(site["patched_address"], 16) >> 12
+            for site in sites)
         self.expressions = []
 
     def is_captured(self, expression):
@@ -50,7 +55,7 @@ def root_of(expression):
 
 
 def plan(pid, *words):
-    outcome = harness.run("plan", "-p", pid, *words, "--format", "json")
+    outcome = harness.run("plan", "-p", pid, *words, "--format", "json", seconds=120)
     if not outcome.out.strip():
         raise AssertionError(outcome)
     return [Place(report) for report in json.loads(outcome.out)["places"]]
@@ -72,7 +77,7 @@ def apart(places):
 
 def probe_file(asked):
     """For `-f`: at each place a probe that captures the expressions."""
-    probes = [{"at": place.name, "message": " ".join("{" + e + "}" for e in expressions) or "-"}
+    probes = [{"at": place.name, "allow-stop": "40ms", "message": " | ".join("{" + e + "}" for e in expressions) or "-"}
               for place, expressions in asked.items()]
     file = tempfile.NamedTemporaryFile("w", suffix=".yaml")
     json.dump({"probes": probes}, file)  # which is YAML too

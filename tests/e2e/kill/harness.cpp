@@ -4,7 +4,7 @@
 // that the probes fell dormant within two seconds, and that one sweep leaves the
 // program as it was.
 //
-//   kill_harness NOHALT SPINNER log|snap tool|tracer|watchdog kill|hold SECONDS
+//   kill_harness NOHALT SPINNER log|snap|stop tool|tracer|watchdog kill|hold SECONDS
 //
 // Runs in which nothing is done tell which calls there are, and points.h which of
 // them come first. Several workers take them in turn, each with a program of its
@@ -36,6 +36,8 @@ namespace nohalt::kill_test {
 namespace {
 
 constexpr int kWorkers = 4;
+// Where all threads have to stand at once, one worker's are enough.
+constexpr int kWorkersThatStop = 1;
 // Calls that not every run makes show in several.
 constexpr int kUndisturbedRuns = 3;
 // A sort of call that does not come in one run may come in another.
@@ -161,9 +163,10 @@ int run(Job job, int seconds) {
   if (!undisturbed(job, runs)) return 1;
   const Points points = points_of(runs, job.plan.role);
   job.end = Clock::now() + std::chrono::seconds(seconds);
-  for (int i = 0; i < kWorkers; ++i)
+  const int workers = job.command == kStop ? kWorkersThatStop : kWorkers;
+  for (int i = 0; i < workers; ++i)
     if (::fork() == 0) work(job, points);
-  wait_for_workers(kWorkers, points);
+  wait_for_workers(workers, points);
   tell(points);
   return shared->failures == 0 ? 0 : 1;
 }

@@ -16,8 +16,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// One jump each of the three sorts, each on a page of its own.
+// One jump each of the sorts that need no stop, each on a page of its own.
 constexpr const char* kPlaces[] = {"long_line", "punned", "evicted"};
+constexpr const char* kStoppingPlace = "several";
 constexpr const char* kMessage = "{value} {count} {sum}";
 // Together: served for longer than from one renewal of the rate to the next.
 constexpr const char* kHits = "15";
@@ -35,12 +36,16 @@ std::string make_folder() {
   return ::mkdtemp(name.data());
 }
 
+std::string probe_of(const std::string& command, const std::string& place) {
+  return "  - at: " + place + "\n    " +
+         (command == "snap" ? "stack: true\n" : "message: \"" + std::string(kMessage) + "\"\n");
+}
+
 std::string probes_of(const std::string& command) {
   std::string probes = "probes:\n";
-  for (const char* place : kPlaces) {
-    probes += "  - at: " + std::string(place) + "\n    ";
-    probes += command == "snap" ? "stack: true\n" : "message: \"" + std::string(kMessage) + "\"\n";
-  }
+  if (command == kStop)
+    return probes + probe_of(command, kStoppingPlace) + "    allow-stop: 40ms\n";
+  for (const char* place : kPlaces) probes += probe_of(command, place);
   return probes;
 }
 
@@ -93,6 +98,12 @@ bool Laboratory::asks_for_a_later_sweep() const {
   return said().find("a thread may still be inside it") != std::string::npos;
 }
 
+bool Laboratory::stops_too_slowly() const {
+  const std::string text = said();
+  return command_ == kStop && (text.find("come to a stop in time") != std::string::npos ||
+                               text.find("takes longer than is allowed") != std::string::npos);
+}
+
 bool Laboratory::sweep_once() const {
   const pid_t pid = ::fork();
   if (pid == 0) {
@@ -121,8 +132,9 @@ std::string Laboratory::attempt(const Plan& plan, bool patient, Outcome& outcome
   TracedTool traced;
   std::string wrong;
   std::filesystem::remove(folder_ + "/swept");
-  outcome = traced.run({tool_, command_, "-p", target_.pid(), "-f", folder_ + "/probes.yaml",
-                        "--hits", kHits, "--limit", kLimit, "--cpu", "100%", "--format", "json"},
+  outcome = traced.run({tool_, command_ == kStop ? "log" : command_, "-p", target_.pid(), "-f",
+                        folder_ + "/probes.yaml", "--hits", kHits, "--limit", kLimit, "--cpu",
+                        "100%", "--format", "json"},
                        folder_ + "/said", plan, [&](Clock::time_point since) {
                          return held_enough(plan.role, patient, since, wrong);
                        });
@@ -130,7 +142,7 @@ std::string Laboratory::attempt(const Plan& plan, bool patient, Outcome& outcome
   if (!wrong.empty()) return "while held: " + wrong;
   const bool tool_ends = plan.role != Role::kTool || !outcome.acted;
   // Threads that got no turn while the tool waited for them are the machine's doing.
-  if (tool_ends && outcome.tool_status != 0 && !asks_for_a_later_sweep())
+  if (tool_ends && outcome.tool_status != 0 && !asks_for_a_later_sweep() && !stops_too_slowly())
     return "the tool ended with status " + std::to_string(outcome.tool_status);
   return wrong_afterwards(outcome);
 }

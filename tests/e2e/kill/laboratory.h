@@ -4,15 +4,19 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "tests/e2e/kill/hot_target.h"
 #include "tests/e2e/kill/traced_tool.h"
 
 namespace nohalt::kill_test {
 
+// A log at a place for which all threads have to be stopped.
+inline constexpr std::string_view kStop = "stop";
+
 class Laboratory {
  public:
-  // `command` is log or snap.
+  // `command` is log, snap or kStop.
   Laboratory(std::string tool, std::string command, const std::string& spinner);
   Laboratory(const Laboratory&) = delete;
   Laboratory& operator=(const Laboratory&) = delete;
@@ -34,6 +38,7 @@ class Laboratory {
   [[nodiscard]] bool sweep() const;
   [[nodiscard]] bool sweep_once() const;
   [[nodiscard]] bool asks_for_a_later_sweep() const;
+  [[nodiscard]] bool stops_too_slowly() const;
 
   std::string folder_;
   std::string tool_;

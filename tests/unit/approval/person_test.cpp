@@ -33,9 +33,17 @@ TEST(PersonTest, root_that_never_logged_in_may_be_anyone) {
   EXPECT_FALSE(is_surely_another({1000, 1000, ""}, {0, kNever, ""}));
 }
 
-TEST(PersonTest, root_that_logged_in_as_root_is_one_person) {
+TEST(PersonTest, root_that_logged_in_as_root_may_be_anyone) {
   EXPECT_FALSE(is_surely_another({0, 0, ""}, {0, 0, ""}));
-  EXPECT_TRUE(is_surely_another({0, 0, ""}, {0, 1000, ""}));
+  EXPECT_FALSE(is_surely_another({0, 0, ""}, {0, 1000, ""}));
+  EXPECT_FALSE(is_surely_another({0, 1000, ""}, {0, 0, ""}));
+  EXPECT_FALSE(is_surely_another({0, 0, ""}, {0, kNever, ""}));
+  EXPECT_FALSE(is_surely_another({0, 0, ""}, {1000, kNever, ""}));
+}
+
+TEST(PersonTest, who_logged_in_as_root_and_became_somebody_is_known_by_what_they_became) {
+  EXPECT_TRUE(is_surely_another({33, 0, ""}, {0, 1000, ""}));
+  EXPECT_FALSE(is_surely_another({33, 0, ""}, {33, 1000, ""}));
 }
 
 TEST(PersonTest, uids_tell_people_apart_who_never_logged_in) {

@@ -204,6 +204,47 @@ TEST_F(StoreTest, names_what_is_damaged_and_goes_on) {
   EXPECT_EQ(known.damaged, damaged);
 }
 
+TEST_F(StoreTest, a_request_that_nobody_could_read_is_not_made) {
+  ApprovalRequest request = made_request("a1");
+  request.bound.reason.assign(2 * 1024 * 1024, 'x');
+  EXPECT_EQ(store().add(request).error().reason, "request-too-large");
+  EXPECT_TRUE(std::filesystem::is_empty(requests()));
+}
+
+TEST_F(StoreTest, a_damaged_request_is_gone_after_a_day) {
+  static_cast<void>(store());
+  write("a1.request", "{");
+  write("c3.request", "{");
+  const std::array<timespec, 2> long_ago{
+      {{::time(nullptr) - 2 * 86'400, 0}, {::time(nullptr) - 2 * 86'400, 0}}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, file("a1.request").c_str(), long_ago.data(), 0), 0);
+  ASSERT_TRUE(store().add(made_request("b2")));
+  EXPECT_EQ(store().list()->damaged, std::vector<std::string>{"c3.request"});
+}
+
+TEST_F(StoreTest, a_use_is_noted_before_it_is_one_and_only_where_nothing_speaks_against_it) {
+  const ApprovalRequest request = made_request("a1");
+  ASSERT_TRUE(store().add(request));
+  int noted = 0;
+  const auto note = [&]() -> Status {
+    ++noted;
+    EXPECT_EQ(state("a1"), RequestState::kApproved);
+    if (noted == 1) return fail(ErrorCode::kDenied, "audit-unwritable", "x");
+    return {};
+  };
+  EXPECT_EQ(store().claim("a1", request.bound, note).error().reason, "not-approved");
+  ASSERT_TRUE(store().approve(*store().find("a1"), person(1001), ""));
+  BoundRequest other = request.bound;
+  other.reason += "!";
+  EXPECT_EQ(store().claim("a1", other, note).error().reason, "approval-stale");
+  EXPECT_EQ(noted, 0);
+  EXPECT_EQ(store().claim("a1", request.bound, note).error().reason, "audit-unwritable");
+  EXPECT_EQ(state("a1"), RequestState::kApproved);
+  EXPECT_TRUE(store().claim("a1", request.bound, note));
+  EXPECT_EQ(store().claim("a1", request.bound, note).error().reason, "request-ended");
+  EXPECT_EQ(noted, 2);
+}
+
 TEST_F(StoreTest, an_end_that_cannot_be_read_is_an_end) {
   const ApprovalRequest request = made_request("a1");
   ASSERT_TRUE(store().add(request));

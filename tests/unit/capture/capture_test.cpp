@@ -208,6 +208,22 @@ TEST_P(CaptureTest, decides_in_the_program) {
                                 "n->tag == \"tagged\"",
                                 "n->tag != \"tagge\"",
                                 "len(n->name) == 5",
+                                "starts_with(n->name, \"al\")",
+                                "starts_with(n->name, \"alice\")",
+                                "!starts_with(n->name, \"alicex\")",
+                                "!starts_with(n->name, \"b\")",
+                                "starts_with(n->tag, \"tagged\")",
+                                "!starts_with(n->tag, \"tagged and more\")",
+                                "contains(n->name, \"a\")",
+                                "contains(n->name, \"lic\")",
+                                "contains(n->name, \"alice\")",
+                                "contains(n->name, \"e\")",
+                                "!contains(n->name, \"ec\")",
+                                "!contains(n->name, \"alice \")",
+                                "contains(n->tag, \"gged\")",
+                                "!contains(n->tag, \"gged is longer\")",
+                                "contains(n->inp->label, \"p \\\"lab\")",
+                                "n->id == 41 && contains(n->inp->label, \"deep\") == 1",
                                 "n->next",
                                 "!n->next->next",
                                 "n->next->next == 0",
@@ -235,7 +251,8 @@ TEST_P(CaptureTest, decides_in_the_program) {
   }
   for (const std::string unknown :
        {"n->next->next->id == 3", "n->next->next->name == \"x\"", "n->id / n->next->in.s == 1",
-        "n->id == 41 && n->next->next->id == 1", "n->tag[n->id] == 0"}) {
+        "n->id == 41 && n->next->next->id == 1", "n->tag[n->id] == 0",
+        "starts_with(n->next->next->name, \"x\")", "contains(n->next->next->name, \"x\")"}) {
     EXPECT_EQ(decided(unknown), Outcome::kConditionUnavailable) << unknown;
     EXPECT_EQ(decided("!(" + unknown + ")"), Outcome::kConditionUnavailable) << unknown;
     EXPECT_FALSE(run_.token_taken) << unknown;
@@ -247,6 +264,30 @@ TEST_P(CaptureTest, reads_no_more_for_a_condition_than_decides) {
   const std::size_t one = run_.addresses.size();
   EXPECT_EQ(decided("n->id == 3"), program::Outcome::kNoMatch);
   EXPECT_EQ(run_.addresses.size(), one);
+  EXPECT_EQ(decided("n->id == 3 && contains(n->name, \"x\")"), program::Outcome::kNoMatch);
+  EXPECT_EQ(run_.addresses.size(), one);
+  EXPECT_EQ(decided("n->id == 41 || n->next->next->id == 1"), program::Outcome::kCommitted);
+  EXPECT_EQ(run_.addresses.size(), one);
+}
+
+TEST_P(CaptureTest, tests_a_text_in_a_message_as_in_a_condition) {
+  for (const std::string test :
+       {"starts_with(n->name, \"al\")", "starts_with(n->name, \"alicex\")",
+        "contains(n->name, \"lic\")", "contains(n->name, \"ce!\")", "contains(n->tag, \"agg\")",
+        "starts_with(local_text, \"local\")", "contains(local_text, \"texts\")"}) {
+    const bool holds = decided(test) == program::Outcome::kCommitted;
+    EXPECT_EQ(text(test), holds ? "true" : "false") << test;
+  }
+  EXPECT_EQ(captured("contains(n->next->next->name, \"x\")").state, ValueState::kUnreadable);
+}
+
+TEST_P(CaptureTest, of_a_text_that_is_cut_says_only_what_is_certain) {
+  const CaptureLimits limits{.string_bytes = 3};
+  EXPECT_EQ(values::to_text(captured("contains(n->name, \"ali\")", limits)), "true");
+  EXPECT_EQ(captured("contains(n->name, \"ice\")", limits).state, ValueState::kUnavailable);
+  EXPECT_EQ(values::to_text(captured("starts_with(n->name, \"bob\")", limits)), "false");
+  EXPECT_EQ(values::to_text(captured("starts_with(n->name, \"bobby\")", limits)), "false");
+  EXPECT_EQ(captured("starts_with(n->name, \"alice\")", limits).state, ValueState::kUnavailable);
 }
 
 TEST_P(CaptureTest, refuses_floating_point_arithmetic_in_a_condition) {

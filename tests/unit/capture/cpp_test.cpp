@@ -4,6 +4,7 @@
 #include "probes/capture/capture.h"
 #include "probes/language/binder.h"
 #include "probes/records/values/decode.h"
+#include "probes/records/values/hex.h"
 #include "tests/unit/capture/stopped_subject.h"
 
 namespace nohalt::capture {
@@ -101,6 +102,68 @@ TEST_P(CppCaptureTest, compares_strings_in_the_program) {
   EXPECT_EQ(decided("customer_ != \"bob\""), Outcome::kNoMatch);
   EXPECT_EQ(decided("customer_ == \"bobby\""), Outcome::kNoMatch);
   EXPECT_EQ(decided("len(best_.name) == 9 && status_ == kPaid"), Outcome::kCommitted);
+}
+
+TEST_P(CppCaptureTest, tests_strings_in_the_program) {
+  using program::Outcome;
+  for (const std::string yes :
+       {"starts_with(customer_, \"bo\")", "starts_with(customer_, \"bob\")",
+        "!starts_with(customer_, \"bobb\")", "contains(customer_, \"ob\")",
+        "!contains(customer_, \"bobb\")", "contains(best_.name, \" item\")",
+        "contains(best_.name, \"best item\")", "!contains(best_.name, \"items\")"}) {
+    EXPECT_EQ(decided(yes), Outcome::kCommitted) << yes;
+    EXPECT_EQ(decided("!(" + yes + ")"), Outcome::kNoMatch) << yes;
+  }
+}
+
+TEST_P(CppCaptureTest, tests_views_and_the_rest_of_long_strings) {
+  using program::Outcome;
+  if (GetParam()) return;  // -O2 keeps no locals
+  EXPECT_EQ(decided("view == \"a view\""), Outcome::kCommitted);
+  EXPECT_EQ(decided("starts_with(view, \"a vi\")"), Outcome::kCommitted);
+  EXPECT_EQ(decided("contains(view, \"views\")"), Outcome::kNoMatch);
+  EXPECT_EQ(decided("nowhere == \"\" && !contains(nowhere, \"a\")"), Outcome::kCommitted);
+  EXPECT_EQ(decided("starts_with(nowhere, \"a\")"), Outcome::kNoMatch);
+  EXPECT_EQ(decided("empty == \"\" && !starts_with(empty, \"x\")"), Outcome::kCommitted);
+  EXPECT_EQ(decided("contains(note, \"xxx\")"), Outcome::kCommitted);
+  EXPECT_EQ(decided("contains(note, \"y\")"), Outcome::kConditionUnavailable);
+  EXPECT_EQ(decided("!contains(note, \"y\")"), Outcome::kConditionUnavailable);
+  EXPECT_EQ(decided("starts_with(note, \"y\")"), Outcome::kNoMatch);
+}
+
+// As the session does it, of what was captured.
+TEST_P(CppCaptureTest, shows_bytes_as_hex) {
+  if (GetParam()) return;
+  const auto hex = [&](const std::string& text) {
+    const auto bound = language::bind_expression(text, stopped_.scope(), {});
+    EXPECT_TRUE(bound && values::is_of_bytes((*bound)->root->type)) << text;
+    const auto built = build_capture({{*bound}, nullptr, {}, stopped_.bias(), {}});
+    run_ = stopped_.run(built->program);
+    const Value value = values::decode(built->layout, run_.body, {})[0].value;
+    const auto bytes = values::bytes_shown(value, *(*bound)->root, built->layout, run_.body);
+    return bytes ? values::to_message_text(values::as_hex(value, *bytes)) : "nothing";
+  };
+  EXPECT_EQ(hex("small"), "74696e79");
+  EXPECT_EQ(hex("view"), "612076696577");
+  EXPECT_EQ(hex("empty"), "");
+  EXPECT_EQ(hex("fixed"), "00ff10");
+  EXPECT_EQ(hex("listed"), "0102ff");
+  EXPECT_EQ(hex("letters"), "68690000");
+  EXPECT_EQ(hex("many").size(), 64U);
+  EXPECT_EQ(hex("note"), [] {
+    std::string all;
+    for (int i = 0; i < 256; ++i) all += "78";
+    return all + "...";
+  }());
+}
+
+TEST_P(CppCaptureTest, knows_what_is_not_made_of_bytes) {
+  for (const std::string text : {"numbers", "item", "*this"}) {
+    const auto bound =
+        language::bind_expression(text, stopped_.scope(), {.allow_unavailable = true});
+    ASSERT_TRUE(bound) << text;
+    EXPECT_FALSE(values::is_of_bytes((*bound)->root->type)) << text;
+  }
 }
 
 TEST_P(CppCaptureTest, never_reads_a_redacted_member_of_an_object) {

@@ -60,6 +60,13 @@ TEST_F(RustCaptureTest, reads_no_field_of_a_variant_that_is_not_there) {
   EXPECT_EQ(captured("corner.Edge.__0"), "<unavailable: it is not Edge here>");
 }
 
+TEST_F(RustCaptureTest, tests_text_in_both_forms) {
+  EXPECT_EQ(captured("starts_with(text, \"own\")"), "true");
+  EXPECT_EQ(captured("contains(text, \"ned\") && !contains(text, \"nde\")"), "true");
+  EXPECT_EQ(captured("contains(named.Named.__0, \"a n\")"), "true");
+  EXPECT_EQ(captured("starts_with(named.Named.__0, \"names\")"), "false");
+}
+
 TEST_F(RustCaptureTest, says_nothing_of_a_variant_that_shares_its_bytes_with_what_is_hidden) {
   const Redaction hidden = [](std::string_view path, const symbols::Type&) {
     return path.ends_with("password");

@@ -1,7 +1,10 @@
 // C++ for the capture tests: std::string, references, members through this.
+#include <array>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace shop {
@@ -39,6 +42,13 @@ int Order::process(const Item& item, const std::string& note, int& counter) {
   std::string local = "a local string that is long enough to live on the heap";
   std::string small = "tiny";
   std::string empty;
+  std::string_view view = "a view";
+  std::string_view nowhere;
+  std::array<std::uint8_t, 3> fixed = {0, 255, 16};
+  std::vector<std::uint8_t> listed = {1, 2, 255};
+  std::vector<int> numbers = {1, 2};
+  char letters[4] = "hi";
+  unsigned char many[32] = {7};
   other_ = &best_;
   Entity* entity = this;
   ++counter;
@@ -46,8 +56,9 @@ int Order::process(const Item& item, const std::string& note, int& counter) {
   std::fflush(stdout);
   mark = 1;  // PROBE process
   return static_cast<int>(local.size() + small.size() + empty.size() + note.size() +
-                          item.name.size() + static_cast<std::size_t>(entity->id)) +
-         counter;
+                          item.name.size() + static_cast<std::size_t>(entity->id) + view.size() +
+                          nowhere.size() + fixed[1] + listed[1] + letters[1] + many[0]) +
+         numbers[0] + counter;
 }
 
 }  // namespace shop

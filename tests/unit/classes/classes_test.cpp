@@ -38,7 +38,7 @@ class ClassesTest : public testing::TestWithParam<Build> {
   ClassesTest()
       : stopped_(GetParam().path, CLASSES_SOURCE, "classes"),
         images_(images_of(stopped_.pid())),
-        vtables_(images_, stopped_.debug().build_id()),
+        vtables_(images_),
         dynamic_(stopped_.debug(), vtables_, [this](RuntimeAddress from, std::span<std::byte> to) {
           iovec local{to.data(), to.size()};
           iovec remote{reinterpret_cast<void*>(from.value), to.size()};

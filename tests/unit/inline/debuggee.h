@@ -6,7 +6,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "probes/engines/inline/mapped_image.h"
 #include "probes/symbols/debug_info.h"
 #include "probes/target/process.h"
 
@@ -22,6 +24,7 @@ class Debuggee {
 
   [[nodiscard]] const target::Process& process() const { return *process_; }
   [[nodiscard]] const symbols::DebugInfo& info() const { return *info_; }
+  [[nodiscard]] std::vector<ProbedFile> files() const { return {{info_.get(), {}}}; }
   // The first line of a function of the debuggee.
   [[nodiscard]] symbols::LineSite site(const std::string& function) const;
 

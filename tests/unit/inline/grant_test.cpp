@@ -23,6 +23,7 @@ policy::TargetFacts facts_of(const Debuggee& debuggee) {
 std::string outcome(const Debuggee& debuggee, const policy::TargetFacts& granted,
                     std::string hash = "") {
   RunToArm run;
+  run.files = debuggee.files();
   run.probes.emplace_back();
   run.sites.push_back({debuggee.site("moved"), {}, 0});
   if (hash.empty()) hash = program_hash(run);
@@ -31,7 +32,7 @@ std::string outcome(const Debuggee& debuggee, const policy::TargetFacts& granted
   const auto authority = policy::Authority::load(sources).value();
   const auto admission = authority.admit(policy::Caller::current(), granted).value();
   const auto decision = authority.decide(admission, {granted, hash, {{}}}).value();
-  const auto armed = arm(decision.grant, debuggee.process(), debuggee.info(), run, {"abc"});
+  const auto armed = arm(decision.grant, debuggee.process(), run, {"abc"});
   return armed ? "" : armed.error().reason;
 }
 

@@ -13,14 +13,13 @@ namespace {
 class Planner : public testing::Test {
  protected:
   void SetUp() override {
-    auto looked = look_at(debuggee_.process(), debuggee_.info());
+    auto looked = look_at(debuggee_.process(), debuggee_.files());
     ASSERT_TRUE(looked) << looked.error().message;
     view_ = std::move(*looked);
   }
 
-  ChosenSite choose(const std::string& function,
-                    std::span<const inline_sites::ProbeBytes> taken = {}) {
-    auto chosen = choose_site(view_, debuggee_.info(), debuggee_.site(function), taken);
+  ChosenSite choose(const std::string& function, std::span<const TakenBytes> taken = {}) {
+    auto chosen = choose_site(view_, 0, debuggee_.site(function), taken);
     EXPECT_TRUE(chosen) << chosen.error().message;
     return chosen ? std::move(*chosen) : ChosenSite{};
   }
@@ -28,7 +27,7 @@ class Planner : public testing::Test {
   // As if another probe sat on the function's first instruction, of two bytes.
   ChosenSite choose_beside(const std::string& function) {
     const LinkAddress pc = debuggee_.site(function).pc;
-    const inline_sites::ProbeBytes first{{pc, pc + 2}, {pc, pc + 2}};
+    const TakenBytes first{0, {{pc, pc + 2}, {pc, pc + 2}}};
     return choose(function, {&first, 1});
   }
 
@@ -68,9 +67,16 @@ TEST_F(Planner, ARunWithoutFreeAddressesNearTheTextIsRefused) {
 TEST_F(Planner, KeepsOutOfRestartableSequences) {
   const ChosenSite site = choose("restartable");
   EXPECT_EQ(site.plan.refusal, "restartable-sequence");
-  ASSERT_EQ(view_.traits.restartable_sequences.size(), 2U);
-  EXPECT_EQ(view_.traits.restartable_sequences[0], (LinkRange{site.plan.pc, site.plan.pc + 5}));
-  EXPECT_EQ(view_.traits.restartable_sequences[1].size(), 4U);
+  ASSERT_EQ(view_.images.front().restartable_sequences.size(), 2U);
+  EXPECT_EQ(view_.images.front().restartable_sequences[0],
+            (LinkRange{site.plan.pc, site.plan.pc + 5}));
+  EXPECT_EQ(view_.images.front().restartable_sequences[1].size(), 4U);
+}
+
+TEST_F(Planner, ALibraryThatMayBeUnloadedIsRefused) {
+  ASSERT_TRUE(choose("changed").plan.patchable());
+  view_.images.front().is_lasting = false;
+  EXPECT_EQ(choose("changed").plan.refusal, "may-be-unloaded");
 }
 
 }  // namespace

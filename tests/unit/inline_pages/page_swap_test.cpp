@@ -76,6 +76,33 @@ TEST(PageSwap, TheChangedPageRunsUntilItIsTakenOut) {
   EXPECT_TRUE(session.maps_as_before());
 }
 
+TEST(PageSwap, AnOpenPageIsAsBeforeUntilItIsWrittenWhileNobodyRuns) {
+  Session session(call_on);
+  const auto original = prove(session);
+  ASSERT_TRUE(original) << original.error().message;
+  PageBytes final = original->bytes;
+  constexpr std::uint8_t kTwo[] = {2, 0, 0, 0};
+  std::memcpy(final.data() + 1, kTwo, sizeof kTwo);
+  {
+    auto open = swap_in_open(session.thread(), *original, session.room(), original->bytes, final);
+    ASSERT_TRUE(open) << open.error().message;
+    EXPECT_EQ(result_now(session), 1U);
+    target::StandStillOrder order;
+    order.longest_hold = target::kLongestStandStill;
+    order.patches[order.patch_count++] = open->patch(kPage + 1, kTwo);
+    ASSERT_TRUE(session.thread().stand_still(order));
+    EXPECT_EQ(result_now(session), 2U);
+    EXPECT_EQ(*open->content(), final);
+    EXPECT_TRUE(open->seal());
+    SwappedPage page = open->page();
+    page.installed = final;
+    EXPECT_TRUE(swap_out(session.thread(), page));
+  }
+  EXPECT_EQ(result_now(session), 1U);
+  session.finish();
+  EXPECT_TRUE(session.maps_as_before());
+}
+
 TEST(PageSwap, TakingOutTwiceIsAsOnce) {
   Session session(call_on);
   const SwappedPage page = swap(session, 2);
@@ -264,7 +291,7 @@ TEST(RecoverPage, AnotherFilesPageAtTheSlotIsNotTheOriginal) {
   // Something else has taken the parked page's place, with a right look.
   ASSERT_TRUE(unmap_range(session.thread(), {page.parked, page.parked + kPageSize}));
   const PageBytes lie{};
-  auto file = RemoteFile::create(session.thread(), "nohalt-page", lie, kPageSize, true);
+  auto file = RemoteFile::create(session.thread(), "nohalt-page", lie, kPageSize, Content::kSealed);
   ASSERT_TRUE(file);
   ASSERT_TRUE(map_at(session.thread(), {page.parked, page.parked + kPageSize},
                      PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED_NOREPLACE,

@@ -17,6 +17,7 @@
 #include "probes/engines/inline/relocate/relocate.h"
 #include "probes/engines/inline/sites/displaceable.h"
 #include "tests/unit/inline_relocate/harness.h"
+#include "tests/unit/inline_relocate/runnable.h"
 #include "tests/unit/inline_sites/elf_functions.h"
 
 namespace nohalt::inline_relocate {
@@ -32,46 +33,14 @@ using test::Exit;
 using test::Harness;
 using test::Outcome;
 
+using test::has_unplaceable_memory;
+using test::is_short;
+using test::kBranchDistance;
+using test::unsafe_to_run;
+
 constexpr std::int8_t kRcx = 1, kRsp = 4, kRbp = 5;
 constexpr int kStates = 3;
-constexpr std::int32_t kBranchDistance = 0x40;  // to the exit for taken branches
-constexpr std::uint64_t kStatusFlags = 0x8d5;   // CF PF AF ZF SF OF
-
-// Not repeatable, or would take this process with them (fs base, protection
-// keys, segments, port and machine state).
-bool unsafe_to_run(const Instruction& i) {
-  const auto code = i.code().subspan(i.prefix_length);
-  if (code[0] == 0x8e) return true;
-  if (code[0] != 0x0f || code.size() < 2) return false;
-  switch (code[1]) {
-    case 0x01:
-    case 0x31:
-    case 0xa2:
-      return true;  // system group, rdtsc, cpuid
-    case 0xae:
-      return true;  // fs base, fences, xsave and kin
-    case 0xc7:
-      return i.bytes[i.modrm_offset] >= 0xc0;  // rdrand, rdseed, rdpid
-    default:
-      return false;
-  }
-}
-
-bool has_unplaceable_memory(const Instruction& i) {
-  return std::any_of(i.operands.begin(), i.operands.end(), [&](const Operand& o) {
-    if (o.kind != Operand::Kind::kMemory) return false;
-    if (o.segment || o.base == inline_sites::kOtherRegister ||
-        o.index == inline_sites::kOtherRegister) {
-      return true;
-    }
-    return o.base < 0 && o.index < 0;
-  });
-}
-
-// A direct branch whose distance is one byte.
-bool is_short(const Instruction& i) {
-  return i.flow == Flow::kCounted || (i.opcode() & 0xf0) == 0x70 || i.opcode() == 0xeb;
-}
+constexpr std::uint64_t kStatusFlags = 0x8d5;  // CF PF AF ZF SF OF
 
 class Differential {
  public:
@@ -110,24 +79,11 @@ class Differential {
   std::string first_mismatch_;
 };
 
-// Leads distances to places that exist here: the exit, or the data.
 std::optional<Instruction> Differential::adapt(std::span<const std::uint8_t> raw) {
-  auto i = decode(raw);
+  const auto i = decode(raw);
   if (!i) return i;
-  auto bytes = i->bytes;
-  if (i->rip_relative) {
-    const std::uint64_t to = harness_.data() + Harness::kDataSize / 2;
-    const auto distance = static_cast<std::int32_t>(to - (harness_.original() + i->length));
-    std::memcpy(&bytes[i->modrm_offset + 1U], &distance, sizeof distance);
-  } else if (i->is_direct_branch()) {
-    const std::int32_t distance = kBranchDistance;
-    if (is_short(*i)) {
-      bytes[i->length - 1U] = static_cast<std::uint8_t>(distance);
-    } else {
-      std::memcpy(&bytes[i->length - 4U], &distance, sizeof distance);
-    }
-  }
-  return decode(std::span(bytes).first(i->length));
+  return test::adapted(raw, harness_.original(), harness_.original() + i->length + kBranchDistance,
+                       harness_.data() + Harness::kDataSize / 2);
 }
 
 bool Differential::place_operand(const Instruction& i, const Operand& o) {

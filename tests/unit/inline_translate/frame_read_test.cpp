@@ -53,6 +53,18 @@ bool asks_runtime(std::uint64_t size, std::int32_t distance, std::uint64_t rsp_i
   return !model.calls().empty();
 }
 
+// The runtime loads without a call what the context's rsp says to be stack.
+TEST(FrameRead, HasRspSavedForTheRuntimeWhereTheBodyHasNoUseOfIt) {
+  constexpr std::uint32_t kRsp = 1U << offsetof(runtime::SavedRegisters, rsp) / 8;
+  Machine machine;
+  for (const std::uint64_t size : {8, 33, 56, 64}) {
+    const auto body =
+        inline_translate::translate(reader(size, From::kUnknownNumber, 0), machine.surroundings());
+    ASSERT_TRUE(body) << body.error().message;
+    EXPECT_NE(body->registers & kRsp, 0U) << size;
+  }
+}
+
 TEST(FrameRead, LoadsPlainlyFromTheRedZoneWhereverThePageEnds) {
   for (const std::uint64_t size : {1, 2, 4, 8, 12, 16, 24, 32}) {
     const auto last = -static_cast<std::int32_t>(size);

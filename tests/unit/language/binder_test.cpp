@@ -40,6 +40,9 @@ TEST_F(BinderTest, gives_every_operator_the_type_that_c_gives_it) {
   EXPECT_EQ(type_of("&u->age"), "int *");
   EXPECT_EQ(type_of("*items"), "int");
   EXPECT_EQ(type_of("items"), "int [4]");
+  EXPECT_EQ(type_of("items[1..3]"), "int [2]");
+  EXPECT_EQ(type_of("items[1 .. 4][2]"), "int");
+  EXPECT_EQ(type_of("u[0..1]"), "struct user [1]");
   EXPECT_EQ(type_of("(unsigned char)count"), "unsigned char");
   EXPECT_EQ(type_of("len(items)"), "unsigned long");
 }
@@ -180,6 +183,60 @@ TEST_F(BinderTest, checks_a_spec_against_the_type) {
   const auto bound = bind_template("x {ratio:x}", stock_.scope, {});
   EXPECT_NE(bound.error().message.find("\n  x {ratio:x}\n           ^"), std::string::npos)
       << bound.error().message;
+}
+
+TEST_F(BinderTest, takes_hex_for_what_is_made_of_bytes) {
+  FakeScope& scope = stock_.scope;
+  const Type* byte = scope.scalar(TypeKind::kChar, "unsigned char", 1, false);
+  const symbols::InMemory memory{{{symbols::OpKind::kRegister, 7, 0, 0}}, true, false};
+  scope.local("digest", scope.array(byte, 32), memory);
+  scope.local("line", scope.array(stock_.char_type, 8), memory);
+  scope.local("bytes", scope.pointer(byte));
+  for (const std::string text : {"{digest:hex}", "{line:hex}", "{text:hex}", "{text:>20.8hex}",
+                                 "{u->name:hex}", "{$func:hex}", "{d=digest:hex}"}) {
+    const auto bound = bind_template(text, scope, {});
+    ASSERT_TRUE(bound) << text << ": " << bound.error().message;
+    EXPECT_TRUE(bound->specs[0].is_hex) << text;
+  }
+  for (const std::string text : {"{count:hex}", "{ratio:hex}", "{items:hex}", "{u:hex}",
+                                 "{bytes:hex}", "{digest:08hex}", "{digest:+hex}", "{st:hex}"}) {
+    const auto bound = bind_template(text, scope, {});
+    ASSERT_FALSE(bound) << text;
+    EXPECT_EQ(bound.error().reason, "wrong-spec") << text;
+  }
+  const auto bound = bind_template("x {count:hex}", scope, {});
+  EXPECT_NE(bound.error().message.find("\n  x {count:hex}\n           ^"), std::string::npos)
+      << bound.error().message;
+}
+
+TEST_F(BinderTest, measures_by_a_spec_what_can_be_measured) {
+  const auto bound = bind_template("{text:len} {n=items:len} {len(text)}", stock_.scope, {});
+  ASSERT_TRUE(bound) << bound.error().message;
+  EXPECT_EQ(bound->values[0]->name, "len(text)");
+  EXPECT_EQ(bound->values[0]->root->kind, ExprKind::kLength);
+  EXPECT_EQ(bound->values[1]->name, "n");
+  EXPECT_EQ(bound->values[1]->root->integer, 4U);
+  EXPECT_EQ(bound->values[2]->name, bound->values[0]->name);
+  const auto wrong = bind_template("x {count:len}", stock_.scope, {});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().reason, "type-mismatch");
+  EXPECT_NE(wrong.error().message.find("\n  x {count:len}\n     ^"), std::string::npos)
+      << wrong.error().message;
+}
+
+TEST_F(BinderTest, tests_texts_for_literals_only) {
+  EXPECT_EQ(type_of("starts_with(text, \"user:\")"), "bool");
+  EXPECT_EQ(type_of("contains(u->name, \"a\") && count"), "bool");
+  for (const std::string text :
+       {"starts_with(count, \"a\")", "contains(text, u->name)", "contains(text, \"\")",
+        "contains(text, 'a')", "contains(\"abc\", \"a\")", "starts_with(text, \"a\\0b\")",
+        "contains(u, \"a\")"}) {
+    EXPECT_EQ(error_of(text).reason, "type-mismatch") << text;
+  }
+  EXPECT_NE(error_of("contains(text, count)")
+                .message.find("\n  contains(text, count)\n"
+                              "                 ^"),
+            std::string::npos);
 }
 
 TEST_F(BinderTest, finds_members_through_this) {

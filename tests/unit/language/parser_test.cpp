@@ -62,6 +62,9 @@ std::string shown(const Syntax& node) {
     case SyntaxKind::kLength:
       head = "len";
       break;
+    case SyntaxKind::kTextTest:
+      head = node.op == BinaryOp::kContains ? "contains" : "starts_with";
+      break;
     default:
       head = "other";
       break;
@@ -87,6 +90,15 @@ TEST(Parser, binds_operators_as_c_does) {
   EXPECT_EQ(parsed("!a == -b"), "(== (not a) (neg b))");
   EXPECT_EQ(parsed("*p->q[1].r"), "(deref (.r ([] (->q p) 1)))");
   EXPECT_EQ(parsed("&a.b"), "(addr (.b a))");
+}
+
+TEST(Parser, knows_its_own_functions_and_no_others) {
+  EXPECT_EQ(
+      parsed("contains(a->b, \"x\") && !starts_with(c, d)"),
+      "(&& (contains " + parsed("a->b") + " " + parsed("\"x\"") + ") (not (starts_with c d)))");
+  EXPECT_EQ(parsed("contains + len"), "(+ contains len)");
+  for (const std::string text : {"contains(a)", "starts_with(a, b, c)", "f(a)", "len(a, b)"})
+    EXPECT_NE(parsed(text).find("\n  " + text + "\n"), std::string::npos) << parsed(text);
 }
 
 TEST(Parser, tells_a_cast_from_a_bracket) {
@@ -178,6 +190,8 @@ TEST(Template, points_at_what_is_wrong) {
             "malformed-spec\ntemplate: unknown format spec\n  {n:08q}\n       ^");
   EXPECT_EQ(template_error("{a b}").substr(0, 12), "syntax-error");
   EXPECT_EQ(template_error("{n:.}").substr(0, 14), "malformed-spec");
+  for (const std::string text : {"{n:hexa}", "{n:len2}", "{n:>8len}", "{n:Hex}", "{n:hex }"})
+    EXPECT_EQ(template_error(text).substr(0, 14), "malformed-spec") << text;
 }
 
 }  // namespace

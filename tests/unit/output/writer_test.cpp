@@ -74,6 +74,32 @@ TEST_F(Written, AMessageThatShowsAPartOfASecretIsHiddenWhole) {
   EXPECT_EQ(nlohmann::json::parse(content())["message"], "[redacted:payment-card]");
 }
 
+TEST_F(Written, AMessageWithOneHiddenTextTwiceKeepsTheRest) {
+  Hit hit = sample_hit();
+  const std::string card = "4111 1111 1111 1111";
+  for (const char* name : {"a", "b"})
+    hit.values.push_back({name, "char [20]", "exact", "", "\"" + card + "\"", false, true});
+  hit.values.push_back({"c", "char [40]", "exact", "", "\"" + card + " of bob\"", false, true});
+  hit.message = "c " + card + " of bob, a " + card + ", b " + card + " for 41";
+  Writer out = writer(session::Format::kJson);
+  out.hit(hit);
+  ASSERT_TRUE(out.drain(milliseconds{1000}));
+  EXPECT_EQ(nlohmann::json::parse(content())["message"],
+            "c [redacted:payment-card] of bob, a [redacted:payment-card], b "
+            "[redacted:payment-card] for 41");
+}
+
+TEST_F(Written, AMessageThatShowsAHiddenTextOnceWholeAndOnceCutIsHidden) {
+  Hit hit = sample_hit();
+  hit.message = "whole 4111 1111 1111 1111, cut 4111 1111 1";
+  for (const char* name : {"a", "b"})
+    hit.values.push_back({name, "char [20]", "exact", "", R"("4111 1111 1111 1111")", false, true});
+  Writer out = writer(session::Format::kJson);
+  out.hit(hit);
+  ASSERT_TRUE(out.drain(milliseconds{1000}));
+  EXPECT_EQ(nlohmann::json::parse(content())["message"], "[redacted:payment-card]");
+}
+
 TEST_F(Written, ASecretPutTogetherInTheMessageIsHiddenInItsValuesToo) {
   Hit hit = sample_hit();
   hit.message = "paid by 4111 1111 1111 1111 for 41";

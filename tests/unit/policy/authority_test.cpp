@@ -290,6 +290,24 @@ TEST_F(PolicyFiles, ANamedPolicyOnlyNarrowsTheSystems) {
   EXPECT_FALSE(both->admit(caller(7), placed_target(), {Right::kSnap}));
 }
 
+TEST_F(PolicyFiles, TwoPoliciesMayNameTheirOwnRulesAlike) {
+  if (::geteuid() != 0) GTEST_SKIP() << "the system's policy belongs to root";
+  const std::string rule = "version: 1\nredact: { values: [{ name: our-key, pattern: ";
+  std::ofstream(path("system.yaml")) << rule << "\"ok_[a-z]{8}\" }] }\n";
+  std::ofstream(path("named.yaml")) << rule << "\"key-[0-9]{8}\" }] }\n";
+  PolicySources sources = no_files();
+  sources.system = path("system.yaml");
+  for (const char* named : {"named.yaml", "system.yaml"}) {
+    sources.named = path(named);
+    const auto both = Authority::load(sources);
+    ASSERT_TRUE(both) << both.error().message;
+    EXPECT_EQ(both->value_rules().redact("ok_abcdefgh").text, "[redacted:our-key]");
+  }
+  sources.named = path("named.yaml");
+  EXPECT_EQ(Authority::load(sources)->value_rules().redact("ok_abcdefgh key-12345678").text,
+            "[redacted:our-key] [redacted:our-key]");
+}
+
 TEST_F(PolicyFiles, ANamedPolicyShowsNoMarkWhereTheSystemsDrops) {
   if (::geteuid() != 0) GTEST_SKIP() << "the system's policy belongs to root";
   std::ofstream(path("system.yaml"))

@@ -50,14 +50,53 @@ TEST(Paths, AreNormalised) {
   EXPECT_EQ(normalised("/"), "/");
 }
 
+std::string placed(std::string_view path, std::string_view root) {
+  return place_in_tree(path, root).path;
+}
+
 TEST(Paths, ArePlacedInTheSourceTree) {
-  EXPECT_EQ(place_in_tree("/build/x/src/a.c", "/build/x"), "src/a.c");
-  EXPECT_EQ(place_in_tree("/build/x/src/a.c", "/build/x/"), "src/a.c");
-  EXPECT_EQ(place_in_tree("/build/xy/a.c", "/build/x"), "/build/xy/a.c");
-  EXPECT_EQ(place_in_tree("/build/x", "/build/x"), "/build/x");
-  EXPECT_EQ(place_in_tree("/build/y/../x/a.c", "/build/x"), "a.c");
-  EXPECT_EQ(place_in_tree("a.c", ""), "a.c");
-  EXPECT_EQ(place_in_tree("", "/build"), "");
+  EXPECT_EQ(placed("/build/x/src/a.c", "/build/x"), "src/a.c");
+  EXPECT_EQ(placed("/build/x/src/a.c", "/build/x/"), "src/a.c");
+  EXPECT_EQ(placed("/build/xy/a.c", "/build/x"), "/build/xy/a.c");
+  EXPECT_EQ(placed("/build/x", "/build/x"), "/build/x");
+  EXPECT_EQ(placed("/build/y/../x/a.c", "/build/x"), "a.c");
+  EXPECT_EQ(placed("a.c", ""), "a.c");
+  EXPECT_EQ(placed("", "/build"), "");
+}
+
+bool is_denied_at(std::string_view path, std::string_view root) {
+  return denies_place("src/auth/**", place_in_tree(path, root));
+}
+
+TEST(Paths, ARelativeDenyHoldsFromTheRootOfWhatIsShownToLieBelowIt) {
+  EXPECT_TRUE(is_denied_at("/build/x/src/auth/a.c", "/build/x"));
+  EXPECT_FALSE(is_denied_at("/build/x/old/src/auth/a.c", "/build/x"));
+}
+
+TEST(Paths, ARelativeDenyHoldsAtAnyDepthOfWhatIsNotShownToLieBelowTheRoot) {
+  for (const char* root : {"/build/x", "", "/", "orders", "./"}) {
+    EXPECT_TRUE(is_denied_at("/elsewhere/src/auth/a.c", root)) << root;
+    EXPECT_TRUE(is_denied_at("src/auth/a.c", root)) << root;
+    EXPECT_TRUE(is_denied_at("orders/src/auth/a.c", root)) << root;
+    EXPECT_TRUE(is_denied_at("orders/old/src/auth/a.c", root)) << root;
+    EXPECT_FALSE(is_denied_at("orders/src/oauth/a.c", root)) << root;
+  }
+}
+
+TEST(Paths, AnAbsolutePatternIsAboutTheWholePathWhereverTheRootIs) {
+  for (const char* root : {"/build/x", "/build", "", "/elsewhere"}) {
+    const Place place = place_in_tree("/build/x/src/auth/a.c", root);
+    EXPECT_TRUE(denies_place("/build/x/src/auth/*", place)) << root;
+    EXPECT_TRUE(allows_place("/build/x/src/auth/*", place)) << root;
+    EXPECT_FALSE(denies_place("/build/y/**", place)) << root;
+    EXPECT_FALSE(allows_place("/build/y/**", place)) << root;
+  }
+}
+
+TEST(Paths, AnAbsoluteDenyHoldsForARelativePathThatMayBeMeant) {
+  EXPECT_TRUE(denies_place("/build/x/src/auth/*", place_in_tree("src/auth/a.c", "")));
+  EXPECT_FALSE(denies_place("/build/x/src/auth/*", place_in_tree("src/pay/a.c", "")));
+  EXPECT_FALSE(allows_place("/build/x/src/auth/*", place_in_tree("src/auth/a.c", "")));
 }
 
 }  // namespace

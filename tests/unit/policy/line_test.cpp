@@ -63,6 +63,45 @@ TEST(AuditLine, TextOfOthersCannotForgeALineOrCarryASecret) {
   EXPECT_EQ(parsed["under"]["redactions"]["email"], 1);
 }
 
+TEST(AuditLine, APolicysOwnRulesHoldForAllThatPeopleWrote) {
+  ValueRules rules = ValueRules::builtin();
+  ASSERT_TRUE(rules.add("our-key", "ok_[a-z]{8}"));
+  constexpr const char* kSecret = "ok_abcdefgh";
+  Event event;
+  event.reason = event.ticket = event.read = kSecret;
+  event.locations = event.messages = event.conditions = event.captures = {kSecret};
+  event.left_behind = event.places = {kSecret};
+  event.target = TargetFacts{};
+  event.target->exe_path = kSecret;
+  const std::string line = audit_line(event, frame(), rules);
+  EXPECT_EQ(line.find(kSecret), std::string::npos) << line;
+  EXPECT_EQ(nlohmann::json::parse(line)["under"]["redactions"]["our-key"], 10);
+  EXPECT_NE(audit_line(event, frame()).find(kSecret), std::string::npos);
+}
+
+TEST(AuditLine, WhatLooksRandomIsHiddenInTextsAndNotInIdsAndNames) {
+  ValueRules rules = ValueRules::builtin();
+  ASSERT_TRUE(rules.add("high-entropy"));
+  const std::string id = "0123456789abcdef0123456789abcdef01234567";
+  Event event;
+  event.run = event.rule = event.policy_hash = event.program_hash = event.output_digest = id;
+  event.ticket = event.read = id;
+  event.target = TargetFacts{};
+  event.target->build_id = id;
+  event.target->exe_path = "/store/" + id + "/bin/orders";
+  event.reason = id;
+  event.messages = {id};
+  const auto parsed = nlohmann::json::parse(audit_line(event, frame(), rules));
+  EXPECT_EQ(parsed["run"], id);
+  EXPECT_EQ(parsed["under"]["policy_hash"], id);
+  EXPECT_EQ(parsed["what"]["build_id"], id);
+  EXPECT_EQ(parsed["what"]["exe"], event.target->exe_path);
+  EXPECT_EQ(parsed["what"]["read"], id);
+  EXPECT_EQ(parsed["why"]["ticket"], id);
+  EXPECT_EQ(parsed["why"]["reason"], "[redacted:high-entropy]");
+  EXPECT_EQ(parsed["what"]["messages"][0], "[redacted:high-entropy]");
+}
+
 TEST(AuditLine, NamesWhatWasCaptured) {
   Event event;
   event.captures = {"order.id", "note == \"a@example.org\""};

@@ -1,7 +1,7 @@
 // Which names hide, which do not.
 #include <gtest/gtest.h>
 
-#include "policy/redaction/names.h"
+#include "policy/redaction/redaction_rules.h"
 
 namespace nohalt::policy {
 namespace {

@@ -150,7 +150,7 @@ TEST_F(TrailFile, AFullDiskIsADenialAndTheChainGoesOnAfterIt) {
 
 TEST_F(TrailFile, OneOfSeveralThatCannotBeWrittenKeepsNothingOutOfTheOthers) {
   const std::vector<std::string> names{path("first"), path("second"), path("third")};
-  const auto trails = Trails::open(Caller{}, names, options());
+  const auto trails = Trails::open(Caller{}, {{names[0]}, {names[1]}, {names[2]}}, options());
   ASSERT_TRUE(trails) << trails.error().message;
   std::filesystem::remove(names[1]);
   std::filesystem::create_directory(names[1]);

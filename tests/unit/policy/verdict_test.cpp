@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "policy/access/match.h"
 #include "policy/file/cases.h"
 #include "policy/file/reader.h"
 #include "src/base/file.h"
@@ -45,6 +46,20 @@ TEST(Verdicts, AreAsTheTableSays) {
   EXPECT_GE(table().cases.size(), 150U);
   EXPECT_GE(allowed, 50U);
   EXPECT_LE(allowed, table().cases.size() - 50);
+}
+
+TEST(Verdicts, TellNotWhereAThingThatIsDeniedIsDeclared) {
+  const AllowDeny denies{{}, {"src/auth/**"}, {}};
+  const AllowDeny allows{{"src/orders/**"}, {}, {}};
+  for (const auto kind : {SourceUse::Kind::kCode, SourceUse::Kind::kVariable}) {
+    const SourceUse use{kind, "global limits", "/build/src/auth/keys.c", "f"};
+    for (const AllowDeny* sources : {&denies, &allows}) {
+      const auto why = why_source_denied(*sources, use, "/build");
+      ASSERT_TRUE(why);
+      EXPECT_TRUE(why->starts_with("global limits is in a source that is "));
+      EXPECT_EQ(why->find("auth"), std::string::npos);
+    }
+  }
 }
 
 TEST(Verdicts, NameFileAndLineOfTheRule) {

@@ -96,6 +96,15 @@ TEST_F(Ring, UnfinishedRecordOfADeadThreadIsFreed) {
   EXPECT_EQ(reader_->stats().reclaimed, 1u);
 }
 
+TEST_F(Ring, WhatADeadThreadLeftUnfinishedIsNoLongerThereOnceItsSlotIsFree) {
+  put(0, 1, SlotState::kBusy);
+  poll(false);
+  poll(false);
+  ASSERT_EQ(reader_->stats().reclaimed, 1u);
+  const std::byte* body = region_->slot(0, 0) + sizeof(RecordHeader);
+  EXPECT_EQ(std::vector<std::byte>(body, body + kBody), std::vector<std::byte>(kBody));
+}
+
 TEST_F(Ring, UnfinishedRecordOfAnUnknownThreadIsNeverFreed) {
   put(0, 1, SlotState::kBusy);
   header(0).owner_tid = 0;

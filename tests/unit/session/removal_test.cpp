@@ -3,10 +3,13 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
+#include <fstream>
 
 #include "probes/runtime/layout.h"
 #include "src/base/file.h"
@@ -29,6 +32,14 @@ ProcessIdentity identity_of(pid_t pid) { return target::Process::open(pid)->iden
 
 void* map_shared(int memfd) {
   return ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+}
+
+// As a tool does: the lock goes with the descriptor of its own.
+int hold(test::Shared& shared, int memfd) {
+  const std::string path = "/proc/self/fd/" + std::to_string(memfd);
+  const int own = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (map_shared(own) == MAP_FAILED || ::flock(own, LOCK_EX | LOCK_NB) != 0) return 1;
+  return sleeper(shared);
 }
 
 // A process that looks like one with a run of `tool` in it.
@@ -55,7 +66,11 @@ int new_control() {
 
 class Removal : public testing::Test {
  protected:
-  void SetUp() override { ASSERT_GE(::close(::mkstemp(audit_.data())), 0); }
+  void SetUp() override {
+    ASSERT_GE(::close(::mkstemp(audit_.data())), 0);
+    // Behind sudo the trail would be opened as who logged in; it is root's.
+    std::ofstream("/proc/self/loginuid") << "4294967295";
+  }
   void TearDown() override { ::unlink(audit_.c_str()); }
 
   int remove(const std::string& id) {
@@ -96,8 +111,7 @@ TEST_F(Removal, AForgedControlPageMakesNobodySignalAStranger) {
 }
 
 TEST_F(Removal, ARunsOwnToolIsAskedToEndAndTheTrailSaysSoFirst) {
-  test::Child tool(
-      [&](test::Shared& shared) { return map_shared(memfd_) == MAP_FAILED ? 1 : sleeper(shared); });
+  test::Child tool([&](test::Shared& shared) { return hold(shared, memfd_); });
   tool.wait_ready();
   const auto claimed = identity_of(tool.pid());
   test::Child carrier([&](test::Shared& shared) { return carry(shared, memfd_, claimed); });
@@ -110,9 +124,52 @@ TEST_F(Removal, ARunsOwnToolIsAskedToEndAndTheTrailSaysSoFirst) {
   EXPECT_NE(audit().find(kId), std::string::npos) << audit();
 }
 
-TEST_F(Removal, WithoutARecordNobodyIsSignalled) {
-  test::Child tool(
+// The state that is shown of a run which claims this process as its tool.
+std::string state_with(int memfd, pid_t tool) {
+  const auto claimed = identity_of(tool);
+  test::Child carrier([&](test::Shared& shared) { return carry(shared, memfd, claimed); });
+  carrier.wait_ready();
+  return find_armed(carrier.pid())->front().row.state;
+}
+
+TEST_F(Removal, AProcessThatOnlyMapsTheRegionIsNotItsTool) {
+  test::Child mapper(
       [&](test::Shared& shared) { return map_shared(memfd_) == MAP_FAILED ? 1 : sleeper(shared); });
+  mapper.wait_ready();
+  EXPECT_EQ(state_with(memfd_, mapper.pid()), "unproven");
+}
+
+TEST_F(Removal, AProcessOfAnotherNameIsNotTheToolWhateverItHolds) {
+  test::Child holder([&](test::Shared& shared) {
+    ::prctl(PR_SET_NAME, "another");
+    return hold(shared, memfd_);
+  });
+  holder.wait_ready();
+  EXPECT_EQ(state_with(memfd_, holder.pid()), "unproven");
+}
+
+TEST_F(Removal, AToolThatIsClosedToItsOwnUserIsKnownToThem) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can be somebody else";
+  constexpr uid_t kNobody = 65534;
+  test::Child user([&](test::Shared& shared) {
+    if (::fchmod(memfd_, 0666) != 0 || ::setresuid(kNobody, kNobody, kNobody) != 0) return 1;
+    ::prctl(PR_SET_DUMPABLE, 1);
+    test::Child tool([&](test::Shared& own) {
+      ::prctl(PR_SET_DUMPABLE, 0);
+      return hold(own, memfd_);
+    });
+    tool.wait_ready();
+    const std::string maps = "/proc/" + std::to_string(tool.pid()) + "/maps";
+    if (read_file(maps)) return 2;
+    if (state_with(memfd_, tool.pid()) != "running") return 3;
+    shared.ready = 1;
+    return 0;
+  });
+  EXPECT_EQ(user.join(), 0);
+}
+
+TEST_F(Removal, WithoutARecordNobodyIsSignalled) {
+  test::Child tool([&](test::Shared& shared) { return hold(shared, memfd_); });
   tool.wait_ready();
   const auto claimed = identity_of(tool.pid());
   test::Child carrier([&](test::Shared& shared) { return carry(shared, memfd_, claimed); });
@@ -126,8 +183,7 @@ TEST_F(Removal, WithoutARecordNobodyIsSignalled) {
 }
 
 TEST_F(Removal, AnIdThatTwoProcessesClaimIsRefused) {
-  test::Child tool(
-      [&](test::Shared& shared) { return map_shared(memfd_) == MAP_FAILED ? 1 : sleeper(shared); });
+  test::Child tool([&](test::Shared& shared) { return hold(shared, memfd_); });
   tool.wait_ready();
   const auto claimed = identity_of(tool.pid());
   test::Child carrier([&](test::Shared& shared) { return carry(shared, memfd_, claimed); });

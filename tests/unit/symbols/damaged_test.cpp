@@ -2,6 +2,8 @@
 // interface.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "src/base/file.h"
 #include "tests/unit/symbols/damage.h"
 
@@ -35,6 +37,7 @@ void use_types(const Type* type, int depth) {
 
 // Every call of the interface; what comes out does not matter.
 void use_everything(const std::string& path) {
+  ::setenv("NOHALT_NO_CACHE", "1", 1);
   const Result<std::unique_ptr<DebugInfo>> opened_info = DebugInfo::open(path, "damaged", {});
   if (!opened_info) return;
   const DebugInfo& info = **opened_info;

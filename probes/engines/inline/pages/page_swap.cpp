@@ -3,8 +3,10 @@
 
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "probes/engines/inline/pages/recover_page.h"
 #include "probes/engines/inline/pages/region.h"
@@ -33,15 +35,17 @@ Status check_gadgets(const RemoteThread& thread, const FilePage& original,
   return {};
 }
 
-Status stage(RemoteThread& thread, RuntimeAddress slot, const PageBytes& changed) {
-  NOHALT_TRY(const RemoteFile file,
-             RemoteFile::create(thread, kSwappedPageName, changed, kPageSize, true));
+Result<RemoteFile> stage(RemoteThread& thread, RuntimeAddress slot, const PageBytes& changed,
+                         Content content) {
+  NOHALT_TRY(RemoteFile file,
+             RemoteFile::create(thread, kSwappedPageName, changed, kPageSize, content));
   const auto remote = static_cast<std::int64_t>(file.remote());
   NOHALT_CHECK(map_at(thread, {slot, slot + kSlotSize}, PROT_NONE,
                       MAP_PRIVATE | MAP_FIXED_NOREPLACE, remote));
   const RuntimeAddress staged = slot + kPageSize;
-  return map_at(thread, {staged, staged + kPageSize}, PROT_READ | PROT_EXEC,
-                MAP_PRIVATE | MAP_FIXED | MAP_POPULATE, remote);
+  NOHALT_CHECK(map_at(thread, {staged, staged + kPageSize}, PROT_READ | PROT_EXEC,
+                      MAP_PRIVATE | MAP_FIXED | MAP_POPULATE, remote));
+  return file;
 }
 
 // The page that was parked must still be the file's own.
@@ -64,7 +68,45 @@ Status park_and_move(RemoteThread& thread, const FilePage& original, RuntimeAddr
   return moved;
 }
 
+// `final` is what the helper runs on if it needs instructions of this page.
+Result<OpenPage> swap(RemoteThread& thread, const FilePage& original, RuntimeAddress slot,
+                      const PageBytes& changed, const PageBytes& final, Content content) {
+  NOHALT_CHECK(check_gadgets(thread, original, changed));
+  NOHALT_CHECK(check_gadgets(thread, original, final));
+  auto staged = stage(thread, slot, changed, content);
+  if (!staged) {
+    (void)remove_slot(thread, slot);
+    return std::unexpected(std::move(staged).error());
+  }
+  if (auto moved = park_and_move(thread, original, slot); !moved) {
+    (void)remove_slot(thread, slot);
+    return std::unexpected(std::move(moved).error());
+  }
+  return OpenPage({original, slot, changed}, std::move(*staged));
+}
+
 }  // namespace
+
+target::FilePatch OpenPage::patch(RuntimeAddress at, std::span<const std::uint8_t> bytes) const {
+  target::FilePatch patch;
+  patch.remote_file = file_.remote();
+  patch.offset = at - page_.original.page;
+  patch.size = static_cast<std::uint32_t>(bytes.size());
+  std::ranges::copy(std::as_bytes(bytes), patch.bytes.begin());
+  return patch;
+}
+
+Result<PageBytes> OpenPage::content() const {
+  PageBytes bytes{};
+  if (::pread(file_.local(), bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()))
+    return bytes;
+  return fail_errno("pread", "a memfd", errno);
+}
+
+Result<OpenPage> swap_in_open(RemoteThread& thread, const FilePage& original, RuntimeAddress slot,
+                              const PageBytes& changed, const PageBytes& final) {
+  return swap(thread, original, slot, changed, final, Content::kSealedLater);
+}
 
 Status move_page(RemoteThread& thread, RuntimeAddress from, RuntimeAddress to, bool leave_mapped) {
   const std::uint64_t flags = static_cast<std::uint64_t>(MREMAP_MAYMOVE | MREMAP_FIXED) |
@@ -76,16 +118,8 @@ Status move_page(RemoteThread& thread, RuntimeAddress from, RuntimeAddress to, b
 
 Result<SwappedPage> swap_in(RemoteThread& thread, const FilePage& original, RuntimeAddress slot,
                             const PageBytes& changed) {
-  NOHALT_CHECK(check_gadgets(thread, original, changed));
-  if (auto staged = stage(thread, slot, changed); !staged) {
-    (void)remove_slot(thread, slot);
-    return std::unexpected(std::move(staged).error());
-  }
-  if (auto moved = park_and_move(thread, original, slot); !moved) {
-    (void)remove_slot(thread, slot);
-    return std::unexpected(std::move(moved).error());
-  }
-  return SwappedPage{original, slot, changed};
+  NOHALT_TRY(const OpenPage open, swap(thread, original, slot, changed, changed, Content::kSealed));
+  return open.page();
 }
 
 Status swap_out(RemoteThread& thread, const SwappedPage& page) {

@@ -17,7 +17,10 @@
 // Source: mremap(2); Linux mm/mremap.c (moves under the mmap lock for writing).
 #pragma once
 
+#include <span>
+
 #include "probes/engines/inline/pages/file_page.h"
+#include "probes/engines/inline/pages/region.h"
 #include "probes/target/remote_thread.h"
 
 namespace nohalt::inline_pages {
@@ -38,6 +41,32 @@ struct SwappedPage {
 // change came in between), "page-holds-gadget" (the helper itself runs there).
 [[nodiscard]] Result<SwappedPage> swap_in(target::RemoteThread& thread, const FilePage& original,
                                           RuntimeAddress slot, const PageBytes& changed);
+
+// A swapped page into which bytes are still to be written, by target::stand_still:
+// those of windows in whose middle a thread may be. Until then it holds what may be
+// there without a stop.
+class OpenPage {
+ public:
+  OpenPage(SwappedPage page, RemoteFile file) : page_(std::move(page)), file_(std::move(file)) {}
+
+  // For the bytes at `at`, which are on the page.
+  [[nodiscard]] target::FilePatch patch(RuntimeAddress at,
+                                        std::span<const std::uint8_t> bytes) const;
+  // What the page holds by now.
+  [[nodiscard]] Result<PageBytes> content() const;
+  // From then on the file can be written no more.
+  [[nodiscard]] Status seal() const { return seal_content(file_.local()); }
+  [[nodiscard]] const SwappedPage& page() const { return page_; }
+
+ private:
+  SwappedPage page_;
+  RemoteFile file_;
+};
+
+// As swap_in with `changed`; the page is to become `final`.
+[[nodiscard]] Result<OpenPage> swap_in_open(target::RemoteThread& thread, const FilePage& original,
+                                            RuntimeAddress slot, const PageBytes& changed,
+                                            const PageBytes& final);
 
 // Puts the original back and proves it: bytes as in the file, backed by the file.
 // Reason "page-changed-by-other" where the page is not what was installed;

@@ -19,7 +19,7 @@ using target::RemoteThread;
 namespace {
 
 constexpr unsigned kNoExecSeal = 8;  // MFD_NOEXEC_SEAL, Linux 6.3: mapping r-x stays allowed
-constexpr int kFirstResizeSeals = F_SEAL_SHRINK | F_SEAL_GROW;
+constexpr int kResizeSeals = F_SEAL_SHRINK | F_SEAL_GROW;
 // Nobody else asks for this, so that a gate page is known as one from its first
 // moment: a run may be killed before it is marked.
 constexpr int kUnmarkedGate = PROT_WRITE;
@@ -35,20 +35,30 @@ Result<std::uint64_t> create_memfd(RemoteThread& thread, std::string_view name) 
                      {text.value, flags | kNoExecSeal, 0, 0, 0, 0});
 }
 
+Status add_seals(int file, int seals) {
+  if (::fcntl(file, F_ADD_SEALS, seals) == 0) return {};
+  return fail_errno("fcntl(F_ADD_SEALS)", "a memfd", errno);
+}
+
 }  // namespace
+
+Status seal_content(int file) { return add_seals(file, kResizeSeals | F_SEAL_WRITE | F_SEAL_SEAL); }
 
 Result<RemoteFile> RemoteFile::create(RemoteThread& thread, std::string_view name,
                                       std::span<const std::byte> bytes, std::uint64_t size,
-                                      bool seal_content) {
+                                      Content content) {
   NOHALT_TRY(const std::uint64_t remote, create_memfd(thread, name));
   RemoteFile file(thread, remote, {});
   NOHALT_TRY(file.local_, thread.open_remote_descriptor(remote, O_RDWR));
   if (::ftruncate(file.local_.get(), static_cast<off_t>(page_ceil(size))) != 0)
     return fail_errno("ftruncate", "a memfd", errno);
   NOHALT_CHECK(write_all_at(file.local_.get(), bytes, 0));
-  const int seals = kFirstResizeSeals | F_SEAL_SEAL | (seal_content ? F_SEAL_WRITE : 0);
-  if (::fcntl(file.local_.get(), F_ADD_SEALS, seals) != 0)
-    return fail_errno("fcntl(F_ADD_SEALS)", "a memfd", errno);
+  if (content == Content::kSealed) {
+    NOHALT_CHECK(seal_content(file.local_.get()));
+    return file;
+  }
+  const int last = content == Content::kOpen ? F_SEAL_SEAL : 0;
+  NOHALT_CHECK(add_seals(file.local_.get(), kResizeSeals | last));
   return file;
 }
 
@@ -96,7 +106,8 @@ Status Region::unmap() {
 
 Result<Region> RegionMapper::map_code(std::string_view name, const RuntimeRange& range,
                                       std::span<const std::byte> code) {
-  NOHALT_TRY(RemoteFile file, RemoteFile::create(*thread_, name, code, range.size(), true));
+  NOHALT_TRY(RemoteFile file,
+             RemoteFile::create(*thread_, name, code, range.size(), Content::kSealed));
   NOHALT_CHECK(map_at(*thread_, range, PROT_READ | PROT_EXEC,
                       MAP_PRIVATE | MAP_FIXED_NOREPLACE | MAP_POPULATE,
                       static_cast<std::int64_t>(file.remote())));
@@ -104,7 +115,7 @@ Result<Region> RegionMapper::map_code(std::string_view name, const RuntimeRange&
 }
 
 Result<Region> RegionMapper::map_control(std::string_view name, const RuntimeRange& range) {
-  NOHALT_TRY(RemoteFile file, RemoteFile::create(*thread_, name, {}, range.size(), false));
+  NOHALT_TRY(RemoteFile file, RemoteFile::create(*thread_, name, {}, range.size(), Content::kOpen));
   NOHALT_CHECK(map_at(*thread_, range, PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE,
                       static_cast<std::int64_t>(file.remote())));

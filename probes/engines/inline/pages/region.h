@@ -44,21 +44,27 @@ class Region {
   UniqueFd file_;
 };
 
+// Whether a file's content is sealed against writing: at once, never, or when its
+// owner has written the last of it.
+enum class Content { kSealed, kOpen, kSealedLater };
+[[nodiscard]] Status seal_content(int file);
+
 // A memfd in the helper's descriptor table, open in the tool as well. Closed in
 // the helper by the destructor; the tool's descriptor can be taken.
 class RemoteFile {
  public:
-  // Creates it with `bytes` as its content, of that size (rounded up to pages).
-  // `seal_content` forbids writing for good.
+  // Creates it with `bytes` as its content, of that size (rounded up to pages),
+  // which can never change.
   [[nodiscard]] static Result<RemoteFile> create(target::RemoteThread& thread,
                                                  std::string_view name,
                                                  std::span<const std::byte> bytes,
-                                                 std::uint64_t size, bool seal_content);
+                                                 std::uint64_t size, Content content);
   RemoteFile(RemoteFile&& other) noexcept;
   RemoteFile& operator=(RemoteFile&&) = delete;
   ~RemoteFile();
 
   [[nodiscard]] std::uint64_t remote() const { return remote_; }
+  [[nodiscard]] int local() const { return local_.get(); }
   [[nodiscard]] UniqueFd take_local() { return std::move(local_); }
 
  private:

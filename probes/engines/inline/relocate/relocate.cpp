@@ -32,7 +32,7 @@ constexpr std::int32_t kPushed = 8;
 class Relocator {
  public:
   Relocator(RuntimeAddress original, RuntimeAddress destination)
-      : emitter_(destination), at_(original) {}
+      : emitter_(destination), destination_(destination), at_(original) {}
 
   [[nodiscard]] std::expected<void, SiteRefusal> add(const Instruction& instruction);
   [[nodiscard]] Relocation finish(bool goes_on) &&;
@@ -49,7 +49,9 @@ class Relocator {
   void conditional(const Instruction& instruction);
 
   Emitter emitter_;
+  RuntimeAddress destination_;
   RuntimeAddress at_;
+  std::vector<std::size_t> starts_;
 };
 
 std::expected<void, SiteRefusal> Relocator::copy(const Instruction& instruction,
@@ -109,6 +111,7 @@ void Relocator::conditional(const Instruction& instruction) {
 
 std::expected<void, SiteRefusal> Relocator::add(const Instruction& instruction) {
   std::expected<void, SiteRefusal> done;
+  starts_.push_back(emitter_.here() - destination_);
   switch (instruction.flow) {
     case Flow::kJump:
       emitter_.jump(target(instruction));
@@ -138,6 +141,7 @@ Relocation Relocator::finish(bool goes_on) && {
   if (goes_on) emitter_.jump(at_);
   Relocation out;
   out.bytes = std::move(emitter_).finish();
+  out.starts = std::move(starts_);
   return out;
 }
 

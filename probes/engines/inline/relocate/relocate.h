@@ -20,6 +20,9 @@ namespace nohalt::inline_relocate {
 
 struct Relocation {
   std::vector<std::uint8_t> bytes;  // code, then 8-byte constants that it reads
+  // Where in it each instruction begins: there registers and memory are as at the
+  // original's begin.
+  std::vector<std::size_t> starts;
 };
 
 // `displaced` are consecutive instructions that begin at `original`, each of

@@ -70,13 +70,34 @@ constexpr std::array kTexts = {
     RefusalText{kRelocationOutOfReach, "relocation-out-of-reach",
                 "What the instruction refers to is more than 2 GiB away from its new place.",
                 kElsewhere},
+    RefusalText{kNeedsStop, "needs-stop",
+                "Only a jump over several instructions fits here, for which all threads of the "
+                "process are stopped for a moment while arming.",
+                "--allow-stop places it."},
+    RefusalText{kUnknownBranches, "unknown-branches",
+                "Only a jump over several instructions fits here, and where all branches of the "
+                "function lead cannot be told.",
+                kElsewhere},
+    RefusalText{kBranchIntoWindow, "branch-into-window",
+                "Only a jump over several instructions fits here, and a branch leads between them.",
+                kElsewhere},
+    RefusalText{kWindowTooShort, "window-too-short",
+                "Control leaves or the function ends before there is room for a jump.", kElsewhere},
+    RefusalText{
+        kMayBeUnloaded, "may-be-unloaded",
+        "The place is in a library that is not shown to be linked with the program: one that "
+        "came by dlopen may vanish while it is probed.",
+        "Choose a place in the program, or in a library that it is linked with."},
+    RefusalText{kNotMappedOnce, "library-not-mapped-once",
+                "The library with the place is loaded more than once (dlmopen), or not any more.",
+                "Choose a place in the program, or in a library that is loaded once."},
 };
 
 constexpr bool in_enum_order() {
   for (std::size_t i = 0; i < kTexts.size(); ++i) {
     if (static_cast<std::size_t>(kTexts[i].refusal) != i) return false;
   }
-  return kTexts.size() == static_cast<std::size_t>(kRelocationOutOfReach) + 1;
+  return kTexts.size() == static_cast<std::size_t>(kNotMappedOnce) + 1;
 }
 static_assert(in_enum_order());
 

@@ -34,6 +34,12 @@ enum class SiteRefusal {
   kCallNotLast,
   kNoTrampolineRoom,
   kRelocationOutOfReach,
+  kNeedsStop,
+  kUnknownBranches,
+  kBranchIntoWindow,
+  kWindowTooShort,
+  kMayBeUnloaded,
+  kNotMappedOnce,
 };
 
 struct RefusalText {

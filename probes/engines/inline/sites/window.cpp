@@ -1,5 +1,5 @@
 // The order of choice: one instruction of five bytes or more, a punned jump, an
-// eviction.
+// eviction, several instructions.
 
 #include "probes/engines/inline/sites/window.h"
 
@@ -43,33 +43,93 @@ std::expected<const PlacedInstruction*, SiteRefusal> find_site(const FunctionCod
   return placed;
 }
 
-// Plain and punned jumps over the one instruction.
-WindowResult one_instruction(const FunctionCode& code, const PlacedInstruction& placed,
-                             const SiteContext& context) {
-  const Instruction& instruction = placed.instruction;
-  auto forms =
-      jump_forms(code.bytes_from(placed.address), instruction.length, placed.address.value);
+// The jumps that serve over `length` bytes at an address of which all become the
+// window's.
+std::expected<std::vector<JumpForm>, SiteRefusal> usable_forms(const FunctionCode& code,
+                                                               LinkAddress at, std::uint8_t length,
+                                                               std::uint8_t displaced,
+                                                               const SiteContext& context) {
+  auto forms = jump_forms(code.bytes_from(at), length, at.value);
   if (forms.empty()) return std::unexpected(SiteRefusal::kCrossesPage);
   std::erase_if(forms, [&](const JumpForm& form) {
-    const ProbeBytes mine{{placed.address, placed.address + form.changed()},
-                          {placed.address, placed.address + form.length()}};
+    const ProbeBytes mine{{at, at + std::max(form.changed(), displaced)},
+                          {at, at + std::max(form.length(), displaced)}};
     return meets_other_probe(mine, context.other_probes);
   });
   if (forms.empty()) return std::unexpected(SiteRefusal::kOtherProbe);
-  if (context.placeable) {
-    std::erase_if(forms,
-                  [&](const JumpForm& form) { return !context.placeable(form, placed.address); });
-  }
+  if (context.placeable)
+    std::erase_if(forms, [&](const JumpForm& form) { return !context.placeable(form, at); });
   if (forms.empty()) return std::unexpected(SiteRefusal::kNoTrampolineRoom);
+  return forms;
+}
+
+Window window_of(WindowKind kind, LinkAddress at, std::vector<Instruction> displaced,
+                 std::vector<JumpForm> forms) {
   Window window;
-  window.kind = instruction.length >= kJumpLength ? WindowKind::kJump : WindowKind::kPunnedJump;
-  window.address = placed.address;
+  window.kind = kind;
+  window.address = at;
   for (const JumpForm& form : forms) {
     window.changed = std::max(window.changed, form.changed());
     window.relied = std::max(window.relied, form.length());
   }
-  window.displaced = {instruction};
+  window.displaced = std::move(displaced);
   window.forms = std::move(forms);
+  return window;
+}
+
+// Plain and punned jumps over the one instruction.
+WindowResult one_instruction(const FunctionCode& code, const PlacedInstruction& placed,
+                             const SiteContext& context) {
+  const std::uint8_t length = placed.instruction.length;
+  auto forms = usable_forms(code, placed.address, length, 0, context);
+  if (!forms) return std::unexpected(forms.error());
+  const auto kind = length >= kJumpLength ? WindowKind::kJump : WindowKind::kPunnedJump;
+  return window_of(kind, placed.address, {placed.instruction}, std::move(*forms));
+}
+
+// The instructions from `placed` on that one jump may cover, up to as many as make
+// room for it; `why` tells what stands behind the last where there are fewer.
+std::vector<Instruction> coverable(const FunctionCode& code, const PlacedInstruction& placed,
+                                   const TargetTraits& target, SiteRefusal& why) {
+  std::vector<Instruction> covered;
+  std::size_t length = 0;
+  for (const PlacedInstruction* next = &placed;;) {
+    const Instruction& instruction = next->instruction;
+    covered.push_back(instruction);
+    length += instruction.length;
+    if (length >= kJumpLength) return covered;
+    why = SiteRefusal::kCallNotLast;
+    if (instruction.flow == Flow::kCall || instruction.flow == Flow::kIndirectCall) return covered;
+    why = SiteRefusal::kWindowTooShort;
+    next = instruction.falls_through() ? code.at(next->end()) : nullptr;
+    if (next == nullptr) return covered;
+    why = SiteRefusal::kBranchIntoWindow;
+    if (code.branches_into({next->address, next->address + 1})) return covered;
+    if (const auto refusal = check_instruction(code, *next, target)) {
+      why = *refusal;
+      return covered;
+    }
+  }
+}
+
+WindowResult several_instructions(const FunctionCode& code, const PlacedInstruction& placed,
+                                  const SiteContext& context) {
+  if (!code.all_branches_known()) return std::unexpected(SiteRefusal::kUnknownBranches);
+  SiteRefusal why = SiteRefusal::kWindowTooShort;
+  auto covered = coverable(code, placed, context.target, why);
+  if (covered.size() < 2) return std::unexpected(why);
+  std::size_t length = 0;
+  for (const Instruction& instruction : covered) length += instruction.length;
+  const auto all = static_cast<std::uint8_t>(length);
+  auto forms = usable_forms(code, placed.address, all, all, context);
+  if (!forms) {
+    const bool borrows = length < kJumpLength && forms.error() == SiteRefusal::kNoTrampolineRoom;
+    return std::unexpected(borrows ? why : forms.error());
+  }
+  Window window =
+      window_of(WindowKind::kSeveral, placed.address, std::move(covered), std::move(*forms));
+  window.changed = std::max(window.changed, all);
+  window.relied = std::max(window.relied, all);
   return window;
 }
 
@@ -126,7 +186,9 @@ std::expected<Window, SiteRefusal> choose_window(const FunctionCode& code, LinkA
   auto one = one_instruction(code, **placed, context);
   if (one || (*placed)->instruction.length >= kJumpLength || !context.allow_eviction) return one;
   if (auto evicted = with_successor(code, **placed, context)) return std::move(*evicted);
-  return one;
+  if (!context.allow_stop) return one;
+  auto several = several_instructions(code, **placed, context);
+  return several || one.error() != SiteRefusal::kOtherProbe ? several : one;
 }
 
 }  // namespace nohalt::inline_sites

@@ -11,9 +11,12 @@
 //  - kEvicted changes two neighbouring instructions, each into a jump of its
 //    own: both starts stay meaningful, so the same reasoning holds. The second
 //    jump serves only to give the first one's distance bytes other values.
-// A jump over several instructions is not among them: it overwrites the starts of
-// further instructions, where a thread or a branch could arrive, so all threads
-// would have to be stopped and looked at.
+//  - kSeveral overwrites the starts of further instructions, where a thread may be
+//    and a branch could arrive. Needed: that all threads are stopped and looked at
+//    while it is written, that every branch of the function is known and none leads
+//    between the instructions, and that no call but the last may return there. Where
+//    a branch target, or the end of control, leaves too little room, the jump may
+//    borrow bytes as a punned one does.
 //
 // Threading: plain values and pure functions.
 #pragma once
@@ -32,7 +35,7 @@
 
 namespace nohalt::inline_sites {
 
-enum class WindowKind : std::uint8_t { kJump, kPunnedJump, kEvicted };
+enum class WindowKind : std::uint8_t { kJump, kPunnedJump, kEvicted, kSeveral };
 
 // The bytes that an armed probe owns and those that it only relies on.
 struct ProbeBytes {
@@ -43,7 +46,8 @@ struct ProbeBytes {
 struct Window {
   WindowKind kind = WindowKind::kJump;
   LinkAddress address;
-  std::uint8_t changed = 0;            // most bytes, from `address` on, that may change
+  // Most bytes, from `address` on, that may change; of kSeveral all that are displaced.
+  std::uint8_t changed = 0;
   std::uint8_t relied = 0;             // most bytes that must stay as they are once it is armed
   std::vector<Instruction> displaced;  // in order, from `address`
   // kEvicted: the instruction behind the displaced one, which is displaced too,
@@ -69,6 +73,7 @@ struct SiteContext {
   std::span<const ProbeBytes> other_probes;
   Placeable placeable;
   bool allow_eviction = false;
+  bool allow_stop = false;
 };
 
 // The window to use at `pc`, in the order of the kinds above.

@@ -325,6 +325,7 @@ class Builder {
   }
 
   Status displace() {
+    result_.displaced = here();
     NOHALT_TRY(const CodeBytes displaced, spec_.displaced(here()));
     a_.embed(displaced.data(), displaced.size());
     constexpr std::int64_t kJumpSize = 5;

@@ -77,6 +77,7 @@ struct TrampolineSpec {
 
 struct Trampoline {
   CodeBytes bytes;
+  RuntimeAddress displaced;       // where the displaced code begins
   std::uint32_t stack_bytes = 0;  // worst case below the red zone, at most kMaxHitStack
 };
 

@@ -93,6 +93,8 @@ Broken MachineChecker::call_release() {
 }
 
 Broken MachineChecker::call_read(RuntimeEntry entry) {
+  // By it the runtime knows what lies on the stack, and loads that without a call.
+  note_context_word(offsetof(runtime::SavedRegisters, rsp));
   const MachineValue size = state_[Reg::kRdx];
   const bool known = size.kind == Kind::kConstant && size.offset > 0 &&
                      size.offset <= std::int64_t{runtime::kMaxRecordBody};

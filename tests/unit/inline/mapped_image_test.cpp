@@ -1,6 +1,6 @@
 // Where a program is mapped, and what of its data may be read without asking the
 // kernel.
-#include "probes/engines/inline/executable.h"
+#include "probes/engines/inline/mapped_image.h"
 
 #include <gtest/gtest.h>
 #include <sys/auxv.h>
@@ -49,7 +49,7 @@ bool replace_entry_page() {
   return ::mremap(copy, kPageSize, kPageSize, MREMAP_MAYMOVE | MREMAP_FIXED, entry) == entry;
 }
 
-TEST(LocateExecutable, AProgramThatReplacedItsOwnTextIsRefused) {
+TEST(LocateImages, AProgramThatReplacedItsOwnTextIsRefused) {
   const Debuggee places;
   test::Child child([](test::Shared& shared) {
     shared.other = replace_entry_page() ? 1 : 2;
@@ -60,7 +60,7 @@ TEST(LocateExecutable, AProgramThatReplacedItsOwnTextIsRefused) {
   child.wait_ready();
   ASSERT_EQ(child.shared().other, 1U);
   const auto maps = target::read_maps(child.pid());
-  EXPECT_EQ(locate_executable(child.pid(), *maps, places.info()).error().reason,
+  EXPECT_EQ(locate_images(child.pid(), *maps, places.files()).error().reason,
             "executable-not-mapped");
 }
 

@@ -1,0 +1,4 @@
+// Starts what is in the library.
+int begin();
+
+int main() { return begin(); }
