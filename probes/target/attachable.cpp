@@ -14,6 +14,7 @@
 
 #include "probes/target/memory.h"
 #include "probes/target/memory_sharing.h"
+#include "probes/target/target_gone.h"
 #include "probes/target/threads.h"
 #include "src/base/escape.h"
 #include "src/base/file.h"
@@ -106,7 +107,7 @@ Result<bool> uses_userfaultfd(pid_t pid) {
     if (std::filesystem::read_symlink(entry.path(), closed) == "anon_inode:[userfaultfd]")
       return true;
   }
-  if (error) return fail_errno("list", folder, error.value());
+  if (error) return fail_on_target("list", folder, error.value());
   return false;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "probes/target/borrow.h"
+#include "probes/target/target_gone.h"
 #include "probes/target/threads.h"
 #include "src/base/file.h"
 
@@ -55,7 +56,7 @@ Result<pid_t> wait_for_birth(const Birth& birth, bool clone_is_known_done, Trace
     const auto event = tracees.next(0, monotonic_ns() + kLookForBirthEvery);
     if (event && event->event_stop()) return event->tid;
     if (event && event->ended())
-      return fail(ErrorCode::kTargetGone, "target-gone", "The target ended or replaced itself.");
+      return target_gone();
     if (!event && returned && helper == 0 && !clone_is_known_done)
       return fail(ErrorCode::kRefused, "pid-limit", "The target may not make one more thread.",
                   "Raise its limit on processes (pids.max, RLIMIT_NPROC), or use the kernel "

@@ -14,6 +14,7 @@
 #include "probes/target/birth.h"
 #include "probes/target/candidates.h"
 #include "probes/target/signal_frame.h"
+#include "probes/target/target_gone.h"
 
 namespace nohalt::target {
 
@@ -162,9 +163,7 @@ Status Attempt::prepare() {
   // plan_.memory is bound to the address space that was checked; the thread must
   // still live in it, or an execve came between.
   if (!thread_sees(frame_))
-    return fail(ErrorCode::kTargetGone, "target-gone",
-                "The process replaced itself with another program.",
-                "Start again: the program that runs now is another one.");
+    return target_gone();
   return {};
 }
 
@@ -200,7 +199,7 @@ Status Attempt::next_stop(int how, bool (TraceEvent::*wanted)() const) {
   NOHALT_CHECK(tracees_.request(how, tid_));
   while (const auto event = tracees_.next(tid_, deadline)) {
     if (event->ended())
-      return fail(ErrorCode::kTargetGone, "target-gone", "The borrowed thread ended.");
+      return target_gone();
     if (((*event).*wanted)()) {
       hold_begins();
       return {};

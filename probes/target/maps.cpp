@@ -10,6 +10,7 @@
 #include <charconv>
 #include <optional>
 
+#include "probes/target/target_gone.h"
 #include "src/base/file.h"
 #include "src/base/unique_fd.h"
 
@@ -183,13 +184,13 @@ Result<MappingFacts> parse_mapping_facts(std::string_view smaps, RuntimeAddress 
 Result<MappingFacts> read_mapping_facts(pid_t pid, RuntimeAddress start) {
   const std::string path = "/proc/" + std::to_string(pid) + "/smaps";
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return fail_errno("open", path, errno);
+  if (!fd.valid()) return fail_on_target("open", path, errno);
   std::string text;
   std::array<char, 256> piece{};
   for (;;) {
     const ssize_t n = ::read(fd.get(), piece.data(), piece.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail_errno("read", path, errno);
+    if (n < 0) return fail_on_target("read", path, errno);
     text.append(piece.data(), static_cast<std::size_t>(n));
     // VmFlags is the last line of an entry; the next one may have begun.
     const auto flags = text.rfind("\nVmFlags:");

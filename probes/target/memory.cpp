@@ -7,19 +7,15 @@
 #include <cerrno>
 #include <string>
 
+#include "probes/target/target_gone.h"
+
 namespace nohalt::target {
 
 namespace {
 
-std::unexpected<Error> gone() {
-  return fail(ErrorCode::kTargetGone, "target-gone",
-              "The process ended or replaced itself with another program.",
-              "Start again with the process that now does the work.");
-}
-
 // EIO: an unmapped page. Zero bytes: the address space has no user any more.
 std::unexpected<Error> memory_failure(ssize_t result, int error_number) {
-  if (result == 0) return gone();
+  if (result == 0) return target_gone();
   if (error_number == EIO || error_number == EFAULT)
     return fail(ErrorCode::kRefused, "unreadable-memory",
                 "The target has no such memory, or it may not be accessed.");
@@ -33,12 +29,11 @@ Result<Memory> Memory::open(pid_t pid) {
   UniqueFd mem(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   if (mem.valid()) return Memory(std::move(mem));
   const int error_number = errno;
-  if (error_number == ENOENT || error_number == ESRCH) return gone();
   if (error_number == EACCES || error_number == EPERM)
     return fail(ErrorCode::kDenied, "not-permitted",
                 "The kernel does not let this user trace process " + std::to_string(pid) + ".",
                 "Run as the owner of the process, or with CAP_SYS_PTRACE.");
-  return fail_errno("open", path, error_number);
+  return fail_on_target("open", path, error_number);
 }
 
 Status Memory::read(RuntimeAddress from, std::span<std::byte> to) const {

@@ -12,6 +12,7 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "probes/target/target_gone.h"
 #include "probes/target/threads.h"
 #include "src/base/file.h"
 
@@ -144,8 +145,7 @@ Result<Process> Process::open(pid_t pid) {
 Status Process::check_alive() const {
   pollfd ended{pidfd_.get(), POLLIN, 0};
   if (::poll(&ended, 1, 0) == 0) return {};
-  return fail(ErrorCode::kTargetGone, "target-gone",
-              "Process " + std::to_string(pid()) + " has ended.");
+  return target_gone();
 }
 
 Status Process::refresh() {

@@ -18,6 +18,7 @@
 #include <string>
 
 #include "probes/target/image.h"
+#include "probes/target/target_gone.h"
 #include "probes/target/threads.h"
 #include "probes/target/tracer.h"
 #include "probes/target/watchdog.h"
@@ -206,8 +207,7 @@ Status RemoteThread::start(const BorrowPlan& plan) {
 // An execve ends the helper, and may end the session before it can say so.
 std::unexpected<Error> RemoteThread::session_over() const {
   if (!memory().read_value<std::uint8_t>(gadgets_.syscall_ret) || !process_->check_alive())
-    return fail(ErrorCode::kTargetGone, "target-gone",
-                "The target ended or replaced itself while it was being worked on.");
+    return target_gone();
   return fail(ErrorCode::kInternal, kSessionOver,
               "The process that held the target has ended; the target runs on.",
               "Try again; a tool that is stopped for some seconds loses its hold.");
@@ -307,8 +307,7 @@ Result<UniqueFd> RemoteThread::open_remote_descriptor(std::uint64_t remote, int 
   // the target did.
   pollfd hung_up{socket_.get(), POLLIN, 0};
   if (::poll(&hung_up, 1, 0) > 0) return session_over();
-  return fail(ErrorCode::kTargetGone, "target-gone",
-              "The target ended or replaced itself while it was being worked on.");
+  return target_gone();
 }
 
 // The tracer did not live to clean up: the helper ends by itself, then the words

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "probes/target/stack_copy.h"
+#include "probes/target/target_gone.h"
 #include "probes/target/threads.h"
 #include "src/base/file.h"
 #include "src/base/unique_fd.h"
@@ -105,7 +106,7 @@ class Pages {
   [[nodiscard]] static Result<Pages> open(pid_t pid) {
     const std::string path = folder_of(pid) + "/pagemap";
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd.valid()) return fail_errno("open", path, errno);
+    if (!fd.valid()) return fail_on_target("open", path, errno);
     return Pages(std::move(fd));
   }
 
@@ -116,7 +117,7 @@ class Pages {
           std::min<std::uint64_t>(entries_.size(), (range.end.value - at) / kPageSize);
       const ssize_t n = ::pread(fd_.get(), entries_.data(), count * kWord,
                                 static_cast<off_t>(at / kPageSize * kWord));
-      if (n <= 0) return fail_errno("read", "the page map of the target", errno);
+      if (n <= 0) return fail_on_target("read", "the page map of the target", errno);
       const auto got = static_cast<std::size_t>(n) / kWord;
       for (std::size_t i = 0; i < got; ++i, at += kPageSize) {
         if ((entries_[i] & kHoldsSomething) == 0) continue;
@@ -166,7 +167,7 @@ class Search {
     const iovec local{words_.data(), end - begin};
     const iovec remote{reinterpret_cast<void*>(begin), end - begin};
     const ssize_t n = ::process_vm_readv(pid_, &local, 1, &remote, 1, 0);
-    if (n < 0 && errno != EFAULT) return fail_errno("read", "the memory of the target", errno);
+    if (n < 0 && errno != EFAULT) return fail_on_target("read", "the memory of the target", errno);
     return n < 0 ? 0 : static_cast<std::uint64_t>(n);
   }
 

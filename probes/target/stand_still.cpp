@@ -19,6 +19,7 @@
 #include "probes/target/restart.h"
 #include "probes/target/stack_copy.h"
 #include "probes/target/stopped_threads.h"
+#include "probes/target/target_gone.h"
 #include "probes/target/threads.h"
 #include "src/base/unique_fd.h"
 
@@ -87,7 +88,7 @@ Status StandStill::open_files() {
   for (const FilePatch& patch : std::span(order_.patches).first(order_.patch_count)) {
     const std::string path = files + std::to_string(patch.remote_file);
     files_.emplace_back(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (!files_.back().valid()) return fail_errno("open", path, errno);
+    if (!files_.back().valid()) return fail_on_target("open", path, errno);
   }
   return {};
 }
@@ -145,8 +146,7 @@ Status StandStill::look_at(const Thread& thread) {
 Status StandStill::look() {
   // An execve, which is the end of the helper, cannot come any more.
   if (!tracees_.registers(helper_))
-    return fail(ErrorCode::kTargetGone, "target-gone",
-                "The target ended or replaced itself while it was being worked on.");
+    return target_gone();
   for (const Thread& thread : threads_.all())
     if (thread.state == Thread::kStands) NOHALT_CHECK(look_at(thread));
   if (monotonic_ns() - threads_.since() + threads_.release_time() <= longest()) return {};

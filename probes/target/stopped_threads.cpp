@@ -12,6 +12,7 @@
 #include <string>
 
 #include "probes/target/restart.h"
+#include "probes/target/target_gone.h"
 #include "probes/target/threads.h"
 
 namespace nohalt::target {
@@ -32,7 +33,7 @@ Result<StoppedThreads> StoppedThreads::open(pid_t pid, pid_t helper, Tracees& tr
                                             HoldReport& holds) {
   const std::string path = "/proc/" + std::to_string(pid) + "/status";
   UniqueFd status(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!status.valid()) return fail_errno("open", path, errno);
+  if (!status.valid()) return fail_on_target("open", path, errno);
   return StoppedThreads(pid, helper, tracees, holds, std::move(status));
 }
 
@@ -140,7 +141,7 @@ Status StoppedThreads::collect(std::uint64_t deadline) {
 Result<bool> StoppedThreads::is_everybody() {
   std::array<char, 4096> text{};
   const ssize_t n = ::pread(status_.get(), text.data(), text.size(), 0);
-  if (n <= 0) return fail(ErrorCode::kTargetGone, "target-gone", "The target ended.");
+  if (n <= 0) return target_gone();
   const auto field = status_field({text.data(), static_cast<std::size_t>(n)}, "Threads");
   std::size_t count = 0;
   (void)std::from_chars(field.data(), field.data() + field.size(), count);

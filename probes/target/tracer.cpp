@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 
+#include "probes/target/target_gone.h"
 #include "probes/target/watchdog.h"
 
 namespace nohalt::target {
@@ -25,11 +26,6 @@ template <std::size_t N>
 void copy_text(std::array<char, N>& to, const std::string& from) {
   const std::size_t n = std::min(from.size(), N - 1);
   std::copy_n(from.data(), n, to.data());
-}
-
-std::unexpected<Error> helper_gone() {
-  return fail(ErrorCode::kTargetGone, "target-gone",
-              "The target ended or replaced itself while it was being worked on.");
 }
 
 class Session {
@@ -45,7 +41,8 @@ class Session {
   Result<bool> serve_one();
   Status run_to_syscall_stop();
   Status finish();
-  bool reply(const Result<std::int64_t>& result);
+  bool reply(Result<std::int64_t> result);
+  [[nodiscard]] bool helper_vanished();
 
   const BorrowPlan& plan_;
   int socket_;
@@ -54,7 +51,14 @@ class Session {
   HoldReport holds_;
 };
 
-bool Session::reply(const Result<std::int64_t>& result) {
+// A stopped helper goes away in one way only: with its process or its program.
+bool Session::helper_vanished() { return helper_ != 0 && !tracees_.registers(helper_); }
+
+// What failed while the helper vanished failed because of that, whatever step met
+// it: a call of ptrace, a file below the helper's folder.
+bool Session::reply(Result<std::int64_t> result) {
+  if (!result && result.error().reason == "system-call-failed" && helper_vanished())
+    result = target_gone();
   TracerReply reply;
   reply.ok = result.has_value();
   reply.helper = helper_;
@@ -75,7 +79,7 @@ Status Session::run_to_syscall_stop() {
   while (const auto event = tracees_.next(helper_, monotonic_ns() + kCallPatience)) {
     if (event->ended()) {
       helper_ = 0;
-      return helper_gone();
+      return target_gone();
     }
     if (event->syscall_stop()) return {};
     // A stop of the whole process: the helper goes on through it.
@@ -86,7 +90,7 @@ Status Session::run_to_syscall_stop() {
 }
 
 Result<std::int64_t> Session::call(long number, const std::array<std::uint64_t, 6>& arguments) {
-  if (helper_ == 0) return helper_gone();
+  if (helper_ == 0) return target_gone();
   NOHALT_TRY(auto r, tracees_.registers(helper_));
   r.rip = plan_.gadgets.syscall_ret.value;
   r.rsp = plan_.scratch.value;
@@ -148,6 +152,7 @@ Result<bool> Session::serve_one() {
   if (request.op == TracerOp::kSurvey)
     return reply(static_cast<std::int64_t>(survey(request.survey, tracees_, holds_)));
   if (request.op == TracerOp::kStandStill) {
+    if (helper_ == 0) return reply(target_gone());
     const Status stood = stand_still(request.order, plan_.pid, helper_, tracees_, holds_);
     return reply(stood ? Result<std::int64_t>(0) : std::unexpected(stood.error()));
   }

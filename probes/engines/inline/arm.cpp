@@ -236,7 +236,10 @@ Result<std::unique_ptr<ArmedRun>> arm(const policy::Grant& grant, const target::
       NOHALT_TRY(const RecoverReport report, recover_with(process, options.run_id));
       holds.add(report.holds);
     }
-    if (!lost || attempt == kSessionAttempts) return std::unexpected(installed.error());
+    if (lost && attempt < kSessionAttempts) continue;
+    // Whatever a step met, it may have been the end of the process.
+    if (installed.error().code == ErrorCode::kInternal) NOHALT_CHECK(process.check_alive());
+    return std::unexpected(installed.error());
   }
 }
 

@@ -279,6 +279,34 @@ TEST(StandStill, AHoldLongerThanAllowedChangesNothing) {
 }
 
 // Threads come and go while they are asked to stop.
+// One of several threads replaces the program as soon as it is let.
+int replace_itself(Shared& shared) {
+  if (shared.other.fetch_add(1) != 0) {
+    for (;;) shared.value.fetch_add(1, std::memory_order_relaxed);
+  }
+  while (shared.go == 0) std::this_thread::yield();
+  ::execl("/bin/sleep", "sleep", "60", nullptr);
+  return 1;
+}
+
+// Whatever moment of the execve a step meets, and whatever it was about to use.
+TEST(StandStill, AnExecveMeanwhileIsTheEndOfTheTarget) {
+  constexpr int kMoments = 12;
+  for (int moment = 0; moment < kMoments; ++moment) {
+    Session session(crowd(4, replace_itself));
+    session.child.shared().go = 1;
+    std::this_thread::sleep_for(std::chrono::microseconds(moment * 100));
+    std::string met;
+    for (int i = 0; i < 1000 && met != "target-gone"; ++i) {
+      met = outcome(session, session.order());
+      ASSERT_NE(met, "system-call-failed") << "moment " << moment;
+    }
+    EXPECT_EQ(met, "target-gone");
+    EXPECT_FALSE(session.thread->finish());
+    EXPECT_TRUE(session.child.alive());
+  }
+}
+
 TEST(StandStill, NewThreadsAreStoppedToo) {
   Session session([](Shared& shared) {
     const auto make = [&] {
