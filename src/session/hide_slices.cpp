@@ -98,9 +98,9 @@ void hide_slices(const std::vector<Slice>& slices, const capture::CaptureLayout&
       if (slice.is_number) {  // one that could not be read chose nothing
         if (is_known) hide_part(value, "which of many it is tells a number that a rule hides");
       } else if (is_known)
-        hide_part(value, "it is a part of a text that a rule hides");
+        hide_part(value, "it is a part of what a rule hides");
       else if (!seen || !lies_in(part, *seen, index))
-        hide_part(value, "the text that it is a part of cannot be seen whole");
+        hide_part(value, "what it is a part of cannot be seen whole");
     }
   }
   values.resize(asked);

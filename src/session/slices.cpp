@@ -1,5 +1,6 @@
 // A part is found by the way to it: an element of an array of characters, what lies where a
-// pointer to characters leads, moved or cast, or a member of a union that has text as well.
+// pointer to characters leads, moved or cast, or a member of a union that has text or
+// other numbers as well.
 #include "src/session/slices.h"
 
 #include <algorithm>
@@ -78,11 +79,35 @@ bool has_characters(const Type* type, int steps = 0) {
   });
 }
 
-bool is_over_characters(const Expr& expr) {
-  if (expr.kind != ExprKind::kMember || has_characters(expr.type)) return false;
+bool has_numbers(const Type* type, int steps = 0) {
+  if (type == nullptr || steps > kMostSteps) return false;
+  const Type* real = strip_typedefs(type);
+  if (real->kind == symbols::TypeKind::kArray) return has_numbers(real->target, steps + 1);
+  if (language::is_arithmetic(real)) return real->byte_size > 1;
+  return std::ranges::any_of(real->members, [steps](const symbols::Member& member) {
+    return !member.is_static && has_numbers(member.type, steps + 1);
+  });
+}
+
+// The union that it is a member of, beside others.
+const Type* union_around(const Expr& expr) {
+  if (expr.kind != ExprKind::kMember) return nullptr;
   const Type* outer = strip_typedefs(expr.operand().type);
-  return outer->kind == symbols::TypeKind::kUnion && outer->discriminated == nullptr &&
-         has_characters(outer);
+  const bool is_one = outer->kind == symbols::TypeKind::kUnion && outer->discriminated == nullptr;
+  return is_one ? outer : nullptr;
+}
+
+bool is_over_characters(const Expr& expr) {
+  const Type* outer = union_around(expr);
+  return outer != nullptr && !has_characters(expr.type) && has_characters(outer);
+}
+
+bool is_over_numbers(const Expr& expr) {
+  const Type* outer = union_around(expr);
+  return outer != nullptr &&
+         std::ranges::any_of(outer->members, [&expr](const symbols::Member& member) {
+           return &member != expr.member && has_numbers(member.type);
+         });
 }
 
 ExprPtr load_of(const Expr& place) {
@@ -119,7 +144,8 @@ class Finder {
     }
     if (expr.kind == ExprKind::kConditional && language::is_pointer(expr.type))
       add_numbers(expr.operand(0));
-    if (is_over_characters(expr)) add(load_of(expr.operand()), {});
+    const bool is_part = tests_ == Tests::kAreParts && is_over_numbers(expr);
+    if (is_part || is_over_characters(expr)) add(load_of(expr.operand()), {});
     if (tests_ == Tests::kAreParts && language::is_text_test(expr))
       add(copy_of(expr.operand()), {});
     if (expr.kind == ExprKind::kDereference || is_pointer_step(expr)) return behind(expr);

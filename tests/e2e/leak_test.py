@@ -369,7 +369,9 @@ class Leaks(harness.TestCase):
                  "total - total": 0, "store.large == 5": False, "counts[store.large % 3]": None,
                  "round < 0 ? counts[store.untyped ? counts[store.large % 9999 + 9999] : 0] : 7": 7,
                  "*(store.large > 5 ? &counts[1] : &counts[2])": 2,
-                 "store.ratio * 2": 5.0}
+                 "store.ratio * 2": 5.0, "store.whole.number": 1700000000123456,
+                 "store.whole.high": 1700000000123456 >> 32, "store.whole.halves[1]":
+                 1700000000123456 >> 32, "store.whole.pair.second": 1700000000123456 >> 32}
         hidden = ["store.payee", "store.payee - 1", "store.payee / 10000", "-store.payee",
                   "(int)store.payee", "(double)store.payee", "store.payee > 5",
                   "store.payee == 5 ? 1 : 0", "total + store.payee % 100",
@@ -381,7 +383,10 @@ class Leaks(harness.TestCase):
                   "(store.payee > 5 ? &counts[1] : &counts[2])[0]",
                   "(int*)((long)&counts + store.payee % 3)",
                   "*(int*)&store.payee", "*(short*)((long)&store.payee + 2)",
-                  "counts[*(int*)&store.payee & 3]"]
+                  "counts[*(int*)&store.payee & 3]",
+                  "store.split.number", "store.split.halves[0]", "store.split.halves[round & 1]",
+                  "store.split.halves", "store.split.high", "store.split.low + 1",
+                  "store.split.pair.second", "store.split"]
         with Vault() as vault:
             for expression in [*shown, *hidden]:
                 outcome = self.log(vault, policy, f"{{value={expression}}}", "--format", "json")

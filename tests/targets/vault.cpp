@@ -96,6 +96,20 @@ union Form {
   } parts;
 };
 
+// A number under its halves.
+union Split {
+  int64_t number;
+  int32_t halves[2];
+  struct {
+    int32_t low;
+    int32_t high;
+  };
+  struct {
+    int32_t first;
+    int32_t second;
+  } pair;
+};
+
 // Deeper than anything is shown.
 template <int kLevels>
 struct Nest {
@@ -156,6 +170,8 @@ struct Store {
   const char* letter = nullptr;
   int64_t payee = 4111111111111111;
   double payee_as_float = 4111111111111111.0;
+  Split split = {4111111111111111};
+  Split whole = {1700000000123456};
   int64_t large = 1700000000123456;
   std::map<int64_t, crypto::Sealed> sealed_by_number = {};
   std::variant<int64_t, crypto::Sealed> one_of = {};
