@@ -20,13 +20,15 @@
 #include "probes/target/threads.h"
 #include "tests/unit/target/child.h"
 
-// A loop whose window is all but its first instruction: a thread is nearly always
-// between two of them. It ends with the number of rounds that its flag let it run.
+// A loop behind the first instruction of its window, so that a thread is always
+// between two of them, wherever the processor takes interrupts. It ends with an odd
+// number, unless an instruction was run too often or not at all.
 asm(R"(
   .pushsection .text
   .globl crowded_loop, crowded_begin, crowded_second, crowded_third, crowded_end
   .type crowded_loop, @function
 crowded_loop:
+  lock incq (%rsi)
   xor %eax, %eax
 crowded_begin:
   inc %rax
@@ -36,7 +38,7 @@ crowded_third:
   inc %rax
 crowded_end:
   cmpl $0, (%rdi)
-  je crowded_begin
+  je crowded_second
   ret
   .globl moved_second, moved_third
 moved_second:
@@ -46,7 +48,8 @@ moved_third:
   jmp crowded_end
   .popsection
 )");
-extern "C" std::uint64_t crowded_loop(const std::atomic<int>* over);
+extern "C" std::uint64_t crowded_loop(const std::atomic<int>* over,
+                                      std::atomic<std::uint64_t>* inside);
 extern "C" const char crowded_begin, crowded_second, crowded_third, crowded_end, moved_second,
     moved_third;
 
@@ -167,10 +170,7 @@ TEST(StandStill, NoSleeperIsWoken) {
   EXPECT_EQ(session.child.join(), 0);
 }
 
-int run_crowded(Shared& shared) {
-  ++shared.other;
-  return crowded_loop(&shared.go) % 3 == 0 ? 0 : 1;
-}
+int run_crowded(Shared& shared) { return crowded_loop(&shared.go, &shared.other) % 2 == 1 ? 0 : 1; }
 
 StandStillOrder crowded_order(const Session& session) {
   StandStillOrder order = session.order();
@@ -225,7 +225,7 @@ TEST(StandStill, AHandlerOnTopOfTheWindowForbidsIt) {
     action.sa_sigaction = wait_in_handler;
     action.sa_flags = SA_SIGINFO;
     ::sigaction(SIGUSR1, &action, nullptr);
-    std::thread interrupted([&] { crowded_loop(&shared.go); });
+    std::thread interrupted([&] { crowded_loop(&shared.go, &shared.other); });
     while (in == 0) {
       ::pthread_kill(interrupted.native_handle(), SIGUSR1);
       ::usleep(1000);
