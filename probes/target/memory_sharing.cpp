@@ -28,23 +28,31 @@ enum class Answer { kNo, kYes, kUnknown };
 
 std::string folder_of(pid_t pid) { return "/proc/" + std::to_string(pid); }
 
-std::string memory_sizes(pid_t pid) {
+constexpr std::array kSizes = {"VmPeak", "VmSize", "VmLck", "VmHWM", "VmData",
+                               "VmStk",  "VmExe",  "VmLib", "VmPTE"};
+using Sizes = std::array<std::string, kSizes.size()>;
+
+Sizes memory_sizes(pid_t pid) {
   const auto status = read_file(folder_of(pid) + "/status");
-  std::string sizes;
+  Sizes sizes;
   if (!status) return sizes;
-  constexpr std::array kFields = {"VmPeak", "VmSize", "VmLck", "VmData", "VmStk", "VmExe", "VmLib"};
-  for (const char* field : kFields) sizes.append(status_field(*status, field)).append(" ");
+  std::ranges::transform(kSizes, sizes.begin(),
+                         [&](const char* name) { return status_field(*status, name); });
   return sizes;
 }
 
-// Sizes that differ tell only where those of the target stayed as they were
-// while the other's were read.
+// A size that differs tells only where it stayed as it was in both, while the other was
+// read and read again: a memory that they share grows and shrinks under either name.
 bool sizes_differ(pid_t pid, pid_t other) {
   constexpr int kAttempts = 5;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const std::string before = memory_sizes(pid);
-    const std::string others = memory_sizes(other);
-    if (before == memory_sizes(pid)) return before != others;
+    const std::array<Sizes, 5> reads = {memory_sizes(pid), memory_sizes(other), memory_sizes(pid),
+                                        memory_sizes(other), memory_sizes(pid)};
+    for (std::size_t i = 0; i < kSizes.size(); ++i) {
+      const bool ours_stayed = reads[0][i] == reads[2][i] && reads[2][i] == reads[4][i];
+      const bool others_stayed = reads[1][i] == reads[3][i];
+      if (ours_stayed && others_stayed && reads[0][i] != reads[1][i]) return true;
+    }
   }
   return false;
 }
