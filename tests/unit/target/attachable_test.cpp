@@ -168,23 +168,21 @@ TEST(Attachable, AForkedChildSharesNoMemoryWithItsParent) {
   EXPECT_FALSE(share_memory(::getpid(), child.pid()));
 }
 
-// Of a copy made by fork all sizes are the same, and only kcmp can tell; nobody
-// but root may ask it of root's processes.
+// Only kcmp can tell that a memory is shared, and nobody but root may ask it of root's
+// processes.
 TEST(Attachable, WhereSharingCannotBeAskedItIsNotTakenForNone) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root to have a process of another user";
   Child asker([](Shared& shared) {
-    const pid_t copy = ::fork();
-    if (copy == 0) {
-      ::alarm(60);
-      return sleep_for_ever(shared);
-    }
-    shared.value = static_cast<std::uint64_t>(copy);
+    constexpr std::size_t kStack = 1 << 16;
+    static std::array<char, kStack> stack;
+    const pid_t partner =
+        ::clone(pause_in_shared_memory, stack.data() + kStack, CLONE_VM | SIGCHLD, &shared.other);
+    shared.value = static_cast<std::uint64_t>(partner);
     if (::setresuid(65534, 65534, 65534) != 0) return 2;
-    while (shared.ready == 0) ::usleep(1000);
     const auto told = shares_memory_outside(::getpid());
     return !told && told.error().reason == "memory-sharing-unknown" ? 42 : 3;
   });
-  const Stranger copy(static_cast<pid_t>(wait_for_value(asker)));
+  const Stranger partner(static_cast<pid_t>(wait_for_value(asker)));
   EXPECT_EQ(asker.join(), 42);
 }
 
