@@ -32,7 +32,7 @@ def built(*command, libraries=()):
 def gdb_addresses(pid, names):
     """{thread: {name: address}} of those that GDB knows, of a process that it stops."""
     commands = ["set pagination off", "set print thread-events off", *(
-        f"thread apply all -s -q printf \"%s %d %lx\\n\", \"{name}\", $_gthread, &{name}"
+        f"thread apply all -s -q printf \"{name} %d %lx\\n\", $_gthread, &{name}"
         for name in names), "info threads"]
     said = subprocess.run(
         ["gdb", "-nx", "-batch", "-p", str(pid), *(part for command in commands
