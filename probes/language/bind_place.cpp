@@ -150,7 +150,8 @@ Result<ExprPtr> Binder::any(const Syntax& syntax, const Type* hint) {
 
 Result<ExprPtr> Binder::name(const Syntax& syntax, const Type* hint) {
   for (const Variable& local : scope_.locals()) {
-    if (local.name == syntax.text) return variable(syntax, local);
+    const bool has_it = local.is_nameless && !find_member(local.type, syntax.text).empty();
+    if (local.name == syntax.text || has_it) return variable(syntax, local);
   }
   NOHALT_TRY(ExprPtr through_this, member_of_this(syntax));
   if (through_this) return through_this;
@@ -179,6 +180,12 @@ Result<ExprPtr> Binder::variable(const Syntax& syntax, const Variable& found) {
   }
   auto expr = make(ExprKind::kVariable, syntax.span, found.type);
   expr->variable = std::make_shared<const Variable>(found);
+  if (found.is_nameless) {
+    const auto qualified = syntax.text.rfind("::");
+    const bool is_plain = qualified == std::string::npos;
+    return select(std::move(expr), syntax,
+                  is_plain ? syntax.text : syntax.text.substr(qualified + 2));
+  }
   if (strip_typedefs(found.type)->kind != TypeKind::kReference) return expr;
   const Type* referee = pointee(found.type);
   if (referee == nullptr) return mismatch(syntax.span, "this reference's type is not known");
@@ -192,7 +199,7 @@ Result<ExprPtr> Binder::member_of_this(const Syntax& syntax) {
     if (find_member(pointee(local.type), syntax.text).empty()) break;
     NOHALT_TRY(ExprPtr self, variable(syntax, local));
     NOHALT_TRY(ExprPtr object, dereference(load(std::move(self)), syntax.span));
-    return select(std::move(object), syntax);
+    return select(std::move(object), syntax, syntax.text);
   }
   return ExprPtr();
 }
@@ -218,6 +225,10 @@ ExprPtr Binder::enumerator(const Syntax& syntax, const Type* hint) {
 std::unexpected<Error> Binder::unknown_name(const Syntax& syntax) const {
   std::vector<std::string> known;
   for (const Variable& local : scope_.locals()) {
+    if (local.is_nameless) {
+      collect_members(local.type, known, 0);
+      continue;
+    }
     known.push_back(local.name);
     const bool self = local.name == "this" && local.type != nullptr;
     if (self && pointee(local.type) != nullptr) collect_members(pointee(local.type), known, 0);
@@ -244,16 +255,16 @@ Result<ExprPtr> Binder::member(const Syntax& syntax) {
     return fail_at(source_, operator_span, "not-a-record", "'" + type + "' is a pointer",
                    "Use -> instead of '.'.");
   }
-  return select(std::move(object), syntax);
+  return select(std::move(object), syntax, syntax.text);
 }
 
-Result<ExprPtr> Binder::select(ExprPtr object, const Syntax& syntax) {
+Result<ExprPtr> Binder::select(ExprPtr object, const Syntax& syntax, const std::string& name) {
   const Type* record = object->type;
   if (!is_record(record) || !object->is_place()) {
     return fail_at(source_, syntax.mark, "not-a-record",
                    "'" + type_name(record) + "' has no members");
   }
-  const auto path = find_member(record, syntax.text);
+  const auto path = find_member(record, name);
   if (path.empty()) {
     if (strip_typedefs(record)->is_declaration) {
       return fail_at(source_, syntax.mark, "incomplete-type",
@@ -262,8 +273,8 @@ Result<ExprPtr> Binder::select(ExprPtr object, const Syntax& syntax) {
     std::vector<std::string> known;
     collect_members(record, known, 0);
     return fail_at(source_, syntax.mark, "no-such-member",
-                   "'" + type_name(record) + "' has no member '" + syntax.text + "'",
-                   did_you_mean(near_names(syntax.text, known)));
+                   "'" + type_name(record) + "' has no member '" + name + "'",
+                   did_you_mean(near_names(name, known)));
   }
   for (const Member* step : path) {
     if (step->is_static) return static_member(record, syntax);

@@ -24,7 +24,8 @@ class Binder {
   [[nodiscard]] ExprPtr enumerator(const Syntax& syntax, const Type* hint);
   [[nodiscard]] std::unexpected<Error> unknown_name(const Syntax& syntax) const;
   [[nodiscard]] Result<ExprPtr> member(const Syntax& syntax);
-  [[nodiscard]] Result<ExprPtr> select(ExprPtr record, const Syntax& syntax);
+  [[nodiscard]] Result<ExprPtr> select(ExprPtr record, const Syntax& syntax,
+                                       const std::string& name);
   [[nodiscard]] Result<ExprPtr> static_member(const Type* record, const Syntax& syntax);
   [[nodiscard]] Result<ExprPtr> dereference(ExprPtr pointer, Span mark);
   [[nodiscard]] Result<ExprPtr> index(const Syntax& syntax);

@@ -55,6 +55,7 @@ struct Variable {
   std::uint32_t declared_line = 0;
   std::uint32_t scope_depth = 0;  // 0: function's outermost block; deeper shadow shallower
   bool is_artificial = false;     // `this`
+  bool is_nameless = false;       // an anonymous union, of which only members are asked for
   // Where it is optimised out here: lines of the same function where it is available.
   std::vector<std::uint32_t> available_lines;
   // Where `location` needs the registers that the function was called with: the same

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "probes/symbols/anonymous_union.h"
 #include "probes/symbols/expression.h"
 
 namespace nohalt::symbols {
@@ -188,7 +189,9 @@ std::vector<Variable> Variables::of_function(const Place& place, std::size_t sco
 void Variables::add_scope(const Place& place, Dwarf_Die scope, std::uint32_t depth, int nesting,
                           std::vector<Variable>& found) const {
   if (nesting > kMaxDepth) return;
+  const AnonymousUnions unions(scope);
   for_each_child(scope, [&](Dwarf_Die child) {
+    if (unions.has(child)) return true;
     switch (dwarf_tag(&child)) {
       case DW_TAG_formal_parameter:
       case DW_TAG_variable:
@@ -210,8 +213,9 @@ void Variables::add_abstract(const Place& place, Dwarf_Die scope, std::uint32_t 
                              const std::unordered_set<const void*>& mentioned,
                              std::vector<Variable>& found) const {
   if (nesting > kMaxDepth) return;
+  const AnonymousUnions unions(scope);
   for_each_child(scope, [&](Dwarf_Die child) {
-    if (mentioned.contains(child.addr)) return true;
+    if (mentioned.contains(child.addr) || unions.has(child)) return true;
     const int tag = dwarf_tag(&child);
     if (tag == DW_TAG_formal_parameter || tag == DW_TAG_variable)
       add_variable(place, child, depth, found);
@@ -223,15 +227,18 @@ void Variables::add_abstract(const Place& place, Dwarf_Die scope, std::uint32_t 
 
 std::optional<Variable> Variables::describe(Dwarf_Die die, VariableKind kind) const {
   const char* name = die_name(die);
-  if (name == nullptr || *name == '\0') return std::nullopt;
   Variable variable;
-  variable.name = name;
+  variable.is_nameless = is_anonymous_union(die);
+  if (!variable.is_nameless && (name == nullptr || *name == '\0')) return std::nullopt;
+  variable.name = variable.is_nameless ? "<anonymous>" : name;
   variable.kind = kind;
   variable.type = types_.type_of(die);
   variable.is_artificial = flag(die, DW_AT_artificial);
-  variable.declared_file = declared_file(die);
+  const Dwarf_Die declares =
+      variable.is_nameless ? referenced(declaration_of(die), DW_AT_type).value_or(die) : die;
+  variable.declared_file = declared_file(declares);
   variable.declared_line =
-      static_cast<std::uint32_t>(unsigned_attribute(die, DW_AT_decl_line).value_or(0));
+      static_cast<std::uint32_t>(unsigned_attribute(declares, DW_AT_decl_line).value_or(0));
   return variable;
 }
 
@@ -369,6 +376,9 @@ std::optional<Variable> Variables::global_from(const NamedDie& named) const {
   std::optional<Variable> variable = describe(named.die, VariableKind::kGlobal);
   if (!variable) return std::nullopt;
   variable->location = location_of(Place{}, named.die, *variable->type);
+  if (is_symbol_of_another(named.die))
+    variable->location =
+        Unavailable{UnavailableWhy::kUnsupported, "it shares its bytes with another"};
   return variable;
 }
 

@@ -363,6 +363,29 @@ class Leaks(harness.TestCase):
             self.assertEqual(plan.status, DONE, plan)
             self.assert_right_end(vault)
 
+    def test_members_of_a_union_without_a_name_are_hidden_with_each_other(self):
+        place = f"vault.cpp:{harness.line_of(SOURCE, 'the line over unions without a name')}"
+        policy = self.policy("")
+        with Vault() as vault:
+            for expression in ["password_copy", "copied", "copied[1]", "password_copy[0]",
+                               "copied[0..2]", "copied[0] + 1", "paid_by", "paid_parts[1]",
+                               "paid_parts", "paid_parts[0] / 2"]:
+                outcome = self.nohalt("log", "-p", vault.pid, place, f"{{value={expression}}}",
+                                      "--hits", "1", "--policy", policy, "--format", "json")
+                self.assertEqual(outcome.status, DONE, (expression, outcome))
+                value = outcome.records("log")[0]["values"]["value"]
+                self.assertEqual(value["state"], "redacted", (expression, value))
+                self.assert_no_leak(self.everything(outcome), self.hidden_by(vault, "name"),
+                                    expression)
+            outcome = self.nohalt("snap", "-p", vault.pid, place, "--policy", policy,
+                                  "--format", "json")
+            self.assertEqual(outcome.status, DONE, outcome)
+            values = outcome.records("snapshot")[0]["values"]
+            unions = [value for name, value in values.items() if name.startswith("<anonymous>")]
+            self.assertEqual([value["state"] for value in unions], ["redacted"] * 2, values)
+            self.assert_no_leak(self.everything(outcome), self.hidden_by(vault, "name"), "a snapshot")
+            self.assert_right_end(vault)
+
     def test_what_is_computed_from_a_number_that_a_rule_knows_is_hidden(self):
         policy = self.policy("")
         shown = {"store.large - 1": 1700000000123455, "store.large / 1000": 1700000000123,

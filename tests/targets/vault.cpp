@@ -231,6 +231,23 @@ __attribute__((noinline)) static int64_t serve(const Customer* customer, Store& 
   return total;
 }
 
+// Each two variables of the same bytes.
+__attribute__((noinline)) static int64_t overlaid(const std::string& secret, int64_t number) {
+  union {
+    char password_copy[24];
+    int64_t copied[3];
+  };
+  fill(password_copy, sizeof password_copy, secret);
+  union {
+    int64_t paid_by;
+    int32_t paid_parts[2];
+  };
+  paid_by = number;
+  seen = seen + paid_parts[1] + copied[1];  // the line over unions without a name
+  asm volatile("" : : "r"(copied), "r"(paid_parts) : "memory");
+  return number;
+}
+
 // A caller with secrets of its own.
 __attribute__((noinline)) static int64_t handle(Customer& customer, Store& store,
                                                 crypto::Shape* shape, Overlay* overlay,
@@ -240,6 +257,7 @@ __attribute__((noinline)) static int64_t handle(Customer& customer, Store& store
   fill(secret_note, sizeof secret_note, store.passwords[0]);
   fill(remark, sizeof remark, store.marker);
   customer.id = round;
+  overlaid(store.api_token, store.payee);
   const int64_t result = serve(&customer, store, shape, overlay, sealed, round);
   seen = seen + secret_note[0] + remark[0];
   return result == round + 1000 ? 0 : 1;

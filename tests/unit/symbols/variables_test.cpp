@@ -112,6 +112,59 @@ INSTANTIATE_TEST_SUITE_P(Compilers, EachCompiler,
                          testing::Values(Compiler{"gcc", "4"}, Compiler{"gcc", "5"},
                                          Compiler{"clang-19", "4"}, Compiler{"clang-19", "5"}));
 
+constexpr const char* kUnions = R"(
+#include <stdint.h>
+static union { int64_t kept; int32_t kept_parts[2]; };
+int64_t plain;
+__attribute__((noinline)) int64_t work(int64_t n) {
+  union { int64_t whole; int32_t parts[2]; struct { int64_t outer; } named; };
+  whole = n;
+  kept = n;
+  asm volatile("" : : "g"(&whole), "g"(&kept) : "memory");
+  return parts[0] + parts[1] + kept_parts[1] + plain;
+}
+int main(int argc, char**) { return (int)work(argc); }
+)";
+
+class EachCompilerOfUnions : public testing::TestWithParam<Build> {};
+
+// Read one by one, what lies over a hidden one would not be known to.
+TEST_P(EachCompilerOfUnions, members_without_a_name_for_the_whole_are_of_one_variable) {
+  const auto info = opened("u.cpp", kUnions, GetParam());
+  const LineSite site = sites_of(*info, "u.cpp:10").front();
+  const auto variables = info->variables_at(site.pc);
+  ASSERT_TRUE(variables);
+  EXPECT_EQ(named(*variables, "whole"), nullptr);
+  EXPECT_EQ(named(*variables, "parts"), nullptr);
+  const Variable* both = named(*variables, "<anonymous>");
+  ASSERT_NE(both, nullptr);
+  EXPECT_TRUE(both->is_nameless);
+  EXPECT_EQ(both->declared_line, 6U);
+  EXPECT_TRUE(both->declared_file.ends_with("u.cpp"));
+  ASSERT_EQ(strip_typedefs(both->type)->members.size(), 3U);
+  EXPECT_EQ(strip_typedefs(both->type)->members[1].name, "parts");
+  EXPECT_FALSE(std::holds_alternative<Unavailable>(both->location));
+}
+
+TEST_P(EachCompilerOfUnions, in_a_namespace_the_one_that_lies_over_another_is_not_told) {
+  const auto info = opened("u.cpp", kUnions, GetParam());
+  const LinkAddress pc = sites_of(*info, "u.cpp:10").front().pc;
+  const auto parts = info->find_global("kept_parts", pc);
+  ASSERT_TRUE(parts);
+  if (*parts) {
+    EXPECT_TRUE(std::holds_alternative<Unavailable>((*parts)->location));
+  }
+  const auto plain = info->find_global("plain", pc);
+  ASSERT_TRUE(plain && *plain);
+  EXPECT_FALSE(std::holds_alternative<Unavailable>((*plain)->location));
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, EachCompilerOfUnions,
+                         testing::Values(Build{"g++", "-O0 -gdwarf-5"},
+                                         Build{"g++", "-O2 -gdwarf-4"},
+                                         Build{"clang++-19", "-O0 -gdwarf-5"},
+                                         Build{"clang++-19", "-O2 -gdwarf-4"}));
+
 TEST(Variables, an_optimised_out_variable_names_lines_where_it_is_available) {
   const auto info =
       opened("v.c", kSource, {.compiler = "gcc", .flags = "-O2 -gdwarf-5 -fPIE -pie"});
