@@ -78,9 +78,10 @@ Result<ExprPtr> Binder::slice(const Syntax& syntax) {
   if (!is_array) object = load(std::move(object));
   const Type* item = is_array ? strip_typedefs(object->type)->target : pointee(object->type);
   if (!is_array && !is_pointer(object->type)) {
-    return fail_at(source_, syntax.mark, "not-an-array",
-                   "'" + type_name(object->type) + "' is not an array",
-                   "The beginning of a text is {name:.4}; of a container 20 items are shown.");
+    return fail_at(
+        source_, syntax.mark, "not-an-array", "'" + type_name(object->type) + "' is not an array",
+        is_record(object->type) ? "Of a container the first 20 items are shown: {name}."
+                                : "Only an array has parts that are named so: {items[1..3]}.");
   }
   const std::uint64_t size = item == nullptr ? 0 : strip_typedefs(item)->byte_size;
   if (size == 0) return mismatch(syntax.mark, "the size of its elements is not known");

@@ -4,10 +4,15 @@
 // said, because values read through it would be wrong.
 #include "probes/symbols/debug_file.h"
 
+#include <elfutils/libdwelf.h>
+
 #include <climits>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <utility>
+
+#include "src/base/escape.h"
 
 namespace nohalt::symbols {
 
@@ -72,6 +77,14 @@ std::unexpected<Error> no_debug_info(const std::string& name, const ElfImage& pr
                   " with --debug-dir.");
 }
 
+// libdw opens it by its build id or its name, and does not compare.
+bool is_of_build(Dwarf* shared, const void* id, std::size_t size) {
+  const void* own = nullptr;
+  const ssize_t own_size = dwelf_elf_gnu_build_id(dwarf_getelf(shared), &own);
+  return own_size > 0 && static_cast<std::size_t>(own_size) == size &&
+         std::memcmp(own, id, size) == 0;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<DebugFile>> DebugFile::open(const std::string& path, const std::string& name,
@@ -117,6 +130,31 @@ Dwarf* DebugFile::dwarf() {
     dwarf_.reset(dwarf_begin_elf(holder.elf(), DWARF_C_READ, nullptr));
   }
   return dwarf_.get();
+}
+
+// Names and types of this file's code are in the other one: without it, rules that go by
+// names would not know what they hide.
+Status DebugFile::check_shared() {
+  const ElfImage& holder = separate_ ? *separate_ : program_;
+  const bool is_dwarf5 = holder.has_section(".debug_sup");
+  if (dwarf() == nullptr || (!is_dwarf5 && !holder.has_section(".gnu_debugaltlink"))) return {};
+  const char* name = nullptr;
+  const void* id = nullptr;
+  const ssize_t size = dwelf_dwarf_gnu_debugaltlink(dwarf_.get(), &name, &id);
+  Dwarf* shared = size > 0 ? dwarf_getalt(dwarf_.get()) : nullptr;
+  if (!is_dwarf5 && shared != nullptr && is_of_build(shared, id, static_cast<std::size_t>(size)))
+    return {};
+  if (is_dwarf5) {
+    return fail(ErrorCode::kUsage, "no-shared-debug-file",
+                "Part of the debug information was moved to a file that programs share, in the "
+                "form of DWARF 5 (.debug_sup), which is not read.",
+                "Run dwz without --dwarf-5, or use the debug information as it was before.");
+  }
+  return fail(ErrorCode::kUsage, "no-shared-debug-file",
+              "Part of the debug information was moved to " +
+                  escape_untrusted(size > 0 ? name : "another file").text +
+                  ", which is not there or not of this build.",
+              "Install the debug package that holds it, or put it there.");
 }
 
 }  // namespace nohalt::symbols

@@ -42,6 +42,9 @@ class DebugFile {
   [[nodiscard]] Status check() const;
   // Null: there is none, or it is damaged.
   [[nodiscard]] Dwarf* dwarf();
+  // What dwz moved from the DWARF to a file that several share is there, and of this build.
+  // Begins the DWARF. Errors: no-shared-debug-file.
+  [[nodiscard]] Status check_shared();
 
  private:
   explicit DebugFile(ElfImage program) : program_(std::move(program)) {}

@@ -152,6 +152,7 @@ class DwarfDebugInfo final : public DebugInfo {
                   "The debug information of " + name_ + " cannot be read.",
                   "Rebuild the program, or supply an undamaged debug file.");
     }
+    NOHALT_CHECK(file_->check_shared());
     NOHALT_TRY(std::unique_ptr<Units> units, Units::read(dwarf, program()));
     parts_ = std::make_unique<Parts>(program(), dwarf, std::move(units));
     return {};

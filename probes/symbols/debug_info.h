@@ -39,9 +39,34 @@ struct LineSite {
   LinkRange statement;  // the run of addresses that the line table gives to this row
 };
 
+// Where a statement begins by the line table, as seen from one of them.
+struct StatementMark {
+  LinkAddress pc;
+  bool is_same = false;  // the one that is looked at, or a copy of it; false: another statement
+  // No instruction of its line comes before the next statement begins: what jumps to this
+  // address may mean to come in behind the mark.
+  bool is_hollow = false;
+};
+
+// Code of the same source text elsewhere in the function of a site: copies that the compiler
+// made, of a loop's body say, or other parts of the line. Which of these it is, only the way
+// that control takes through the function tells (engines/inline/line_copies.h).
+struct LineRepeats {
+  std::vector<LineSite> sites;   // the group's members that are sites
+  std::vector<LineSite> others;  // those that are not; never empty
+  LinkAddress entry;             // of the function
+  // All of the function, by address and in the order of execution at one address. Empty:
+  // this compiler does not mark where statements begin.
+  std::vector<StatementMark> marks;
+};
+
 // What a LOCATION on the command line came to.
 struct ResolvedPlace {
-  std::vector<LineSite> sites;  // every copy; never empty
+  std::vector<LineSite> sites;  // a place in each block; never empty
+  std::vector<LineRepeats> repeats = {};
+  // Files that hold the declarations of some of the code and are not there (.dwo): what
+  // is inlined in that code is not known.
+  std::vector<std::string> missing_files = {};
 };
 
 enum class VariableKind { kArgument, kLocal, kGlobal };

@@ -84,12 +84,13 @@ class FileCache {
 std::optional<RawRow> read_row(Dwarf_Line* line, FileCache& files) {
   Dwarf_Addr pc = 0;
   int number = 0;
+  int column = 0;
   bool is_statement = false;
   bool is_prologue_end = false;
   bool is_end = false;
   unsigned discriminator = 0;
   if (line == nullptr || dwarf_lineaddr(line, &pc) != 0 || dwarf_lineno(line, &number) != 0 ||
-      dwarf_linebeginstatement(line, &is_statement) != 0 ||
+      dwarf_linecol(line, &column) != 0 || dwarf_linebeginstatement(line, &is_statement) != 0 ||
       dwarf_lineprologueend(line, &is_prologue_end) != 0 ||
       dwarf_lineendsequence(line, &is_end) != 0 ||
       dwarf_linediscriminator(line, &discriminator) != 0)
@@ -97,6 +98,7 @@ std::optional<RawRow> read_row(Dwarf_Line* line, FileCache& files) {
   return RawRow{.row = {.pc = {pc},
                         .line = number > 0 ? static_cast<std::uint32_t>(number) : 0,
                         .file = is_end ? 0 : files.index(line),
+                        .column = column > 0 ? static_cast<std::uint32_t>(column) : 0,
                         .is_statement = is_statement,
                         .is_prologue_end = is_prologue_end,
                         .is_end = is_end},
@@ -110,6 +112,21 @@ std::uint32_t FileNames::intern(std::string path) {
       index_.try_emplace(std::move(path), static_cast<std::uint32_t>(names_.size()));
   if (is_new) names_.push_back(&known->first);
   return known->second;
+}
+
+std::vector<LineRow> unfiltered_rows(Dwarf_Die unit, const std::vector<LinkRange>& ranges,
+                                     FileNames& names) {
+  Dwarf_Lines* lines = nullptr;
+  std::size_t count = 0;
+  std::vector<LineRow> rows;
+  if (ranges.empty() || dwarf_getsrclines(&unit, &lines, &count) != 0) return rows;
+  FileCache files(unit, names);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::optional<RawRow> raw = read_row(dwarf_onesrcline(lines, i), files);
+    if (raw && !raw->row.is_end && raw->row.line != 0 && contains(ranges, raw->row.pc))
+      rows.push_back(raw->row);
+  }
+  return rows;
 }
 
 LineTable::LineTable(Dwarf_Die unit, const std::vector<LinkRange>& ranges, FileNames& names) {

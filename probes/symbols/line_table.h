@@ -36,10 +36,17 @@ struct LineRow {
   LinkAddress pc;
   std::uint32_t line = 0;  // 0: code that belongs to no line
   std::uint32_t file = 0;
+  std::uint32_t column = 0;  // 0: not told
   bool is_statement = false;
   bool is_prologue_end = false;
   bool is_end = false;  // one past a sequence's last byte
 };
+
+// The rows of a unit as they stand in the file, by address, without ends and line 0.
+// `ranges`: as for LineTable.
+[[nodiscard]] std::vector<LineRow> unfiltered_rows(Dwarf_Die unit,
+                                                   const std::vector<LinkRange>& ranges,
+                                                   FileNames& names);
 
 class LineTable {
  public:

@@ -76,11 +76,20 @@ std::vector<std::string> similar_names(const NameTable& functions, std::string_v
 }
 
 std::unexpected<Error> no_such_function(std::string_view asked, const NameTable& functions,
-                                        const std::optional<std::string>& file) {
+                                        const std::optional<std::string>& file,
+                                        const std::vector<std::string>& missing) {
   const std::string of_file =
       file ? " of " + escape_untrusted(std::string(file_of(*file))).text : "";
   const std::vector<std::string> near =
       similar_names(functions, base_name(without_parameters(asked)));
+  if (!missing.empty()) {
+    return fail(ErrorCode::kUsage, "no-split-debug-file",
+                "No function named '" + std::string(asked) + "'" + of_file +
+                    " is known; what the debug information says of some of the code is in files "
+                    "that are not there or not of this build, such as " +
+                    escape_untrusted(missing.front()).text + ".",
+                std::string(kMissingPartHint));
+  }
   return fail(
       ErrorCode::kUsage, "no-such-function",
       "No function named '" + std::string(asked) + "'" + of_file + " has code in this program.",
@@ -155,10 +164,11 @@ Result<ResolvedPlace> Locator::resolve_function(std::string_view asked,
   const std::string_view name = without_parameters(asked);
   NOHALT_TRY(const NameTable* functions, tables_.functions());
   const auto units = functions->find(base_name(name));
-  if (units.empty()) return no_such_function(asked, *functions, file);
+  if (units.empty() && tables_.is_whole()) return no_such_function(asked, *functions, file, {});
   NOHALT_TRY(const Places* places, this->places(*functions));
-  ResolvedPlace place{places->of_function(name, file, units)};
-  if (place.sites.empty()) return no_such_function(asked, *functions, file);
+  ResolvedPlace place = places->of_function(name, file, units);
+  place.missing_files = places->missing_files();
+  if (place.sites.empty()) return no_such_function(asked, *functions, file, place.missing_files);
   return place;
 }
 

@@ -138,7 +138,8 @@ Result<const NameTable*> PlaceTables::table(std::optional<NameTable>& known, con
   if (known) return &*known;
   NOHALT_TRY(const Units* units, units_());
   known.emplace(collect(*units), units->all().size());
-  if (says_it_all(file_, *units)) keep_index(key, known->bytes());
+  is_whole_ = says_it_all(file_, *units);
+  if (is_whole_) keep_index(key, known->bytes());
   return &*known;
 }
 

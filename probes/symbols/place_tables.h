@@ -26,6 +26,9 @@ class PlaceTables {
   [[nodiscard]] Result<const NameTable*> sources();
   // By base name: where functions or inlined copies of the name may have code.
   [[nodiscard]] Result<const NameTable*> functions();
+  // The file itself says all of its code. To be asked after a table was: one that is kept
+  // comes of such a file.
+  [[nodiscard]] bool is_whole() const { return is_whole_; }
   // A kept table does not fit its file: neither is to be used.
   void forget();
 
@@ -37,6 +40,7 @@ class PlaceTables {
   const DebugFile& file_;
   OpenUnits units_;
   bool is_kept_used_ = true;
+  bool is_whole_ = true;
   std::optional<NameTable> sources_;
   std::optional<NameTable> functions_;
 };

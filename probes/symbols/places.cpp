@@ -1,6 +1,7 @@
 #include "probes/symbols/places.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "probes/symbols/prologue.h"
@@ -33,7 +34,7 @@ Result<ResolvedPlace> Places::on_line(std::string_view file, std::uint32_t line,
   ResolvedPlace place;
   for (const std::uint32_t index : units) {
     Unit& unit = *units_.all()[index];
-    if (const auto number = number_of(file, unit)) add_line_sites(unit, *number, line, place.sites);
+    if (const auto number = number_of(file, unit)) add_line_sites(unit, *number, line, place);
   }
   if (place.sites.empty()) return no_code_on_line(file, line, units);
   sort_unique(place.sites);
@@ -41,8 +42,9 @@ Result<ResolvedPlace> Places::on_line(std::string_view file, std::uint32_t line,
 }
 
 void Places::add_line_sites(Unit& unit, std::uint32_t file, std::uint32_t line,
-                            std::vector<LineSite>& sites) const {
+                            ResolvedPlace& place) const {
   std::set<std::pair<const Function*, std::size_t>> seen;
+  std::map<const Function*, std::vector<LineRow>> chosen;
   for (const LineRow& row : units_.lines(unit).rows()) {
     if (row.line != line || row.file != file || !row.is_statement || row.is_end) continue;
     const Function* function = units_.code(unit).function_at(row.pc);
@@ -51,9 +53,26 @@ void Places::add_line_sites(Unit& unit, std::uint32_t file, std::uint32_t line,
       if (!seen.emplace(function, function->enclosing_block(function->innermost(pc))).second)
         continue;
       const LinkAddress body = body_of(image_, units_, unit, *function);
-      if (pc < body && function->piece(pc).contains(body)) pc = body;
+      if (pc < body && function->piece(pc).contains(body))
+        pc = body;
+      else
+        chosen[function].push_back(row);
     }
-    sites.push_back(site_at(unit, function, pc));
+    place.sites.push_back(site_at(unit, function, pc));
+  }
+  for (const auto& [function, rows] : chosen)
+    add_repeats(unit, *function, rows, Between::kAnyStatement, place);
+}
+
+void Places::add_repeats(Unit& unit, const Function& function, const std::vector<LineRow>& rows,
+                         Between between, ResolvedPlace& place) const {
+  for (RepeatGroup& group : repeats_.find(unit, function, rows, between)) {
+    LineRepeats repeats{
+        .sites = {}, .others = {}, .entry = function.entry(), .marks = std::move(group.marks)};
+    for (const LinkAddress pc : group.sites) repeats.sites.push_back(site_at(unit, &function, pc));
+    for (const LinkAddress pc : group.others)
+      repeats.others.push_back(site_at(unit, &function, pc));
+    place.repeats.push_back(std::move(repeats));
   }
 }
 
@@ -79,19 +98,25 @@ std::unexpected<Error> Places::no_code_on_line(std::string_view file, std::uint3
               "Nearest lines that have: " + near + ".");
 }
 
-std::vector<LineSite> Places::of_function(std::string_view name,
-                                          const std::optional<std::string>& file,
-                                          std::span<const std::uint32_t> units) const {
-  std::vector<LineSite> sites;
+ResolvedPlace Places::of_function(std::string_view name, const std::optional<std::string>& file,
+                                  std::span<const std::uint32_t> units) const {
+  ResolvedPlace place;
   for (const std::uint32_t index : units)
-    add_function_sites(*units_.all()[index], name, file, sites);
-  sort_unique(sites);
-  return sites;
+    add_function_sites(*units_.all()[index], name, file, place);
+  sort_unique(place.sites);
+  return place;
+}
+
+std::vector<std::string> Places::missing_files() const {
+  std::set<std::string> files;
+  for (const std::unique_ptr<Unit>& unit : units_.all())
+    if (std::string file = missing_part(*unit); !file.empty()) files.insert(std::move(file));
+  return {files.begin(), files.end()};
 }
 
 void Places::add_function_sites(Unit& unit, std::string_view name,
                                 const std::optional<std::string>& file,
-                                std::vector<LineSite>& sites) const {
+                                ResolvedPlace& place) const {
   const std::string_view base = base_name(name);
   const auto is_meant = [&](Dwarf_Die die) {
     const char* own = die_name(die);
@@ -101,14 +126,22 @@ void Places::add_function_sites(Unit& unit, std::string_view name,
   };
   for (const Function& function : units_.code(unit).functions()) {
     if (is_meant(function.self().die))
-      sites.push_back(site_at(unit, &function, body_of(image_, units_, unit, function)));
+      place.sites.push_back(site_at(unit, &function, body_of(image_, units_, unit, function)));
+    std::vector<LineRow> entries;
     for (const Scope& scope : function.scopes) {
       if (scope.kind != ScopeKind::kInlined || !is_meant(scope.die)) continue;
       LinkAddress pc = entry_of(scope);
       const LinkAddress body = body_of(image_, units_, unit, function);
-      if (pc < body && contains(scope.ranges, body)) pc = body;
-      sites.push_back(site_at(unit, &function, pc));
+      if (pc < body && contains(scope.ranges, body)) {
+        pc = body;
+      } else if (const LineRow* row = units_.lines(unit).covering(pc);
+                 row != nullptr && row->pc == pc && row->is_statement) {
+        entries.push_back(*row);
+      }
+      place.sites.push_back(site_at(unit, &function, pc));
     }
+    // Where a loop is unrolled with a call inlined in it, one inlined copy has several entries.
+    if (!entries.empty()) add_repeats(unit, function, entries, Between::kOutsideStatement, place);
   }
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "probes/symbols/debug_info.h"
+#include "probes/symbols/line_repeats.h"
 #include "probes/symbols/name_index.h"
 #include "probes/symbols/units.h"
 
@@ -23,16 +24,19 @@ namespace nohalt::symbols {
 
 class Places {
  public:
-  Places(const ElfImage& image, const Units& units) : image_(image), units_(units) {}
+  Places(const ElfImage& image, const Units& units)
+      : image_(image), units_(units), repeats_(units) {}
 
   // `units`: those that have statements of the file, or the functions of the base name.
   // Errors: no-code-on-line.
   [[nodiscard]] Result<ResolvedPlace> on_line(std::string_view file, std::uint32_t line,
                                               std::span<const std::uint32_t> units) const;
-  // `file`: where it must be written; absent: anywhere. Empty: none has code.
-  [[nodiscard]] std::vector<LineSite> of_function(std::string_view name,
-                                                  const std::optional<std::string>& file,
-                                                  std::span<const std::uint32_t> units) const;
+  // `file`: where it must be written; absent: anywhere. No sites: none has code.
+  [[nodiscard]] ResolvedPlace of_function(std::string_view name,
+                                          const std::optional<std::string>& file,
+                                          std::span<const std::uint32_t> units) const;
+  // Without which it is not known what the program's functions are and where they are inlined.
+  [[nodiscard]] std::vector<std::string> missing_files() const;
   [[nodiscard]] std::size_t unit_count() const { return units_.all().size(); }
 
   [[nodiscard]] std::optional<LineSite> describe(LinkAddress pc) const;
@@ -43,15 +47,19 @@ class Places {
  private:
   [[nodiscard]] std::optional<std::uint32_t> number_of(std::string_view file, Unit& unit) const;
   void add_line_sites(Unit& unit, std::uint32_t file, std::uint32_t line,
-                      std::vector<LineSite>& sites) const;
+                      ResolvedPlace& place) const;
+  // `rows`: of the line that was chosen in that function.
+  void add_repeats(Unit& unit, const Function& function, const std::vector<LineRow>& rows,
+                   Between between, ResolvedPlace& place) const;
   [[nodiscard]] std::unexpected<Error> no_code_on_line(std::string_view file, std::uint32_t line,
                                                        std::span<const std::uint32_t> units) const;
   void add_function_sites(Unit& unit, std::string_view name, const std::optional<std::string>& file,
-                          std::vector<LineSite>& sites) const;
+                          ResolvedPlace& place) const;
   [[nodiscard]] LineSite site_at(Unit& unit, const Function* function, LinkAddress pc) const;
 
   const ElfImage& image_;
   const Units& units_;
+  RepeatFinder repeats_;
   mutable std::unique_ptr<NameIndex> names_;
 };
 

@@ -29,6 +29,16 @@ bool is_c_like(Dwarf_Die& unit) {
 
 }  // namespace
 
+std::string missing_part(const Unit& unit) {
+  if (unit.die.addr != unit.skeleton.addr) return {};
+  for (const unsigned name : {unsigned{DW_AT_dwo_name}, unsigned{DW_AT_GNU_dwo_name}}) {
+    std::optional<Dwarf_Attribute> attribute = own_attribute(unit.skeleton, name);
+    const char* file = attribute ? dwarf_formstring(&*attribute) : nullptr;
+    if (file != nullptr) return file;
+  }
+  return {};
+}
+
 Result<std::unique_ptr<Units>> Units::read(Dwarf* dwarf, const ElfImage& image) {
   std::unique_ptr<Units> units(new Units(image));
   Dwarf_CU* cu = nullptr;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -29,6 +30,12 @@ struct Unit {
   bool is_rust = false;
 };
 
+// The file that holds the unit's declarations where that is one of its own (.dwo) and is not
+// there, or not of this build; empty: the unit is whole.
+[[nodiscard]] std::string missing_part(const Unit& unit);
+inline constexpr std::string_view kMissingPartHint =
+    "Put the .dwo file where the compiler made it; packages of them (.dwp) are not read.";
+
 class Units {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Units>> read(Dwarf* dwarf, const ElfImage& image);
@@ -38,7 +45,7 @@ class Units {
   [[nodiscard]] Unit* of(Dwarf_Die die) const;
   [[nodiscard]] const UnitCode& code(Unit& unit) const;
   [[nodiscard]] const LineTable& lines(Unit& unit) const;
-  [[nodiscard]] const FileNames& files() const { return *files_; }
+  [[nodiscard]] FileNames& files() const { return *files_; }
 
   // The function at pc, or null.
   [[nodiscard]] const Function* function_at(LinkAddress pc) const;

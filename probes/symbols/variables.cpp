@@ -113,24 +113,12 @@ bool is_told_by_entry_values(std::span<const Dwarf_Op> ops) {
 
 namespace {
 
-// A unit whose declarations are in a file of its own, which is not there.
-std::string missing_part(Unit& unit) {
-  if (unit.die.addr != unit.skeleton.addr) return {};
-  for (const unsigned name : {unsigned{DW_AT_dwo_name}, unsigned{DW_AT_GNU_dwo_name}}) {
-    Dwarf_Attribute attribute;
-    const char* file = dwarf_formstring(dwarf_attr(&unit.skeleton, name, &attribute));
-    if (file != nullptr) return file;
-  }
-  return {};
-}
-
 std::unexpected<Error> no_function(Unit* unit) {
   if (const std::string file = unit == nullptr ? "" : missing_part(*unit); !file.empty())
     return fail(ErrorCode::kUsage, "no-split-debug-file",
                 "What the debug information says of this code is in " + file +
                     ", which is not there or not of this build.",
-                "Put the .dwo file where the compiler made it; packages of them (.dwp) are not "
-                "read.");
+                std::string(kMissingPartHint));
   return fail(ErrorCode::kUsage, "no-such-function",
               "The code there is of no function that the debug information describes; the "
               "compiler may have merged functions of equal code.",

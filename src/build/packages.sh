@@ -13,7 +13,7 @@ packages_of() {
     source)  # fetching and building Debian source packages
       echo "dpkg-dev make patch ca-certificates" ;;
     tests)
-      echo "libgtest-dev libbenchmark-dev ccache python3 gdb binutils clang-19 rustc rust-gdb
+      echo "libgtest-dev libbenchmark-dev ccache python3 gdb binutils dwz clang-19 rustc rust-gdb
             libc++-19-dev libc++abi-19-dev lldb-19 procps util-linux strace tcl" ;;
     bench)  # the peers that nohalt is measured beside
       echo "lldb-19 bpftrace lttng-tools liblttng-ust-dev" ;;

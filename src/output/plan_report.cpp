@@ -173,6 +173,7 @@ std::string plan_text(const PlanReport& report, bool colour) {
                         make_printable(place.location), place.sites.size(),
                         place.sites.size() == 1 ? "" : "s", good);
     for (const Obstacle& error : place.errors) text += obstacle_text(error, "  ");
+    for (const Obstacle& warning : place.warnings) text += obstacle_text(warning, "  ");
     for (const PlanSite& site : place.sites) text += site_text(site, colour);
   }
   if (!report.value_rules.empty())
@@ -197,6 +198,7 @@ std::string plan_json(const PlanReport& report) {
     for (const PlanSite& site : place.sites) sites.push_back(site_json(site));
     one.set_if("sites", std::move(sites));
     one.set_if("errors", obstacles_json(place.errors));
+    one.set_if("warnings", obstacles_json(place.warnings));
     places.push_back(one.finish());
   }
   object.set("places", std::move(places));

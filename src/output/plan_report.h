@@ -75,7 +75,8 @@ struct PlanSite {
 struct PlanPlace {
   std::string location;  // as asked for
   std::vector<PlanSite> sites;
-  std::vector<Obstacle> errors;  // where the LOCATION came to nothing
+  std::vector<Obstacle> errors;         // where the LOCATION came to nothing
+  std::vector<Obstacle> warnings = {};  // code that it may mean too, and where no probe would be
 };
 
 struct PlanReport {

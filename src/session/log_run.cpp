@@ -179,6 +179,8 @@ void LogRun::say_armed() {
 
 void LogRun::warn_of_missed_sites() {
   for (const PreparedProbe& probe : probes_) {
+    for (const PlaceGap& gap : probe.gaps)
+      notice(gap.reason, fmt::format("{}: {}", probe.spec.location, gap.text));
     for (const PreparedSite& site : probe.sites) {
       const engines::SitePlan& plan = site.chosen.plan;
       if (!plan.patchable())

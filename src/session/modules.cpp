@@ -1,9 +1,14 @@
 #include "src/session/modules.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
+#include "probes/engines/inline/line_copies.h"
+#include "probes/runtime/layout.h"
 #include "probes/target/maps.h"
 
 namespace nohalt::session {
@@ -11,6 +16,8 @@ namespace nohalt::session {
 namespace {
 
 constexpr std::size_t kMostNamed = 8;  // in a hint
+// Each has a function to decode, variables to find and a program to build.
+constexpr std::size_t kMostPlaces = 1000;
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
@@ -73,6 +80,55 @@ Status check_one_file(std::string_view place, const std::vector<ModuleSite>& sit
                   names + ".");
 }
 
+PlaceGap missed_code(std::size_t count) {
+  const bool is_one = count == 1;
+  return {"copies-not-probed",
+          fmt::format("{} more stretch{} of code belong{} to this line and {} not probed: a hit "
+                      "may be missed.",
+                      count, is_one ? "" : "es", is_one ? "s" : "", is_one ? "is" : "are"),
+          "They may be copies of it or parts of it, which this line table does not tell apart; a "
+          "neighbouring line may be in one place only."};
+}
+
+std::unexpected<Error> too_many_places(std::string_view location, std::size_t count) {
+  return fail(ErrorCode::kRefused, "too-many-places",
+              fmt::format("{} stands for {} places in the code; a run has at most {} sites, and no "
+                          "more than {} places are looked at.",
+                          location, count, runtime::kMaxProbes, kMostPlaces),
+              "Name a function that calls it, or a line in a source that is in fewer places.");
+}
+
+PlaceGap missing_files(const std::vector<std::string>& files) {
+  const std::size_t more = files.size() - 1;
+  return {
+      "no-split-debug-file",
+      fmt::format("What the debug information says of some of the code is in files that are not "
+                  "there or not of this build ({}{}): the function may be there too, or be "
+                  "inlined there, and a hit there is missed.",
+                  files.front(), more == 0 ? "" : fmt::format(" and {} more", more)),
+      "Put the .dwo files where the compiler made them; packages of them (.dwp) are not read."};
+}
+
+// The copies that the compiler made of a line in one block become sites of their own.
+void add_copies(const symbols::DebugInfo& info, symbols::ResolvedPlace& place, FoundPlaces& found) {
+  std::size_t missed = 0;
+  std::vector<symbols::LineSite> more;
+  for (const symbols::LineRepeats& repeats : place.repeats) {
+    engines::LineCopies copies = engines::copies_of(info, repeats);
+    std::ranges::move(copies.sites, std::back_inserter(more));
+    missed += copies.left_out.size();
+  }
+  // What could be probed without them still can.
+  if (place.sites.size() + more.size() > runtime::kMaxProbes)
+    missed += more.size();
+  else
+    std::ranges::move(more, std::back_inserter(place.sites));
+  std::ranges::stable_sort(place.sites, {}, &symbols::LineSite::pc);
+  place.sites.erase(std::ranges::unique(place.sites, {}, &symbols::LineSite::pc).begin(),
+                    place.sites.end());
+  if (missed > 0) found.gaps.push_back(missed_code(missed));
+}
+
 }  // namespace
 
 Result<Modules> Modules::open(const target::Process& process, const symbols::DebugInfo& program,
@@ -99,24 +155,34 @@ std::vector<engines::ProbedFile> Modules::files() const {
   return files;
 }
 
-Result<std::vector<ModuleSite>> Modules::resolve(std::string_view location) const {
+Result<FoundPlaces> Modules::resolve(std::string_view location) const {
   const Asked asked = split(location, all_);
-  std::vector<ModuleSite> sites;
+  FoundPlaces found;
+  std::vector<ModuleSite>& sites = found.sites;
   std::optional<Error> error;
   for (std::size_t i = 0; i < all_.size(); ++i) {
     if (!asked.module.empty() && !is_named(all_[i], asked.module)) continue;
     auto place = all_[i].info().resolve(asked.place);
+    if (!place && place.error().reason == "no-shared-debug-file")
+      found.gaps.push_back({place.error().reason,
+                            fmt::format("{}: {} What is in that file of the process is missed.",
+                                        base_name(all_[i].path), place.error().message),
+                            place.error().hint});
     if (!place) {
       if (!error || (says_more(place.error()) && !says_more(*error)))
         error = std::move(place.error());
       continue;
     }
+    if (const std::size_t count = sites.size() + place->sites.size(); count > kMostPlaces)
+      return too_many_places(location, count);
+    add_copies(all_[i].info(), *place, found);
+    if (!place->missing_files.empty()) found.gaps.push_back(missing_files(place->missing_files));
     for (symbols::LineSite& line : place->sites) sites.push_back({i, std::move(line)});
   }
   if (sites.empty() && !error) return no_such_library(asked.module, all_);
   if (sites.empty()) return std::unexpected(std::move(*error));
   NOHALT_CHECK(check_one_file(asked.place, sites));
-  return sites;
+  return found;
 }
 
 }  // namespace nohalt::session

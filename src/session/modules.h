@@ -35,6 +35,18 @@ struct ModuleSite {
   symbols::LineSite line;
 };
 
+// Code that a location may mean too, and where no probe is.
+struct PlaceGap {
+  std::string reason;  // stable kebab-case token
+  std::string text;    // a sentence
+  std::string hint;
+};
+
+struct FoundPlaces {
+  std::vector<ModuleSite> sites;  // with the copies that the compiler made of a line
+  std::vector<PlaceGap> gaps = {};
+};
+
 class Modules {
  public:
   // `program` must outlive it.
@@ -50,8 +62,8 @@ class Modules {
   [[nodiscard]] std::shared_ptr<const stacks::UnwindImages> images() const { return images_; }
 
   // Errors: those of DebugInfo::resolve, no-such-library, and ambiguous-file where the
-  // files that are meant by one name differ from module to module.
-  [[nodiscard]] Result<std::vector<ModuleSite>> resolve(std::string_view location) const;
+  // files that are meant by one name differ from module to module; too-many-places.
+  [[nodiscard]] Result<FoundPlaces> resolve(std::string_view location) const;
 
  private:
   Modules() = default;

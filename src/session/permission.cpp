@@ -66,8 +66,8 @@ Status prepare_under(const Attachment& at, const engines::TargetView& view, Obje
 Status add_sites(const Attachment& at, const std::vector<spec::ProbeSpec>& specs,
                  policy::Asking& asking) {
   for (const spec::ProbeSpec& spec : specs) {
-    NOHALT_TRY(const std::vector<ModuleSite> sites, at.modules.resolve(spec.location));
-    for (const ModuleSite& site : sites) {
+    NOHALT_TRY(const FoundPlaces found, at.modules.resolve(spec.location));
+    for (const ModuleSite& site : found.sites) {
       asking.uses.push_back(
           {SourceUse::Kind::kCode, spec.location, site.line.file, site.line.function});
       for (const Right right : at.modules.all()[site.module].extra_rights)

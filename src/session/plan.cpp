@@ -133,6 +133,8 @@ Result<Planned> make_plan(const PlanCommand& command) {
         place.sites.push_back(plan_site(site, redaction));
         if (command.redaction) place.sites.back().values = disclosures_of(site);
       }
+      for (const PlaceGap& gap : probe->gaps)
+        place.warnings.push_back({gap.reason, gap.text, gap.hint});
       if (!probe->armable()) {
         place.errors.push_back(obstacle(refusal_of(*probe, view)));
         planned.status = std::max(planned.status, exit_status(ErrorCode::kRefused));

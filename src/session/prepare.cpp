@@ -136,10 +136,11 @@ Result<PreparedProbe> prepare(const spec::ProbeSpec& spec, const Modules& module
                               const engines::TargetView& view,
                               std::vector<engines::TakenBytes>& taken,
                               const PrepareOptions& options) {
-  NOHALT_TRY(std::vector<ModuleSite> places, modules.resolve(spec.location));
+  NOHALT_TRY(FoundPlaces found, modules.resolve(spec.location));
   PreparedProbe probe;
   probe.spec = spec;
-  for (ModuleSite& place : places) {
+  probe.gaps = std::move(found.gaps);
+  for (ModuleSite& place : found.sites) {
     PreparedSite site;
     NOHALT_TRY(site.chosen,
                engines::choose_site(view, place.module, place.line, taken, stop_rule(spec)));

@@ -50,6 +50,7 @@ struct PreparedSite {
 struct PreparedProbe {
   spec::ProbeSpec spec;
   std::vector<PreparedSite> sites;
+  std::vector<PlaceGap> gaps;
 
   [[nodiscard]] bool armable() const;
 };

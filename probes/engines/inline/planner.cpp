@@ -15,6 +15,7 @@
 
 #include <algorithm>
 
+#include "probes/engines/inline/function_of_site.h"
 #include "probes/engines/inline/same_values.h"
 #include "probes/engines/inline/sites/alternatives.h"
 #include "probes/engines/inline/sites/function_code.h"
@@ -29,56 +30,6 @@ using inline_sites::FunctionCode;
 using inline_sites::SiteContext;
 using inline_sites::Window;
 using inline_sites::WindowKind;
-
-// Bytes past a function's end that a punned jump may borrow.
-constexpr std::uint64_t kTail = 16;
-
-inline_sites::ReadData reader(const symbols::DebugInfo& info) {
-  return [&info](LinkAddress at, std::span<std::uint8_t> to) {
-    const auto bytes = info.read_bytes(at, to.size());
-    if (!bytes || bytes->size() != to.size()) return false;
-    std::copy(bytes->begin(), bytes->end(), to.begin());
-    return true;
-  };
-}
-
-// What leads from another part of the function into the one that `input` is for:
-// compilers put what runs seldom elsewhere (.text.unlikely), and it comes back.
-void add_branches_from(const symbols::DebugInfo& info, const LinkRange& part,
-                       inline_sites::FunctionInput& input) {
-  const auto text = info.read_bytes(part.begin, part.size());
-  inline_sites::FunctionInput other;
-  if (text) other.text = *text;
-  other.text_address = part.begin;
-  other.range = part;
-  const FunctionCode code = FunctionCode::decode(other);
-  if (!text || !code.complete() || code.has_indirect_jump()) input.may_be_entered_elsewhere = true;
-  for (const LinkAddress target : code.branches_out())
-    if (input.range.contains(target)) input.branch_targets.push_back(target);
-}
-
-Result<FunctionCode> decode_function(const symbols::DebugInfo& info,
-                                     const symbols::LineSite& site) {
-  const LinkRange range = site.function_range;
-  auto text = info.read_bytes(range.begin, range.size() + kTail);
-  if (!text) {
-    NOHALT_TRY(auto exact, info.read_bytes(range.begin, range.size()));
-    text = std::move(exact);
-  }
-  inline_sites::FunctionInput input;
-  input.text = *text;
-  input.text_address = range.begin;
-  input.range = range;
-  input.known_starts = {site.pc};
-  auto pads = info.landing_pads(range);
-  if (pads)
-    input.branch_targets = std::move(*pads);
-  else
-    input.may_be_entered_elsewhere = true;
-  for (const LinkRange& part : site.other_pieces) add_branches_from(info, part, input);
-  input.read_data = reader(info);
-  return FunctionCode::decode(input);
-}
 
 SiteContext context_of(const TargetView& view, const MappedImage& image,
                        std::span<const inline_sites::ProbeBytes> taken, bool fault_handlers_matter,
@@ -211,7 +162,8 @@ Result<ChosenSite> choose_site(const TargetView& view, std::size_t image,
   std::vector<inline_sites::ProbeBytes> taken;
   for (const TakenBytes& each : all_taken)
     if (each.image == image) taken.push_back(each.bytes);
-  NOHALT_TRY(const FunctionCode code, decode_function(info, site));
+  NOHALT_TRY(const SiteFunction function, function_of_site(info, site));
+  const FunctionCode& code = function.code;
   const Search search(view, code, taken);
   std::optional<inline_sites::SiteRefusal> refusal;
   const LinkRange statement[] = {site.statement};

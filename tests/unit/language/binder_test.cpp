@@ -63,6 +63,15 @@ TEST_F(BinderTest, names_what_may_have_been_meant) {
   EXPECT_EQ(member.hint, "Did you mean 'name'?");
 }
 
+TEST_F(BinderTest, says_of_what_there_is_no_slice) {
+  const Error number = error_of("count[0..2]");
+  EXPECT_EQ(number.reason, "not-an-array");
+  EXPECT_EQ(number.hint, "Only an array has parts that are named so: {items[1..3]}.");
+  const Error record = error_of("me[0..2]");
+  EXPECT_EQ(record.reason, "not-an-array");
+  EXPECT_EQ(record.hint, "Of a container the first 20 items are shown: {name}.");
+}
+
 TEST_F(BinderTest, says_where_an_optimised_out_variable_is_available) {
   const Error error = error_of("gone");
   EXPECT_EQ(error.reason, "optimized-out");

@@ -58,6 +58,17 @@ TEST(PlanReport, IsOneJsonObject) {
   EXPECT_EQ(sites[1]["refusals"][0]["reason"], "crosses-page");
 }
 
+TEST(PlanReport, TellsWhatOfALocationIsNotProbed) {
+  PlanReport report = sample();
+  report.places[0].warnings = {
+      {"copies-not-probed", "3 more stretches of code belong to this line.", "Take line 143."}};
+  const std::string text = plan_text(report, false);
+  EXPECT_NE(text.find("copies-not-probed: 3 more stretches of code"), std::string::npos) << text;
+  const auto plan = nlohmann::json::parse(plan_json(report));
+  EXPECT_EQ(plan["places"][0]["warnings"][0]["reason"], "copies-not-probed");
+  EXPECT_FALSE(nlohmann::json::parse(plan_json(sample()))["places"][0].contains("warnings"));
+}
+
 TEST(PlanReport, NamesFromDebugInformationCannotDriveATerminal) {
   PlanReport report = sample();
   PlanSite& site = report.places[0].sites[0];

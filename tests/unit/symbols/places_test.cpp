@@ -197,5 +197,52 @@ TEST(Places, pieces_of_the_function_that_lie_elsewhere_are_named) {
   EXPECT_TRUE(sites_of(*info, "rare").front().other_pieces.empty());
 }
 
+constexpr const char* kUnrolled = R"(volatile long sink;
+__attribute__((noinline)) void sum(const int *from) {
+  for (int i = 0; i < 4; i++) {
+    sink += from[i];
+    sink ^= 5;
+  }
+}
+int main(int argc, char **argv) {
+  int values[4] = {argc, argc + 1, argc + 2, argv != 0};
+  sum(values);
+}
+)";
+
+TEST(Places, gcc_marks_each_copy_of_a_statement_in_an_unrolled_loop) {
+  const auto info =
+      opened("u.c", kUnrolled, {.compiler = "gcc", .flags = "-O3 -gdwarf-5 -fPIE -pie"});
+  const Result<ResolvedPlace> place = info->resolve("u.c:4");
+  ASSERT_TRUE(place.has_value());
+  EXPECT_EQ(place->sites.size(), 1U);
+  ASSERT_EQ(place->repeats.size(), 1U);
+  const LineRepeats& repeats = place->repeats[0];
+  EXPECT_EQ(repeats.sites.size(), 1U);
+  EXPECT_EQ(repeats.others.size(), 3U);
+  EXPECT_EQ(std::ranges::count_if(repeats.marks, &StatementMark::is_same), 4);
+  EXPECT_TRUE(std::ranges::is_sorted(repeats.marks, {}, &StatementMark::pc));
+  for (const LineSite& other : repeats.others) EXPECT_EQ(other.function, "sum");
+}
+
+TEST(Places, clang_marks_none_and_each_run_of_rows_counts) {
+  const auto info =
+      opened("u.c", kUnrolled, {.compiler = "clang-19", .flags = "-O2 -gdwarf-5 -fPIE -pie"});
+  const Result<ResolvedPlace> place = info->resolve("u.c:4");
+  ASSERT_TRUE(place.has_value());
+  ASSERT_EQ(place->repeats.size(), 1U);
+  EXPECT_EQ(place->repeats[0].others.size(), 3U);
+  EXPECT_TRUE(place->repeats[0].marks.empty());
+}
+
+TEST(Places, parts_of_a_line_of_other_columns_are_no_repeats) {
+  for (const char* compiler : {"gcc", "clang-19"}) {
+    const auto info = opened("u.c", kUnrolled, {.compiler = compiler});
+    const Result<ResolvedPlace> place = info->resolve("u.c:3");
+    ASSERT_TRUE(place.has_value());
+    EXPECT_TRUE(place->repeats.empty()) << compiler;
+  }
+}
+
 }  // namespace
 }  // namespace nohalt::symbols
