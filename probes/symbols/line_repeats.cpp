@@ -156,7 +156,7 @@ RepeatGroup RepeatFinder::unmarked(const View& view) {
   struct Run {
     bool is_open = false;
     LinkAddress begin;
-    bool is_same = false;  // it has code of the same column
+    bool is_same = false;
     bool is_chosen = false;
   };
   Run run;
@@ -170,7 +170,7 @@ RepeatGroup RepeatFinder::unmarked(const View& view) {
     last = row.pc;
     if (is_line(view, row)) {
       if (!run.is_open) run = {.is_open = true, .begin = row.pc};
-      run.is_same |= row.column == view.row.column;
+      run.is_same |= view.is_optimised || row.column == view.row.column;
       run.is_chosen |= holds(view.chosen, row.pc);
     } else if (is_between(view, row)) {
       finish();
@@ -187,16 +187,18 @@ std::vector<RepeatGroup> RepeatFinder::find(Unit& unit, const Function& function
   const UnitLines& lines = lines_of(unit);
   const std::vector<Owner> owners = owners_of(function);
   const std::vector<LineRow> own = rows_of(lines, function);
+  const bool is_optimised = units_.code(unit).has_location_lists();
+  const bool is_by_column = lines.has_marks || !is_optimised;
   for (const LineRow& row : rows) {
     const std::size_t instance = instance_of(lines, function, owners, row);
     const auto same = std::ranges::find_if(views, [&](const View& view) {
-      return view.instance == instance && view.row.column == row.column;
+      return view.instance == instance && (!is_by_column || view.row.column == row.column);
     });
     if (same != views.end()) {
       same->chosen.push_back(row.pc);
       continue;
     }
-    View view{lines, function, owners, own, row, instance, {}, {row.pc}};
+    View view{lines, function, owners, own, row, is_optimised, instance, {}, {row.pc}};
     if (between == Between::kAnyStatement) view.around.push_back(owners[instance]);
     for (std::size_t scope = instance; scope != 0;) {
       scope = function.enclosing_function(function.scopes[scope].parent);

@@ -5,6 +5,8 @@
 // marks, which keep their order and are copied with the code, so that one of the same line
 // and column is the same statement. Other compilers, and unoptimised code, have a row that
 // "begins a statement" wherever the line changes; there only runs of rows can be told apart.
+// Unoptimised code is not copied but on ways out of a scope: a run without the column of the
+// one that was chosen is another part of the line.
 //
 // What comes between two runs counts only where it is a statement of the same function or of
 // one around it: code that is inlined into a statement is part of it.
@@ -64,6 +66,7 @@ class RepeatFinder {
     const std::vector<Owner>& owners;  // of the function's scopes
     const std::vector<LineRow>& rows;  // of the function
     LineRow row;
+    bool is_optimised = false;
     std::size_t instance = 0;
     std::vector<Owner> around;  // whose statements come between
     std::vector<LinkAddress> chosen;
