@@ -11,6 +11,9 @@ namespace nohalt::symbols {
 
 namespace {
 
+// Of a place in more code than this, copies are not looked for: nobody probes all of it.
+constexpr std::size_t kMostWithRepeats = 1000;
+
 void sort_unique(std::vector<LineSite>& sites) {
   std::ranges::stable_sort(sites, {}, &LineSite::pc);
   sites.erase(std::ranges::unique(sites, {}, &LineSite::pc).begin(), sites.end());
@@ -66,6 +69,7 @@ void Places::add_line_sites(Unit& unit, std::uint32_t file, std::uint32_t line,
 
 void Places::add_repeats(Unit& unit, const Function& function, const std::vector<LineRow>& rows,
                          Between between, ResolvedPlace& place) const {
+  if (place.sites.size() > kMostWithRepeats) return;
   for (RepeatGroup& group : repeats_.find(unit, function, rows, between)) {
     LineRepeats repeats{
         .sites = {}, .others = {}, .entry = function.entry(), .marks = std::move(group.marks)};

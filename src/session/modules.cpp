@@ -80,14 +80,15 @@ Status check_one_file(std::string_view place, const std::vector<ModuleSite>& sit
                   names + ".");
 }
 
-PlaceGap missed_code(std::size_t count) {
+PlaceGap missed_code(std::size_t count, std::string_view what) {
   const bool is_one = count == 1;
-  return {"copies-not-probed",
-          fmt::format("{} more stretch{} of code belong{} to this line and {} not probed: a hit "
-                      "may be missed.",
-                      count, is_one ? "" : "es", is_one ? "s" : "", is_one ? "is" : "are"),
-          "They may be copies of it or parts of it, which this line table does not tell apart; a "
-          "neighbouring line may be in one place only."};
+  return {
+      "copies-not-probed",
+      fmt::format("{} more stretch{} of code belong{} to this {} and {} not probed: a hit may be "
+                  "missed.",
+                  count, is_one ? "" : "es", is_one ? "s" : "", what, is_one ? "is" : "are"),
+      "They may be copies of it or parts of it, which cannot be told apart; a neighbouring line "
+      "may be in one place only."};
 }
 
 std::unexpected<Error> too_many_places(std::string_view location, std::size_t count) {
@@ -110,7 +111,8 @@ PlaceGap missing_files(const std::vector<std::string>& files) {
 }
 
 // The copies that the compiler made of a line in one block become sites of their own.
-void add_copies(const symbols::DebugInfo& info, symbols::ResolvedPlace& place, FoundPlaces& found) {
+void add_copies(const symbols::DebugInfo& info, std::string_view asked,
+                symbols::ResolvedPlace& place, FoundPlaces& found) {
   std::size_t missed = 0;
   std::vector<symbols::LineSite> more;
   for (const symbols::LineRepeats& repeats : place.repeats) {
@@ -126,7 +128,7 @@ void add_copies(const symbols::DebugInfo& info, symbols::ResolvedPlace& place, F
   std::ranges::stable_sort(place.sites, {}, &symbols::LineSite::pc);
   place.sites.erase(std::ranges::unique(place.sites, {}, &symbols::LineSite::pc).begin(),
                     place.sites.end());
-  if (missed > 0) found.gaps.push_back(missed_code(missed));
+  if (missed > 0) found.gaps.push_back(missed_code(missed, is_line(asked) ? "line" : "function"));
 }
 
 }  // namespace
@@ -175,7 +177,7 @@ Result<FoundPlaces> Modules::resolve(std::string_view location) const {
     }
     if (const std::size_t count = sites.size() + place->sites.size(); count > kMostPlaces)
       return too_many_places(location, count);
-    add_copies(all_[i].info(), *place, found);
+    add_copies(all_[i].info(), asked.place, *place, found);
     if (!place->missing_files.empty()) found.gaps.push_back(missing_files(place->missing_files));
     for (symbols::LineSite& line : place->sites) sites.push_back({i, std::move(line)});
   }
