@@ -6,7 +6,18 @@
 #include <stdio.h>
 
 enum {
-  kWalk, kSum, kUneven, kInlined, kSteps, kChecks, kEach, kWhile, kState, kArms, kNested, kCounters
+  kWalk,
+  kSum,
+  kUneven,
+  kInlined,
+  kSteps,
+  kChecks,
+  kEach,
+  kWhile,
+  kState,
+  kArms,
+  kNested,
+  kCounters
 };
 
 static volatile uint64_t ran[kCounters];
@@ -20,15 +31,15 @@ struct node {
 static struct node nodes[6];
 static int values[64];
 
-#define STEP(x)      \
-  sink += (x);       \
-  ran[kSteps]++;     \
+#define STEP(x)  \
+  sink += (x);   \
+  ran[kSteps]++; \
   sink ^= (x) << 1
-#define CHECK(x)            \
-  do {                      \
+#define CHECK(x)              \
+  do {                        \
     if ((x) > 60) failures++; \
-    sink += (x);            \
-    ran[kChecks]++;         \
+    sink += (x);              \
+    ran[kChecks]++;           \
   } while (0)
 #define EACH(item, first) for (struct node* item = (first); item != NULL; item = item->next)
 
@@ -65,8 +76,7 @@ __attribute__((noinline)) static void uneven(const int* from, int count) {
 #endif
   for (int i = 0; i < count; i++) {
     sink += from[i] ^ i;  // counts kUneven
-    if (from[i] & 1)
-      sink += 3;
+    if (from[i] & 1) sink += 3;
     ran[kUneven]++;  // counts kUneven
   }
 }
@@ -102,7 +112,7 @@ __attribute__((noinline)) static void checks(const int* from, int count) {
 
 __attribute__((noinline)) static void each(void) {
   EACH(node, nodes) {
-    ran[kEach]++;           // counts kEach
+    ran[kEach]++;          // counts kEach
     sink += node->weight;  // counts kEach
   }
 }
@@ -176,8 +186,7 @@ __attribute__((noinline)) static void work(int round) {
 int main(void) {
   char line[16];
   for (int i = 0; i < 64; i++) values[i] = (i * 37 + 11) % 64;
-  for (int i = 0; i < 6; i++)
-    nodes[i] = (struct node){i < 5 ? &nodes[i + 1] : NULL, i * 5, i & 1};
+  for (int i = 0; i < 6; i++) nodes[i] = (struct node){i < 5 ? &nodes[i + 1] : NULL, i * 5, i & 1};
   puts("ready");
   fflush(stdout);
   while (fgets(line, sizeof line, stdin) != NULL) {

@@ -7,7 +7,18 @@
 #include <vector>
 
 enum {
-  kRange, kLambda, kShort, kLong, kScope, kCaught, kRaised, kContinue, kDeep, kSelf, kTail, kCounters
+  kRange,
+  kLambda,
+  kShort,
+  kLong,
+  kScope,
+  kCaught,
+  kRaised,
+  kContinue,
+  kDeep,
+  kSelf,
+  kTail,
+  kCounters
 };
 
 static volatile uint64_t ran[kCounters];
