@@ -19,6 +19,7 @@ namespace nohalt::policy {
 
 enum class EventKind {
   kRequested,         // someone asked; nothing has been read yet
+  kWaiting,           // for a library that is not loaded yet
   kDenied,            // and may not, or it was refused as unsafe: `denial` says why
   kArmed,             // written before the first byte of the target is changed
   kHitSummary,        // what a run recorded, at its end or in between
@@ -47,7 +48,7 @@ inline constexpr EventKind kAllEvents[] = {
     EventKind::kAuditRead,         EventKind::kCheckpoint,      EventKind::kRotated,
     EventKind::kApprovalRequested, EventKind::kApproved,        EventKind::kApprovalDenied,
     EventKind::kApprovalWithdrawn, EventKind::kApprovalExpired, EventKind::kApprovalUsed,
-    EventKind::kGlassBroken};
+    EventKind::kGlassBroken,       EventKind::kWaiting};
 
 [[nodiscard]] std::string_view event_name(EventKind kind);
 

@@ -148,6 +148,8 @@ std::string_view event_name(EventKind kind) {
   switch (kind) {
     case EventKind::kRequested:
       return "requested";
+    case EventKind::kWaiting:
+      return "waiting";
     case EventKind::kDenied:
       return "denied";
     case EventKind::kArmed:

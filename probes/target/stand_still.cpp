@@ -20,6 +20,7 @@
 #include "probes/target/stack_copy.h"
 #include "probes/target/stopped_threads.h"
 #include "probes/target/target_gone.h"
+#include "probes/target/text_patches.h"
 #include "probes/target/threads.h"
 #include "src/base/unique_fd.h"
 
@@ -49,12 +50,13 @@ std::string numbered(const char* what, long number) { return what + std::to_stri
 class StandStill {
  public:
   StandStill(const StandStillOrder& order, pid_t pid, pid_t helper, Tracees& tracees,
-             StoppedThreads threads)
+             StoppedThreads threads, TextPatches text)
       : order_(order),
         pid_(pid),
         helper_(helper),
         tracees_(tracees),
-        threads_(std::move(threads)) {}
+        threads_(std::move(threads)),
+        text_(std::move(text)) {}
 
   Status run();
 
@@ -78,6 +80,7 @@ class StandStill {
   pid_t helper_;
   Tracees& tracees_;
   StoppedThreads threads_;
+  TextPatches text_;
   std::vector<UniqueFd> files_;  // one a patch
   StackCopy stack_;
 };
@@ -149,6 +152,7 @@ Status StandStill::look() {
     return target_gone();
   for (const Thread& thread : threads_.all())
     if (thread.state == Thread::kStands) NOHALT_CHECK(look_at(thread));
+  NOHALT_CHECK(text_.check());
   if (monotonic_ns() - threads_.since() + threads_.release_time() <= longest()) return {};
   return refuse("hold-too-long", "Stopping the target's threads takes longer than is allowed.",
                 "Try again when the machine is calmer, or ask for a longer hold: "
@@ -173,7 +177,7 @@ Status StandStill::write() {
                  static_cast<off_t>(patch.offset)) != static_cast<ssize_t>(patch.size))
       return fail_errno("pwrite", "a page of code", errno);
   }
-  return {};
+  return text_.write();
 }
 
 Status StandStill::change() {
@@ -212,10 +216,13 @@ std::chrono::microseconds expected_stand_still(std::size_t threads) {
   return std::chrono::microseconds((kAllThreads + kEachThread * threads) / 1000);
 }
 
-Status stand_still(const StandStillOrder& order, pid_t pid, pid_t helper, Tracees& tracees,
-                   HoldReport& holds) {
+Status stand_still(const StandStillOrder& order, pid_t pid, pid_t helper, const Memory& memory,
+                   Tracees& tracees, HoldReport& holds) {
   NOHALT_TRY(StoppedThreads threads, StoppedThreads::open(pid, helper, tracees, holds));
-  return StandStill(order, pid, helper, tracees, std::move(threads)).run();
+  NOHALT_TRY(
+      TextPatches text,
+      TextPatches::open(pid, memory, std::span(order.text_patches).first(order.text_patch_count)));
+  return StandStill(order, pid, helper, tracees, std::move(threads), std::move(text)).run();
 }
 
 }  // namespace nohalt::target

@@ -7,6 +7,10 @@
 // whoever is killed when. A system call of the helper's could come late, when the
 // tracer was ended meanwhile and everybody runs again.
 //
+// Code of a library that may be unloaded is written in place (text_patches.h), which
+// makes a private copy of its page: what is mapped there is looked at while all stand,
+// and goes with the library.
+//
 // A thread between two instructions of a window is led to the same place in the moved
 // copy of them, which does the same and leads back behind the window, so that this is
 // right whether the patch follows or not. Where a signal handler interrupted a window
@@ -28,6 +32,8 @@
 #include <cstdint>
 
 #include "probes/target/heartbeat.h"
+#include "probes/target/memory.h"
+#include "probes/target/text_patches.h"
 #include "probes/target/tracees.h"
 #include "src/base/address.h"
 #include "src/base/result.h"
@@ -56,9 +62,11 @@ struct StandStillOrder {
   // Where nobody may be while the patches are written, but at the begin of a detour.
   std::array<RuntimeRange, kMostWindows> windows{};
   std::array<FilePatch, kMostWindows> patches{};
+  std::array<TextPatch, kMostWindows> text_patches{};
   std::array<Detour, kMostDetours> detours{};
   std::uint32_t window_count = 0;
   std::uint32_t patch_count = 0;
+  std::uint32_t text_patch_count = 0;
   std::uint32_t detour_count = 0;
   std::uint64_t longest_hold = 0;  // ns
 };
@@ -73,8 +81,8 @@ inline constexpr std::uint64_t kLongestStandStill = 40 * kMillisecond;
 // All patches are written, or none and all threads go on as they were (some perhaps
 // in the moved copy). Reasons: "thread-in-transfer" (a call that bears no stop),
 // "thread-does-not-stop", "hold-too-long", "threads-change", "stopped",
-// "handler-in-window", "stack-not-seen", "target-gone".
+// "handler-in-window", "stack-not-seen", "target-gone", and those of TextPatches.
 [[nodiscard]] Status stand_still(const StandStillOrder& order, pid_t pid, pid_t helper,
-                                 Tracees& tracees, HoldReport& holds);
+                                 const Memory& memory, Tracees& tracees, HoldReport& holds);
 
 }  // namespace nohalt::target

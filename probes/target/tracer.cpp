@@ -153,7 +153,8 @@ Result<bool> Session::serve_one() {
     return reply(static_cast<std::int64_t>(survey(request.survey, tracees_, holds_)));
   if (request.op == TracerOp::kStandStill) {
     if (helper_ == 0) return reply(target_gone());
-    const Status stood = stand_still(request.order, plan_.pid, helper_, tracees_, holds_);
+    const Status stood =
+        stand_still(request.order, plan_.pid, helper_, *plan_.memory, tracees_, holds_);
     return reply(stood ? Result<std::int64_t>(0) : std::unexpected(stood.error()));
   }
   auto result = call(request.number, request.arguments);

@@ -152,6 +152,7 @@ Result<session::LogCommand> read_log(const Words& words, const Environment& envi
   NOHALT_TRY(command.pid, required_pid(words));
   NOHALT_CHECK(read_option(words, "engine", command.engine, parse_engine));
   NOHALT_CHECK(read_why(words, command));
+  command.pending = words.has("pending");
   NOHALT_TRY(spec::ProbeSpec probe, read_probe_options(words));
   if (words.has("file")) {
     NOHALT_TRY(command.probes, probes_of_file(words, probe));
@@ -195,6 +196,7 @@ Result<session::LogCommand> read_snap(const Words& words, const Environment& env
   NOHALT_CHECK(read_option(words, "engine", command.engine, parse_engine));
   NOHALT_CHECK(read_why(words, command));
   command.types = words.has("types");
+  command.pending = words.has("pending");
   NOHALT_TRY(spec::ProbeSpec probe, read_probe_options(words));
   probe.kind = spec::ProbeKind::kSnapshot;
   if (!probe.limits.hits) probe.limits.hits = 1;

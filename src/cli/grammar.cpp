@@ -60,6 +60,7 @@ constexpr Option kOptions[] = {
     {"may", "--may", Takes::kOneText, "policy"},
     {"stack", "--stack", Takes::kPerhapsText, "log snap"},
     {"allow-stop", "--allow-stop", Takes::kPerhapsText, "log snap plan"},
+    {"pending", "--pending", Takes::kNothing, "log snap"},
     {"redaction", "--redaction", Takes::kNothing, "plan"},
     {"message", "--message", Takes::kOneText, "plan"},
     {"types", "--types", Takes::kNothing, "snap show"},

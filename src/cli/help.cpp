@@ -68,6 +68,9 @@ Example: only large orders, at most five messages a second, for one minute
   --ticket ID         which ticket, for the audit trail
   --allow-stop[=TIME] where there is no other way, stop all threads for a moment
                       to place it, at most so long                 (5ms)
+  --pending           where no file of the process has LOCATION yet, wait until
+                      it opens a library that has, at most --for; such a place
+                      takes --allow-stop
   --break-glass       in an emergency, with --reason: without the approval that
                       it takes, where the role allows it; raises an alarm
   --engine auto|inline|kernel                                      (auto)
@@ -103,6 +106,9 @@ Example: how we got to the first order over 1000, kept for later
   --ticket ID         which ticket, for the audit trail
   --allow-stop[=TIME] where there is no other way, stop all threads for a moment
                       to place it, at most so long                 (5ms)
+  --pending           where no file of the process has LOCATION yet, wait until
+                      it opens a library that has, at most --for; such a place
+                      takes --allow-stop
   --break-glass       in an emergency, with --reason: without the approval that
                       it takes, where the role allows it; raises an alarm
   --engine auto|inline|kernel                                      (auto)

@@ -88,6 +88,7 @@ Json removal_json(const Receipt& receipt) {
     object.set("threads_as_before", receipt.threads_as_before);
   }
   object.texts("left", receipt.left);
+  object.texts("unloaded", receipt.unloaded);
   return object.finish();
 }
 

@@ -96,7 +96,7 @@ struct Receipt {
   std::int64_t wall_ns = 0;
   std::string outcome;  // stable token: hits-reached, lease-over, interrupted, output-closed,
                         // target-gone, switched-off-by-cpu-budget, removed-by-other,
-                        // target-sandboxed, target-handles-faults, failed
+                        // target-sandboxed, target-handles-faults, library-unloaded, failed
   std::chrono::milliseconds lasted{0};
 
   std::uint32_t holds = 0;
@@ -113,7 +113,8 @@ struct Receipt {
   bool mappings_as_before = false;
   bool descriptors_as_before = false;
   bool threads_as_before = false;
-  std::vector<std::string> left;  // what had to stay, and why
+  std::vector<std::string> left;      // what had to stay, and why
+  std::vector<std::string> unloaded;  // paths of libraries that went while they were probed
 
   std::vector<std::string> lowered;                 // what the policy lowered
   std::map<std::string, std::uint64_t> redactions;  // by rule, how often

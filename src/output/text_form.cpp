@@ -112,6 +112,8 @@ std::string receipt_text(const Receipt& receipt) {
                   nanoseconds_text(receipt.longest_hold), nanoseconds_text(receipt.total_hold)));
   row("removal", removal_line(receipt));
   for (const std::string& left : receipt.left) row("left", make_printable(left));
+  for (const std::string& library : receipt.unloaded)
+    row("unloaded", make_printable(library) + ", and what was in it went with it");
   if (receipt.lost_output > 0)
     row("output",
         fmt::format("{} records were lost: the reader was too slow", receipt.lost_output));

@@ -40,6 +40,7 @@ struct LogCommand {
   std::string reason;  // --reason
   std::string ticket;  // --ticket
   bool break_glass = false;
+  bool pending = false;  // --pending: a place that is not there yet is waited for
 };
 
 struct PlanCommand {

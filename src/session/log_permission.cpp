@@ -56,8 +56,10 @@ Status LogRun::decide() {
 // rules, the process, the program and its places.
 Status LogRun::decide_with_others() {
   NOHALT_TRY(const policy::BoundRequest bound, to_approve());
-  NOHALT_TRY(StopRequest stop, StopRequest::watch());
-  stop_.emplace(std::move(stop));
+  if (!stop_) {
+    NOHALT_TRY(StopRequest stop, StopRequest::watch());
+    stop_.emplace(std::move(stop));
+  }
   NOHALT_TRY(const auto wait,
              ApprovalWait::begin({id_, caller_, *trail_, talk_,
                                   [this](policy::EventKind kind) { return event(kind); },
@@ -66,11 +68,7 @@ Status LogRun::decide_with_others() {
   NOHALT_TRY(const bool approved, wait->wait(*stop_, at_->process.pidfd()));
   withdrawn_ = !approved;
   if (withdrawn_) return {};
-  probes_.clear();
-  permitted_.reset();
-  classes_.reset();
-  at_.reset();
-  NOHALT_CHECK(prepare_all());
+  NOHALT_CHECK(prepare_anew());
   NOHALT_TRY(const policy::BoundRequest now, to_approve());
   NOHALT_TRY(const policy::Approved used, wait->claim(now));
   return grant(&used);

@@ -54,6 +54,7 @@ output::Receipt LogRun::receipt(const Ending& ending,
     slip.descriptors_as_before = proof->descriptors_as_before;
     slip.threads_as_before = proof->threads_as_before;
     slip.left = proof->left;
+    slip.unloaded = proof->unloaded;
     for (const pid_t child : proof->dormant_children)
       slip.left.push_back(fmt::format(
           "Process {0}, forked while the probe was armed, still carries it, dormant; `nohalt sweep "

@@ -50,8 +50,8 @@ int LogRun::run() {
   if (const Status asked = trail_->append(event(policy::EventKind::kRequested)); !asked)
     return refuse(asked.error());
 
-  Status ready = prepare_all();
-  if (ready) ready = decide();
+  Status ready = prepare_or_wait();
+  if (ready && !withdrawn_) ready = decide();
   if (ready && withdrawn_) return 0;
   if (ready) ready = arm();
   if (!ready) {
@@ -246,6 +246,8 @@ std::optional<LogRun::Ending> LogRun::ending_of(engines::RunState state) const {
       return Ending{"target-gone", policy::EventKind::kDisarmed, true};
     case engines::RunState::kRemovedByOther:
       return Ending{"removed-by-other"};
+    case engines::RunState::kLibraryUnloaded:
+      return Ending{"library-unloaded"};
     case engines::RunState::kTargetFiltered:
       return Ending{"target-sandboxed"};
     case engines::RunState::kTargetHandlesFaults:
@@ -307,6 +309,10 @@ void LogRun::explain(const Ending& ending) {
            "The target put a thread under a system call filter, which may kill it for what a probe "
            "does, so the probe was switched off at once and is not taken out: it stays, dormant, "
            "until the target ends. Restart the target when it suits.");
+  if (ending.outcome == "library-unloaded")
+    notice(ending.outcome,
+           "The process unloaded the library with the place, and the probe went with it. Should the "
+           "library be loaded again, it is not probed: run the command again.");
   if (ending.outcome == "target-handles-faults")
     notice(ending.outcome,
            "The target installed a handler for faults that a moved instruction may raise, so the "

@@ -45,6 +45,9 @@ class LogRun {
   // Of what ended before anything was looked at.
   [[nodiscard]] std::string rule_at_admission() const;
   [[nodiscard]] Status prepare_all();
+  [[nodiscard]] Status prepare_or_wait();
+  [[nodiscard]] Status wait_until_loaded(const Error& missing);
+  [[nodiscard]] Status prepare_anew();
   [[nodiscard]] Status decide();
   [[nodiscard]] Status decide_with_others();
   [[nodiscard]] Status grant(const policy::Approved* approved);
@@ -87,7 +90,7 @@ class LogRun {
   std::unique_ptr<policy::LedgerPlace> ledger_place_;
   std::optional<output::Writer> writer_;
   std::optional<StopRequest> stop_;
-  bool withdrawn_ = false;  // a stop was wished before anything was approved
+  bool withdrawn_ = false;  // a stop was wished while something was waited for
   std::unique_ptr<engines::ArmedRun> armed_;
   std::vector<SiteIndex> sites_;
   std::optional<HitMaker> maker_;

@@ -17,7 +17,9 @@
 #include "probes/engines/inline/inline_run.h"
 #include "probes/engines/inline/install.h"
 #include "probes/engines/inline/pages/room.h"
+#include "probes/engines/inline/pages/written_text.h"
 #include "probes/engines/inline/tsc_allowed.h"
+#include "probes/engines/inline/unloading.h"
 #include "probes/target/attachable.h"
 #include "probes/target/remote_thread.h"
 #include "probes/target/saved_context.h"
@@ -105,10 +107,25 @@ Result<records::RunLayout> lay_out(const RunToArm& run, std::uint64_t generation
   return records::plan_layout(generation, needs);
 }
 
+Status check_pages(const target::Process& process, const target::Memory& memory,
+                   const RunPlaces& places) {
+  for (std::size_t i = 0; i < places.pages.size(); ++i) {
+    const bool in_place = places.slots[i] == inline_pages::kWrittenInPlace;
+    const auto original = in_place
+                              ? inline_pages::prove_text_page(process, memory, places.pages[i])
+                              : inline_pages::prove_file_page(process, memory, places.pages[i]);
+    if (!original) return std::unexpected(original.error());
+  }
+  return {};
+}
+
 Status check_demand(const target::Process& process, const target::Maps& maps,
                     const RunPlaces& places) {
   inline_pages::Demand demand;
-  demand.mappings = 2 + places.chunks.size() + places.pages.size() * inline_pages::kMappingsPerPage;
+  const auto swapped = static_cast<std::uint64_t>(
+      std::count_if(places.slots.begin(), places.slots.end(),
+                    [](RuntimeAddress slot) { return slot != inline_pages::kWrittenInPlace; }));
+  demand.mappings = 2 + places.chunks.size() + swapped * inline_pages::kMappingsPerPage;
   demand.bytes = places.control.size() + kPageSize + places.pages.size() * kPageSize;
   for (const RuntimeRange& chunk : places.chunks) demand.bytes += chunk.size();
   return inline_pages::check_room(process, maps, demand);
@@ -130,7 +147,10 @@ Status check_stop(const policy::Grant& grant, const target::Process& process,
                     view.threads, expected.count(), grant.rule(), grant.limits().hold.count()),
         "Choose a place that needs no stop (`nohalt plan` tells), or ask for a longer "
         "hold where the policy allows it: --allow-stop=TIME.");
-  if (!target::may_put_contexts_aside(process.pid(), view.maps)) return {};
+  const bool has_windows = std::any_of(sites.begin(), sites.end(), [](const CodeSite& site) {
+    return site.chosen.window->kind == inline_sites::WindowKind::kSeveral;
+  });
+  if (!has_windows || !target::may_put_contexts_aside(process.pid(), view.maps)) return {};
   return fail(ErrorCode::kRefused, "saved-contexts",
               "The process may keep contexts of its own that lie between the instructions which "
               "the jump covers: it catches signals and switches contexts.",
@@ -169,10 +189,8 @@ Result<InstalledRun> arm_once(const policy::Grant& grant, const target::Process&
   NOHALT_TRY(const records::RunLayout layout, lay_out(run, generation));
   NOHALT_TRY(const RunPlaces places, place_run(view, sites, layout.region_size));
   NOHALT_CHECK(check_no_other_run(view.maps, lock.memory(), places));
-  for (const RuntimeAddress page : places.pages) {
-    NOHALT_TRY([[maybe_unused]] const auto original,
-               inline_pages::prove_file_page(process, lock.memory(), page));
-  }
+  NOHALT_CHECK(check_pages(process, lock.memory(), places));
+  NOHALT_CHECK(check_libraries(view, lock.memory(), run));
   NOHALT_CHECK(check_demand(process, view.maps, places));
   NOHALT_CHECK(check_grant(grant, process, run));
   NOHALT_CHECK(check_programs(view, run));

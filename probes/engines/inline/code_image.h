@@ -42,8 +42,8 @@ struct RunPlaces {
   };
   std::vector<Cluster> clusters;     // of all sites
   std::vector<RuntimeRange> chunks;  // code regions to map, the clusters' among them
-  // The text pages that hold sites, ascending, and a slot for each
-  // (pages/page_swap.h).
+  // The text pages that hold sites, ascending, and a slot for each (pages/page_swap.h),
+  // or kWrittenInPlace (pages/written_text.h).
   std::vector<RuntimeAddress> pages;
   std::vector<RuntimeAddress> slots;
   struct Entry {

@@ -2,6 +2,7 @@
 // mappings, read from control pages that the target could have forged.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "probes/runtime/layout.h"
 #include "probes/target/maps.h"
 #include "probes/target/memory.h"
+#include "probes/target/stand_still.h"
 
 namespace nohalt::engines {
 
@@ -32,10 +34,14 @@ struct FoundControl {
 // lease from where it cannot be seen, or lapsed so long ago that it must be stopped.
 [[nodiscard]] bool is_orphan(const FoundRun& run);
 
+// Where nothing says how long threads may be held to take a dead run off.
+inline constexpr std::chrono::microseconds kLongestRecoveryHold{target::kLongestStandStill / 1000};
+
 // As recover(), and takes off the run `own` too, which the caller knows to be
 // over: how arming and removal go on after a session that was lost.
-[[nodiscard]] Result<RecoverReport> recover_with(const target::Process& process,
-                                                 std::string_view own);
+[[nodiscard]] Result<RecoverReport> recover_with(
+    const target::Process& process, std::string_view own,
+    std::chrono::microseconds longest_hold = kLongestRecoveryHold);
 
 inline constexpr int kSessionAttempts = 3;
 

@@ -41,8 +41,8 @@ struct SitePlan {
   std::string window;
   std::string listing;  // the displaced instructions, for people
   std::uint32_t changed_bytes = 0;
-  // All threads are stopped for a moment to place it, and for how long, as far as the
-  // number of threads tells.
+  // All threads are stopped for a moment to place it, and, in a library that may be
+  // unloaded, to take it off; for how long, as far as the number of threads tells.
   bool needs_stop = false;
   std::uint32_t threads = 0;
   std::chrono::microseconds expected_hold{0};
@@ -110,6 +110,9 @@ struct RemovalProof {
   bool threads_as_before = false;
   std::vector<std::string> left;        // what had to stay, and why
   std::vector<pid_t> dormant_children;  // forked while armed; the text in them is not this run's
+  // Libraries that were unloaded while they were probed, by path: what was in them went
+  // with them, and what is there now was not touched.
+  std::vector<std::string> unloaded;
   bool target_gone = false;
 };
 
@@ -132,6 +135,7 @@ enum class RunState {
   kRemovedByOther,
   kTargetFiltered,       // a thread came under a system call filter: all is dormant
   kTargetHandlesFaults,  // a handler came for faults that a moved instruction may raise: as above
+  kLibraryUnloaded,      // with all places of this run
 };
 
 class ArmedRun {
@@ -157,9 +161,9 @@ struct ArmOptions {
 
 // Arms all sites or none. Errors, besides those of borrowing and of the sites'
 // refusals: target-changed (not what the Grant names), already-probed,
-// page-not-swappable and kin, clock-not-tsc, no-room; and where threads are to be
-// stopped hold-limit (the Grant's is below what is expected), saved-contexts,
-// too-many-stops, and those of target::stand_still.
+// page-not-swappable and kin, clock-not-tsc, no-room, library-changed (not the one that
+// was looked at); and where threads are to be stopped hold-limit (the Grant's is below
+// what is expected), saved-contexts, too-many-stops, and those of target::stand_still.
 [[nodiscard]] Result<std::unique_ptr<ArmedRun>> arm(const policy::Grant& grant,
                                                     const target::Process& process,
                                                     const RunToArm& run, const ArmOptions& options);

@@ -14,6 +14,7 @@
 #include "probes/engines/inline/forked_children.h"
 #include "probes/engines/inline/found_runs.h"
 #include "probes/engines/inline/removal.h"
+#include "probes/engines/inline/unloading.h"
 #include "probes/target/attachable.h"
 #include "probes/target/remote_thread.h"
 #include "probes/target/target_lock.h"
@@ -102,6 +103,7 @@ RunState InlineRun::state(records::Ticks now) const {
   if (installed_.region.control().removed != 0) return RunState::kRemovedByOther;
   if (change_ == Change::kFiltered) return RunState::kTargetFiltered;
   if (change_ == Change::kHandlesFaults) return RunState::kTargetHandlesFaults;
+  if (unloaded_) return RunState::kLibraryUnloaded;
   if (pump_.lease_over(now)) return RunState::kLeaseOver;
   const bool all_off = std::all_of(probes_.begin(), probes_.end(), [&](std::uint32_t leader) {
     return pump_.counters(leader).state == runtime::ProbeState::kSwitchedOffCpu;
@@ -129,6 +131,8 @@ RunState InlineRun::tick(const std::function<void(const RawRecord&)>& sink) {
     refreshed_ = now;
     replaced_itself_ = !disarmed_ && !is_still_there();
     if (!disarmed_) look_for_changes();
+    unloaded_ = !disarmed_ && !replaced_itself_ && installed_.pages.empty() &&
+                are_unloaded(process_, installed_.memory, installed_.texts);
   }
   if (!disarmed_) pump_.tick(now);
   read_ring(sink);
@@ -201,8 +205,10 @@ Result<RemovalProof> InlineRun::disarm() {
 // Whatever a step met, it may have been the end of the process or the new program
 // of an execve.
 bool InlineRun::is_gone() const {
-  return has_ended(process_.pidfd()) ||
-         !installed_.memory.read_value<std::uint8_t>(installed_.addresses[0]).has_value();
+  if (has_ended(process_.pidfd())) return true;
+  const auto read = installed_.memory.read_value<std::uint8_t>(installed_.addresses[0]);
+  // A library that was unloaded is not there either, but that is said otherwise.
+  return !read && read.error().code == ErrorCode::kTargetGone;
 }
 
 Status InlineRun::remove(RemovalProof& proof) {
@@ -218,25 +224,38 @@ Status InlineRun::remove(RemovalProof& proof) {
   NOHALT_CHECK(target::check_detachable(process_));
   NOHALT_TRY(target::RemoteThread thread,
              target::RemoteThread::borrow(process_, lock, &installed_.holds));
-  for (const inline_pages::SwappedPage& page : installed_.pages) {
-    if (const Status out = inline_pages::swap_out(thread, page); !out)
-      proof.left.push_back(out.error().message);
-  }
-  const Status code = proof.left.empty() ? remove_code(thread, proof) : Status{};
+  const Status text = restore_text(thread, proof);
+  const Status code = text && proof.left.empty() ? remove_code(thread, proof) : Status{};
   const Status finished = thread.finish();
   installed_.holds.add(thread.holds());
+  NOHALT_CHECK(text);
   NOHALT_CHECK(code);
   NOHALT_CHECK(finished);
   // Of what runs now instead, nothing can be proven.
-  for (const inline_pages::SwappedPage& page : installed_.pages)
-    if (!installed_.memory.read_value<std::uint8_t>(page.original.page)) return replaced_itself();
+  if (is_gone()) return replaced_itself();
   prove_removal(proof);
+  return {};
+}
+
+Status InlineRun::restore_text(target::RemoteThread& thread, RemovalProof& proof) {
+  for (const inline_pages::SwappedPage& page : installed_.pages) {
+    const auto out = inline_pages::swap_out(thread, page);
+    if (!out)
+      proof.left.push_back(out.error().message);
+    else if (*out == inline_pages::Recovery::kGone)
+      proof.unloaded.push_back(page.original.backing.path);
+  }
+  NOHALT_TRY(auto back,
+             inline_pages::put_back(thread, installed_.texts, installed_.longest_hold));
+  proof.left.insert(proof.left.end(), back.left.begin(), back.left.end());
+  proof.unloaded.insert(proof.unloaded.end(), back.unloaded.begin(), back.unloaded.end());
   return {};
 }
 
 // Nothing is known of how far the first attempt came, so what is there now decides.
 Status InlineRun::go_on_removing(RemovalProof& proof) {
-  NOHALT_TRY(RecoverReport report, recover_with(process_, installed_.id));
+  NOHALT_TRY(RecoverReport report,
+             recover_with(process_, installed_.id, installed_.longest_hold));
   installed_.holds.add(report.holds);
   proof = {};
   proof.left = std::move(report.proof.left);
@@ -260,8 +279,10 @@ void InlineRun::prove_removal(RemovalProof& proof) const {
         });
     proof.text_restored =
         std::all_of(installed_.pages.begin(), installed_.pages.end(), [&](const auto& page) {
-          return is_mapped_as_before(installed_.before, *maps, page.original.page);
-        });
+          return is_mapped_as_before(installed_.before, *maps, page.original.page) ||
+                 maps->find(page.original.page) == nullptr;
+        }) &&
+        none_installed(installed_.texts, *maps, installed_.memory);
     proof.mappings_as_before = proof.text_restored && none_named;
   }
   proof.descriptors_as_before = !holds_our_descriptor(process_.pid());

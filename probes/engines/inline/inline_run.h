@@ -2,6 +2,7 @@
 // Made by arm(); see inline_engine.h for what its functions promise.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "probes/engines/inline/code_image.h"
 #include "probes/engines/inline/inline_engine.h"
 #include "probes/engines/inline/pages/page_swap.h"
+#include "probes/engines/inline/pages/written_text.h"
 #include "probes/records/control_region.h"
 #include "probes/records/probe_pump.h"
 #include "probes/records/ring_reader.h"
@@ -35,6 +37,8 @@ struct InstalledRun {
   RunPlaces places;
   std::vector<RuntimeAddress> addresses;
   std::vector<inline_pages::SwappedPage> pages;
+  std::vector<inline_pages::WrittenText> texts;  // of libraries that may be unloaded
+  std::chrono::microseconds longest_hold{0};     // where threads are stopped to take it off
   std::string id;
   target::Maps before;
   target::HoldReport holds;
@@ -63,6 +67,7 @@ class InlineRun final : public ArmedRun {
   void look_for_changes();
   [[nodiscard]] bool is_still_there() const;
   [[nodiscard]] bool is_gone() const;
+  [[nodiscard]] Status restore_text(target::RemoteThread& thread, RemovalProof& proof);
   void read_ring(const std::function<void(const RawRecord&)>& sink);
   [[nodiscard]] Status remove(RemovalProof& proof);
   [[nodiscard]] Status go_on_removing(RemovalProof& proof);
@@ -81,6 +86,7 @@ class InlineRun final : public ArmedRun {
   target::ThreadNumbers threads_;
   records::Ticks refreshed_ = 0;
   bool replaced_itself_ = false;
+  bool unloaded_ = false;  // all that it was in
   Change change_ = Change::kNone;
   bool disarmed_ = false;
 };

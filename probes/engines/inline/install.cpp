@@ -8,11 +8,10 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <utility>
 
-#include "probes/engines/inline/pages/page_swap.h"
 #include "probes/engines/inline/pages/region.h"
+#include "probes/engines/inline/text_changes.h"
 #include "probes/target/drain.h"
 #include "probes/target/thread_numbers.h"
 
@@ -62,24 +61,6 @@ void write_claims(const records::ControlRegion& region, const target::Process& p
   control.code_count = static_cast<std::uint32_t>(places.chunks.size());
 }
 
-enum class Which { kWithoutStop, kAll };
-
-bool is_on(const SitePatch& patch, const inline_pages::FilePage& page) {
-  return page_floor(patch.address.value) == page.page.value;
-}
-
-// The page with the jumps of this run that lie on it.
-inline_pages::PageBytes patched_page(const inline_pages::FilePage& original,
-                                     std::span<const SitePatch> patches, Which which) {
-  inline_pages::PageBytes bytes = original.bytes;
-  for (const SitePatch& patch : patches) {
-    if (!is_on(patch, original) || (patch.needs_stop() && which == Which::kWithoutStop)) continue;
-    std::memcpy(bytes.data() + (patch.address - original.page), patch.bytes.data(),
-                patch.bytes.size());
-  }
-  return bytes;
-}
-
 std::uint64_t faults_of_all(std::span<const CodeSite> sites) {
   std::uint64_t faults = 0;
   for (const CodeSite& site : sites) {
@@ -90,82 +71,6 @@ std::uint64_t faults_of_all(std::span<const CodeSite> sites) {
   }
   return faults;
 }
-
-// Swaps pages in one by one and takes back those that are in when it goes
-// without having been kept. Jumps over several instructions come last, all at once.
-class Swaps {
- public:
-  explicit Swaps(RemoteThread& thread) : thread_(thread) {}
-  Swaps(const Swaps&) = delete;
-  Swaps& operator=(const Swaps&) = delete;
-  ~Swaps() { static_cast<void>(undo()); }
-
-  // False where a page could not be put back: it still leads into the code.
-  bool undo() {
-    bool all_out = true;
-    for (const inline_pages::SwappedPage& page : std::exchange(pages_, {}))
-      all_out = inline_pages::swap_out(thread_, page).has_value() && all_out;
-    return all_out;
-  }
-
-  Status add(const inline_pages::FilePage& original, RuntimeAddress slot,
-             std::span<const SitePatch> patches) {
-    const auto changed = patched_page(original, patches, Which::kWithoutStop);
-    const auto final = patched_page(original, patches, Which::kAll);
-    if (final == changed) {
-      NOHALT_TRY(auto page, inline_pages::swap_in(thread_, original, slot, changed));
-      pages_.push_back(std::move(page));
-      return {};
-    }
-    NOHALT_TRY(auto open, inline_pages::swap_in_open(thread_, original, slot, changed, final));
-    pages_.push_back(open.page());
-    to_stop_for_.push_back({std::move(open), pages_.size() - 1});
-    return {};
-  }
-
-  // Writes what no thread may be in the middle of.
-  Status add_under_stop(std::span<const SitePatch> patches, std::chrono::microseconds longest) {
-    if (to_stop_for_.empty()) return {};
-    target::StandStillOrder order;
-    order.longest_hold = static_cast<std::uint64_t>(longest.count()) * 1000;
-    for (const Unfinished& page : to_stop_for_)
-      for (const SitePatch& patch : patches)
-        if (patch.needs_stop() && is_on(patch, page.open.page().original))
-          NOHALT_CHECK(add_to(order, page.open, patch));
-    const Status stood = thread_.stand_still(order);
-    // Where that failed some of it may have been written all the same.
-    for (const Unfinished& page : to_stop_for_) {
-      NOHALT_TRY(pages_[page.index].installed, page.open.content());
-    }
-    NOHALT_CHECK(stood);
-    for (const Unfinished& page : std::exchange(to_stop_for_, {})) NOHALT_CHECK(page.open.seal());
-    return {};
-  }
-  std::vector<inline_pages::SwappedPage> keep() { return std::exchange(pages_, {}); }
-
- private:
-  struct Unfinished {
-    inline_pages::OpenPage open;
-    std::size_t index;  // in pages_
-  };
-
-  static Status add_to(target::StandStillOrder& order, const inline_pages::OpenPage& page,
-                       const SitePatch& patch) {
-    if (order.patch_count == order.patches.size() ||
-        order.detour_count + patch.detours.size() > order.detours.size())
-      return fail(ErrorCode::kRefused, "too-many-stops",
-                  "Too many places are to be probed for which all threads have to be stopped.",
-                  "Probe fewer places at once.");
-    order.windows[order.window_count++] = patch.window;
-    order.patches[order.patch_count++] = page.patch(patch.address, patch.bytes);
-    for (const target::Detour& detour : patch.detours) order.detours[order.detour_count++] = detour;
-    return {};
-  }
-
-  RemoteThread& thread_;
-  std::vector<inline_pages::SwappedPage> pages_;
-  std::vector<Unfinished> to_stop_for_;
-};
 
 // All that happens in the target, once it is known what and where.
 class Installer {
@@ -195,9 +100,9 @@ class Installer {
       NOHALT_TRY(Region region, mapper.map_code(runtime::kCodeName, chunk.range, chunk.bytes));
       code.push_back(std::move(region));
     }
-    Swaps swaps(thread_);
-    if (const Status live = go_live(swaps, image); !live) {
-      if (!swaps.undo() || !has_drained()) {
+    TextChanges text(thread_, longest_hold_);
+    if (const Status live = go_live(text, image); !live) {
+      if (!text.undo() || !has_drained()) {
         control.keep();
         gate.keep();
         for (Region& region : code) region.keep();
@@ -212,7 +117,9 @@ class Installer {
                         .control_lock = std::move(control.file()),
                         .places = places_,
                         .addresses = addresses(image),
-                        .pages = swaps.keep(),
+                        .pages = text.keep_pages(),
+                        .texts = text.keep_texts(),
+                        .longest_hold = longest_hold_,
                         .id = {},
                         .before = {},
                         .holds = {},
@@ -221,14 +128,22 @@ class Installer {
   }
 
  private:
-  // From the first swap on, threads come into the code.
-  Status go_live(Swaps& swaps, const CodeImage& image) {
+  // From the first change on, threads come into the code.
+  Status go_live(TextChanges& text, const CodeImage& image) {
+    const target::Process& process = thread_.process();
     for (std::size_t i = 0; i < places_.pages.size(); ++i) {
-      NOHALT_TRY(const auto original, inline_pages::prove_file_page(
-                                          thread_.process(), thread_.memory(), places_.pages[i]));
-      NOHALT_CHECK(swaps.add(original, places_.slots[i], image.patches));
+      const RuntimeAddress page = places_.pages[i];
+      if (places_.slots[i] == inline_pages::kWrittenInPlace) {
+        NOHALT_TRY(const auto original,
+                   inline_pages::prove_text_page(process, thread_.memory(), page));
+        NOHALT_CHECK(text.write(original, image.patches));
+        continue;
+      }
+      NOHALT_TRY(const auto original,
+                 inline_pages::prove_file_page(process, thread_.memory(), page));
+      NOHALT_CHECK(text.swap(original, places_.slots[i], image.patches));
     }
-    NOHALT_CHECK(swaps.add_under_stop(image.patches, longest_hold_));
+    NOHALT_CHECK(text.finish(image.patches));
     constexpr std::uint32_t kOpen = 1;
     return thread_.memory().write(places_.gate, std::as_bytes(std::span(&kOpen, 1)));
   }

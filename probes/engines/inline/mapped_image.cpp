@@ -121,9 +121,14 @@ Result<std::vector<MappedImage>> locate_images(pid_t pid, const target::Maps& ma
     }
     image.info = file.info;
     if (image.is_lasting) image.data = data_of(maps, *file.info, image.bias);
-    if (image.is_lasting) {
-      NOHALT_TRY(image.restartable_sequences,
-                 read_restartable_sequences(memory, *file.info, image.bias));
+    if (image.is_mapped) {
+      auto sequences = read_restartable_sequences(memory, *file.info, image.bias);
+      if (sequences)
+        image.restartable_sequences = std::move(*sequences);
+      else if (image.is_lasting)
+        return std::unexpected(std::move(sequences).error());
+      else
+        image.is_mapped = false;  // unloaded meanwhile
     }
     images.push_back(std::move(image));
   }

@@ -7,6 +7,7 @@
 
 #include "probes/engines/inline/code_image.h"
 #include "probes/engines/inline/pages/page_swap.h"
+#include "probes/engines/inline/pages/written_text.h"
 #include "probes/engines/inline/placement/place.h"
 #include "probes/engines/inline/relocate/relocate.h"
 #include "probes/engines/inline/trampoline/trampoline.h"
@@ -173,6 +174,15 @@ std::vector<RuntimeAddress> pages_of(std::span<const CodeSite> sites) {
   return {pages.begin(), pages.end()};
 }
 
+// Its library may be unloaded, so that it is not swapped.
+bool is_written_in_place(const TargetView& view, std::span<const CodeSite> sites,
+                         RuntimeAddress page) {
+  return std::ranges::any_of(sites, [&](const CodeSite& site) {
+    return page_floor(site.chosen.patched().value) == page.value &&
+           !view.images[site.chosen.image].is_lasting;
+  });
+}
+
 std::unexpected<Error> no_room_for_site() {
   return std::unexpected(inline_sites::to_error(inline_sites::SiteRefusal::kNoTrampolineRoom));
 }
@@ -194,8 +204,11 @@ Result<RunPlaces> place_run(const TargetView& view, std::span<const CodeSite> si
   std::vector<Need> needs{region_need(around(near, near), control_size, near),
                           region_need(around(near, near), kPageSize, near)};
   places.pages = pages_of(sites);
-  for (const RuntimeAddress page : places.pages)
-    needs.push_back(region_need(around(page, page), inline_pages::kSlotSize, page));
+  for (const RuntimeAddress page : places.pages) {
+    const bool in_place = is_written_in_place(view, sites, page);
+    places.slots.push_back(in_place ? inline_pages::kWrittenInPlace : RuntimeAddress{});
+    if (!in_place) needs.push_back(region_need(around(page, page), inline_pages::kSlotSize, page));
+  }
   for (const Gathered& cluster : gathered)
     needs.push_back(region_need(cluster.reach, largest_main_chunk(sites, cluster.sites),
                                 sites[cluster.sites.front()].chosen.patched()));
@@ -206,15 +219,19 @@ Result<RunPlaces> place_run(const TargetView& view, std::span<const CodeSite> si
     add_springboards(needs, site, *entry);
   }
   const auto placed = inline_placement::place(view.space, needs);
-  const std::size_t first_cluster = kFixedRegions + places.pages.size();
+  const auto swapped = static_cast<std::size_t>(
+      std::ranges::count(places.slots, RuntimeAddress{}));
+  const std::size_t first_cluster = kFixedRegions + swapped;
   const std::size_t whole_regions = first_cluster + gathered.size();
   if (!placed) return placed.error() < whole_regions ? no_room() : no_room_for_site();
   places.control = {placed->addresses[0], placed->addresses[0] + control_size};
   places.gate = placed->addresses[1];
   std::vector<RuntimeRange> data{places.control, {places.gate, places.gate + kPageSize}};
-  for (std::size_t i = kFixedRegions; i < first_cluster; ++i) {
-    places.slots.push_back(placed->addresses[i]);
-    data.push_back({placed->addresses[i], placed->addresses[i] + inline_pages::kSlotSize});
+  std::size_t next = kFixedRegions;
+  for (RuntimeAddress& slot : places.slots) {
+    if (slot == inline_pages::kWrittenInPlace) continue;
+    slot = placed->addresses[next++];
+    data.push_back({slot, slot + inline_pages::kSlotSize});
   }
   for (std::size_t i = 0; i < gathered.size(); ++i) {
     const RuntimeAddress code = placed->addresses[first_cluster + i];

@@ -78,7 +78,8 @@ void accept(ChosenSite& chosen, const TargetView& view, const Window& window,
   }
   chosen.plan.changed_bytes = window.changed;
   chosen.plan.relies_on_one_shot_fault_handler = one_shot_handler;
-  chosen.plan.needs_stop = window.kind == WindowKind::kSeveral;
+  const bool may_be_unloaded = !view.images[chosen.image].is_lasting;
+  chosen.plan.needs_stop = window.kind == WindowKind::kSeveral || may_be_unloaded;
   if (chosen.plan.needs_stop) {
     chosen.plan.threads = view.threads;
     chosen.plan.expected_hold = target::expected_stand_still(view.threads);
@@ -124,10 +125,12 @@ void refuse(ChosenSite& chosen, inline_sites::SiteRefusal refusal) {
   chosen.plan.refusal_hint = words.hint;
 }
 
-ChosenSite under_rule(ChosenSite chosen, StopRule stops) {
+ChosenSite under_rule(ChosenSite chosen, const TargetView& view, StopRule stops) {
   const bool forbidden = chosen.plan.needs_stop && stops == StopRule::kNever;
   if (!forbidden) return chosen;
-  refuse(chosen, inline_sites::SiteRefusal::kNeedsStop);
+  refuse(chosen, view.images[chosen.image].is_lasting
+                     ? inline_sites::SiteRefusal::kNeedsStop
+                     : inline_sites::SiteRefusal::kMayBeUnloaded);
   chosen.plan.refusal_hint = fmt::format(
       "--allow-stop places it; it would hold {} thread{} for about {} us.", chosen.plan.threads,
       chosen.plan.threads == 1 ? "" : "s", chosen.plan.expected_hold.count());
@@ -154,10 +157,6 @@ Result<ChosenSite> choose_site(const TargetView& view, std::size_t image,
     refuse(chosen, inline_sites::SiteRefusal::kNotMappedOnce);
     return chosen;
   }
-  if (!view.images[image].is_lasting) {
-    refuse(chosen, inline_sites::SiteRefusal::kMayBeUnloaded);
-    return chosen;
-  }
   const symbols::DebugInfo& info = *view.images[image].info;
   std::vector<inline_sites::ProbeBytes> taken;
   for (const TakenBytes& each : all_taken)
@@ -172,11 +171,12 @@ Result<ChosenSite> choose_site(const TargetView& view, std::size_t image,
     if (!refusal) break;
     for (const auto& other : inline_sites::alternative_sites(code, site.pc, statement)) {
       if (!sees_same_values(info, site.pc, other)) continue;
-      if (!search.try_at(chosen, other.pc, allow_stop)) return under_rule(std::move(chosen), stops);
+      if (!search.try_at(chosen, other.pc, allow_stop))
+        return under_rule(std::move(chosen), view, stops);
     }
   }
   if (refusal) refuse(chosen, *refusal);
-  return under_rule(std::move(chosen), stops);
+  return under_rule(std::move(chosen), view, stops);
 }
 
 }  // namespace nohalt::engines

@@ -43,7 +43,8 @@ struct ChosenSite {
 
 // For a place in this file of the view. `taken` are the sites chosen before, in this run.
 // Where only a window that needs a stop is left and `stops` forbids it, the refusal is
-// "needs-stop", and the plan still tells how long the stop would be.
+// "needs-stop", and the plan still tells how long the stop would be; so it is with
+// "may-be-unloaded", any place of a library that may be.
 [[nodiscard]] Result<ChosenSite> choose_site(const TargetView& view, std::size_t image,
                                              const symbols::LineSite& site,
                                              std::span<const TakenBytes> taken,

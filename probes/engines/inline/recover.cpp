@@ -4,12 +4,14 @@
 // the flag that nothing but such a page has.
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <thread>
 
 #include "probes/engines/inline/forked_children.h"
 #include "probes/engines/inline/found_runs.h"
 #include "probes/engines/inline/inline_engine.h"
 #include "probes/engines/inline/pages/recover_page.h"
+#include "probes/engines/inline/pages/written_text.h"
 #include "probes/engines/inline/removal.h"
 #include "probes/target/attachable.h"
 #include "probes/target/remote_thread.h"
@@ -27,7 +29,8 @@ constexpr std::chrono::milliseconds kTick{20};
 
 class Sweeper {
  public:
-  Sweeper(RemoteThread& thread, RecoverReport& report) : thread_(thread), report_(report) {}
+  Sweeper(RemoteThread& thread, RecoverReport& report, std::chrono::microseconds longest_hold)
+      : thread_(thread), report_(report), longest_hold_(longest_hold) {}
 
   // Tells the run's tool, should it wake up again, that it has lost its run.
   void mark_removed(const FoundControl& control) {
@@ -36,11 +39,26 @@ class Sweeper {
     static_cast<void>(thread_.memory().write(flag, std::as_bytes(std::span(&kRemoved, 1))));
   }
 
+  // What the run has changed of the target's text.
+  Status restore_text(const FoundControl& control) {
+    for (std::uint32_t i = 0; i < control.claims.page_count; ++i)
+      if (control.claims.pages[i].slot != inline_pages::kWrittenInPlace.value)
+        restore({control.claims.pages[i].page}, {control.claims.pages[i].slot});
+    std::vector<std::string>& left = report_.proof.left;
+    NOHALT_TRY(const auto written, inline_pages::find_written(thread_.process(), thread_.memory(),
+                                                              control.claims, left));
+    NOHALT_TRY(const auto back, inline_pages::put_back(thread_, written, longest_hold_));
+    left.insert(left.end(), back.left.begin(), back.left.end());
+    report_.pages_restored += pages_of(written, back.restored);
+    return {};
+  }
+
   void restore(RuntimeAddress page, RuntimeAddress slot) {
     const auto recovery = inline_pages::recover_page(thread_, page, slot);
     if (!recovery) {
       report_.proof.left.push_back(recovery.error().message);
-    } else if (*recovery != inline_pages::Recovery::kWasOriginal) {
+    } else if (*recovery == inline_pages::Recovery::kMovedBack ||
+               *recovery == inline_pages::Recovery::kMappedFromFile) {
       ++report_.pages_restored;
     }
   }
@@ -77,8 +95,16 @@ class Sweeper {
   }
 
  private:
+  static std::uint32_t pages_of(std::span<const inline_pages::WrittenText> texts,
+                                std::uint32_t restored) {
+    std::set<std::uint64_t> pages;
+    for (const inline_pages::WrittenText& text : texts) pages.insert(page_floor(text.at.value));
+    return std::min(restored, static_cast<std::uint32_t>(pages.size()));
+  }
+
   RemoteThread& thread_;
   RecoverReport& report_;
+  std::chrono::microseconds longest_hold_;
 };
 
 // A second attempt may find what the first one began with.
@@ -88,8 +114,9 @@ void note_run(RecoverReport& report, const FoundRun& run) {
   if (!known) report.runs.push_back(run);
 }
 
-Status sweep(RemoteThread& thread, std::string_view own, RecoverReport& report) {
-  Sweeper sweeper(thread, report);
+Status sweep(RemoteThread& thread, std::string_view own, std::chrono::microseconds longest_hold,
+             RecoverReport& report) {
+  Sweeper sweeper(thread, report, longest_hold);
   NOHALT_TRY(const target::Maps maps, target::read_maps(thread.process().pid()));
   const auto controls = find_controls(maps, thread.memory());
   bool others_live = false;
@@ -101,8 +128,7 @@ Status sweep(RemoteThread& thread, std::string_view own, RecoverReport& report) 
     }
     note_run(report, control.run);
     if (!foreign) sweeper.mark_removed(control);
-    for (std::uint32_t i = 0; i < control.claims.page_count; ++i)
-      sweeper.restore({control.claims.pages[i].page}, {control.claims.pages[i].slot});
+    NOHALT_CHECK(sweeper.restore_text(control));
     if (report.proof.left.empty()) NOHALT_CHECK(sweeper.free_regions(control));
   }
   return others_live || !report.proof.left.empty() ? Status{} : sweeper.remove_nameless_rest();
@@ -136,10 +162,11 @@ Status prove_recovery(const target::Process& process, const target::TargetLock& 
 }
 
 Status recover_once(const target::Process& process, const target::TargetLock& lock,
-                    std::string_view own, RecoverReport& report) {
+                    std::string_view own, std::chrono::microseconds longest_hold,
+                    RecoverReport& report) {
   NOHALT_TRY(RemoteThread thread, RemoteThread::borrow(process, lock, &report.holds));
   report.proof = {};
-  const Status swept = sweep(thread, own, report);
+  const Status swept = sweep(thread, own, longest_hold, report);
   const Status finished = thread.finish();
   report.holds.add(thread.holds());
   NOHALT_CHECK(swept);
@@ -163,7 +190,8 @@ Result<bool> has_leftovers(const target::Process& process) {
   return !all_live;
 }
 
-Result<RecoverReport> recover_with(const target::Process& process, std::string_view own) {
+Result<RecoverReport> recover_with(const target::Process& process, std::string_view own,
+                                   std::chrono::microseconds longest_hold) {
   const target::BeforeOthers quickly;
   NOHALT_CHECK(wait_for_leases(process));
   NOHALT_TRY(const target::TargetLock lock, target::TargetLock::acquire(process));
@@ -171,7 +199,7 @@ Result<RecoverReport> recover_with(const target::Process& process, std::string_v
   RecoverReport report;
   Status recovered;
   for (int attempt = 0; attempt < kSessionAttempts; ++attempt) {
-    recovered = recover_once(process, lock, own, report);
+    recovered = recover_once(process, lock, own, longest_hold, report);
     if (recovered || !target::session_was_lost(recovered.error())) break;
   }
   if (!recovered) return std::unexpected(std::move(recovered).error());

@@ -88,6 +88,7 @@ TEST(JsonForm, TheReceiptHasCountsHoldsAndProof) {
   receipt.total = {10, 9, 8, 1, 0, 0, 142.26, 2000};
   receipt.text_restored = receipt.mappings_as_before = true;
   receipt.left = {"one trampoline: a thread was in it"};
+  receipt.unloaded = {"/opt/libbonus.so"};
   const Parsed record = parse_line(receipt_json(sample_origin(), receipt));
   EXPECT_EQ(record["kind"], "receipt");
   EXPECT_EQ(record["hits"], 10);
@@ -99,6 +100,7 @@ TEST(JsonForm, TheReceiptHasCountsHoldsAndProof) {
   EXPECT_EQ(record["removal"]["text_restored"], true);
   EXPECT_EQ(record["removal"]["threads_as_before"], false);
   EXPECT_EQ(record["removal"]["left"].size(), 1U);
+  EXPECT_EQ(record["removal"]["unloaded"], Parsed::parse(R"(["/opt/libbonus.so"])"));
   EXPECT_FALSE(record.contains("probes"));
 }
 

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "probes/engines/inline/pages/recover_page.h"
 #include "probes/engines/inline/pages/region.h"
 
 namespace nohalt::inline_pages {
@@ -85,6 +84,19 @@ Result<OpenPage> swap(RemoteThread& thread, const FilePage& original, RuntimeAdd
   return OpenPage({original, slot, changed}, std::move(*staged));
 }
 
+// The page is gone, and with it perhaps the image by which others would know this one.
+Result<Recovery> free_parked(RemoteThread& thread, const SwappedPage& page) {
+  NOHALT_TRY(const auto maps, target::read_maps(thread.process().pid()));
+  const target::Mapping* mapping = maps.find(page.parked);
+  const RuntimeRange parked{page.parked, page.parked + kPageSize};
+  if (mapping != nullptr && mapping->range == parked &&
+      mapping->file == page.original.backing.file &&
+      mapping->offset == page.original.backing.offset)
+    NOHALT_CHECK(unmap_range(thread, parked));
+  NOHALT_CHECK(remove_slot(thread, page.parked));
+  return Recovery::kGone;
+}
+
 }  // namespace
 
 target::FilePatch OpenPage::patch(RuntimeAddress at, std::span<const std::uint8_t> bytes) const {
@@ -122,17 +134,17 @@ Result<SwappedPage> swap_in(RemoteThread& thread, const FilePage& original, Runt
   return open.page();
 }
 
-Status swap_out(RemoteThread& thread, const SwappedPage& page) {
+Result<Recovery> swap_out(RemoteThread& thread, const SwappedPage& page) {
   PageBytes live{};
-  NOHALT_CHECK(thread.memory().read(page.original.page, live));
+  const Status read = thread.memory().read(page.original.page, live);
+  if (!read && read.error().code != ErrorCode::kTargetGone) return free_parked(thread, page);
+  NOHALT_CHECK(read);
   if (live != page.installed && live != page.original.bytes)
     return fail(ErrorCode::kRefused, "page-changed-by-other",
                 "Another tool has changed the patched page since.",
                 "The probe is dormant; remove the other tool's breakpoint, then run `nohalt "
                 "sweep`.");
-  NOHALT_TRY(const auto recovery, recover_page(thread, page.original.page, page.parked));
-  (void)recovery;
-  return {};
+  return recover_page(thread, page.original.page, page.parked);
 }
 
 }  // namespace nohalt::inline_pages

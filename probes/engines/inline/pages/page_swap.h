@@ -20,6 +20,7 @@
 #include <span>
 
 #include "probes/engines/inline/pages/file_page.h"
+#include "probes/engines/inline/pages/recover_page.h"
 #include "probes/engines/inline/pages/region.h"
 #include "probes/target/remote_thread.h"
 
@@ -70,8 +71,8 @@ class OpenPage {
 
 // Puts the original back and proves it: bytes as in the file, backed by the file.
 // Reason "page-changed-by-other" where the page is not what was installed;
-// nothing is done then.
-[[nodiscard]] Status swap_out(target::RemoteThread& thread, const SwappedPage& page);
+// nothing is done then. Where the target has unmapped the page, what was parked is freed.
+[[nodiscard]] Result<Recovery> swap_out(target::RemoteThread& thread, const SwappedPage& page);
 
 // Moves one page over another; what was there is gone.
 [[nodiscard]] Status move_page(target::RemoteThread& thread, RuntimeAddress from, RuntimeAddress to,

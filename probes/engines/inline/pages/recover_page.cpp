@@ -135,6 +135,11 @@ Result<Recovery> recover_page(RemoteThread& thread, RuntimeAddress page, Runtime
   const auto backing = mapping != nullptr && page.value % kPageSize == 0
                            ? backing_at(maps, images, page)
                            : std::nullopt;
+  const bool is_gone = mapping == nullptr || !is_ours(*mapping);
+  if (!backing && is_gone) {
+    if (parked.value != 0) NOHALT_CHECK(remove_slot(thread, parked));
+    return Recovery::kGone;
+  }
   if (!backing)
     return fail(ErrorCode::kRefused, "page-not-ours",
                 "What is mapped at the page of code was not put there by nohalt.",

@@ -21,11 +21,12 @@ enum class Recovery {
   kMovedBack,       // the parked original went back
   kMappedFromFile,  // the parked original was gone; the file was mapped anew,
                     // which the kernel keeps as a mapping of its own beside its neighbours
+  kGone,            // the target has unmapped it; what is there now is not ours
 };
 
 // Restores `page` and frees the slot at `parked` (may be 0: unknown; then the page
-// comes from the file). Proves the result. Reasons: "page-not-ours" (something is
-// mapped there that nohalt did not put there), "file-replaced", "page-not-restored".
+// comes from the file). Proves the result. Reasons: "page-not-ours" (it is named as ours,
+// but no image is around it), "file-replaced", "page-not-restored".
 [[nodiscard]] Result<Recovery> recover_page(target::RemoteThread& thread, RuntimeAddress page,
                                             RuntimeAddress parked);
 

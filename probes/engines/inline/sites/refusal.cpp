@@ -85,9 +85,10 @@ constexpr std::array kTexts = {
                 "Control leaves or the function ends before there is room for a jump.", kElsewhere},
     RefusalText{
         kMayBeUnloaded, "may-be-unloaded",
-        "The place is in a library that is not shown to be linked with the program: one that "
-        "came by dlopen may vanish while it is probed.",
-        "Choose a place in the program, or in a library that it is linked with."},
+        "The place is in a library that is not shown to be linked with the program and may be "
+        "unloaded: all threads of the process are stopped for a moment to place a probe there, "
+        "and to take it off.",
+        "--allow-stop places it."},
     RefusalText{kNotMappedOnce, "library-not-mapped-once",
                 "The library with the place is loaded more than once (dlmopen), or not any more.",
                 "Choose a place in the program, or in a library that is loaded once."},

@@ -1,0 +1,79 @@
+// A program with a plugin that two threads work with all the time, and a visitor that
+// another thread opens, calls and closes: host PLUGIN VISITOR FLAG.
+//
+// The visitor is loaded while the file FLAG is there; while FLAG holds "loop" it comes
+// and goes as fast as it can.
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <thread>
+
+namespace {
+
+using Function = long(long);
+
+std::atomic<bool> is_over = false;
+std::atomic<long> bad = 0;
+std::atomic<long> visits = 0;
+
+Function* find(void* handle, const char* name) {
+  return handle == nullptr ? nullptr : reinterpret_cast<Function*>(::dlsym(handle, name));
+}
+
+void work(Function* bonus) {
+  for (long i = 0; !is_over; i = (i + 1) % 1000) {
+    if (bonus(i * 10) != i + 1) ++bad;
+    if (i == 0) ::usleep(500);
+  }
+}
+
+void call(Function* visit) {
+  for (long i = 0; i < 100; ++i)
+    if (visit(i) != 2 * i + 3) ++bad;
+  ++visits;
+}
+
+void entertain(const char* visitor, const char* flag) {
+  void* handle = nullptr;
+  while (!is_over) {
+    std::string mode;
+    const bool wanted = static_cast<bool>(std::ifstream(flag) >> mode);
+    if (wanted && handle == nullptr) handle = ::dlopen(visitor, RTLD_NOW);
+    if (wanted && handle == nullptr) ++bad;
+    if (Function* visit = find(handle, "visit")) call(visit);
+    if (handle != nullptr && (!wanted || mode == "loop")) {
+      ::dlclose(handle);
+      handle = nullptr;
+    }
+    ::usleep(mode == "loop" ? 100 : 2000);
+  }
+  if (handle != nullptr) ::dlclose(handle);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count != 4) return 2;
+  sigset_t ending;
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGTERM);
+  ::pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+  Function* bonus = find(::dlopen(arguments[1], RTLD_NOW), "bonus");
+  if (bonus == nullptr) return 2;
+  std::thread one(work, bonus);
+  std::thread two(work, bonus);
+  std::thread host(entertain, arguments[2], arguments[3]);
+  std::puts("ready");
+  std::fflush(stdout);
+  int signal = 0;
+  ::sigwait(&ending, &signal);
+  is_over = true;
+  for (std::thread* each : {&one, &two, &host}) each->join();
+  std::printf("%ld wrong, %ld visits\n", bad.load(), visits.load());
+  return bad == 0 ? 0 : 1;
+}
