@@ -142,14 +142,24 @@ class Libraries(harness.TestCase):
             self.assertEqual(answers(), without)
             self.assertEqual([status for status, _, _ in without], [DONE] * 3 + [USAGE] * 2)
 
-    def test_a_library_that_may_go_is_refused(self):
+    def test_a_library_that_may_go_takes_a_stop(self):
         with harness.Target(SHOP, PLUGIN) as target:
             before = harness.Footprint(target.pid)
             outcome = harness.run("log", "-p", target.pid, line("plugin.cpp", "the plugin's line"),
                                   "bonus")
             self.assertEqual(outcome.status, REFUSED, outcome)
             self.assertIn("may-be-unloaded", outcome.err)
+            self.assertIn("--allow-stop places it", outcome.err)
             self.assert_unharmed(before, target.pid)
+            self.assert_right_end(target)
+
+    def test_a_preloaded_library_is_not_believed_to_stay(self):
+        """The environment may say anything, and what is preloaded may be opened and closed too."""
+        with harness.Target(SHOP, environment={"LD_PRELOAD": PLUGIN}) as target:
+            outcome = harness.run("log", "-p", target.pid, line("plugin.cpp", "the plugin's line"),
+                                  "bonus")
+            self.assertEqual(outcome.status, REFUSED, outcome)
+            self.assertIn("may-be-unloaded", outcome.err)
             self.assert_right_end(target)
 
     def test_a_plugin_that_calls_itself_as_the_library_is_not_taken_for_it(self):

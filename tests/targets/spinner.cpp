@@ -14,10 +14,14 @@
 //
 //   spinner THREADS STATUS_FILE
 //
+// Where SPINNER_GUEST names a library, they run its `guest` too, which is as long_line is
+// but may be unloaded.
+//
 // Not position independent, since `evicted` counts on nothing lying below it.
 // Ends with its parent.
 #include "tests/targets/spinner.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -25,6 +29,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -147,20 +152,31 @@ bool one_call(Function function, std::uint64_t seed, std::uint32_t count, std::u
   return changed == 0;
 }
 
-void spin(SpinnerStatus& status, std::uint64_t seed) {
+// Null where there is none.
+Function open_guest() {
+  const char* library = std::getenv("SPINNER_GUEST");
+  if (library == nullptr) return nullptr;
+  void* handle = ::dlopen(library, RTLD_NOW);
+  if (handle == nullptr) std::exit(1);
+  return reinterpret_cast<Function>(::dlsym(handle, "guest"));
+}
+
+void spin(SpinnerStatus& status, std::uint64_t seed, Function guest) {
   struct Case {
     Function function;
     std::uint32_t (*expected)(std::uint32_t, std::uint32_t);
   };
-  const Case cases[] = {{long_line, expected_long_line},
-                        {punned, expected_punned},
-                        {evicted, expected_evicted},
-                        {several, expected_several}};
+  const Case all[] = {{long_line, expected_long_line},
+                      {punned, expected_punned},
+                      {evicted, expected_evicted},
+                      {several, expected_several},
+                      {guest, expected_long_line}};
+  const std::span cases = std::span(all).first(guest == nullptr ? 4 : 5);
   for (;;) {
     constexpr std::uint64_t kCalls = 10'000;
     std::uint64_t bad = 0;
     for (std::uint64_t i = 0; i < kCalls; ++i) {
-      const Case& now = cases[i % std::size(cases)];
+      const Case& now = cases[i % cases.size()];
       seed += 0x9e3779b97f4a7c15ULL;
       const auto count = static_cast<std::uint32_t>(1 + i % 4);
       std::uint32_t result = 0;
@@ -183,9 +199,10 @@ int main(int argc, char** argv) {
   if (page == MAP_FAILED) return 1;
   ::close(fd);
   auto& status = *static_cast<SpinnerStatus*>(page);
+  const Function guest = open_guest();
   std::vector<std::thread> threads;
   for (int i = 0; i < std::atoi(argv[1]); ++i)
-    threads.emplace_back([&, i] { spin(status, static_cast<std::uint64_t>(i)); });
+    threads.emplace_back([&, i] { spin(status, static_cast<std::uint64_t>(i), guest); });
   status.ready = 1;
   for (auto& thread : threads) thread.join();
 }

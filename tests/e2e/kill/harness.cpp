@@ -4,7 +4,7 @@
 // that the probes fell dormant within two seconds, and that one sweep leaves the
 // program as it was.
 //
-//   kill_harness NOHALT SPINNER log|snap|stop tool|tracer|watchdog kill|hold SECONDS
+//   kill_harness NOHALT SPINNER log|snap|stop|library tool|tracer|watchdog kill|hold SECONDS
 //
 // Runs in which nothing is done tell which calls there are, and points.h which of
 // them come first. Several workers take them in turn, each with a program of its
@@ -163,7 +163,7 @@ int run(Job job, int seconds) {
   if (!undisturbed(job, runs)) return 1;
   const Points points = points_of(runs, job.plan.role);
   job.end = Clock::now() + std::chrono::seconds(seconds);
-  const int workers = job.command == kStop ? kWorkersThatStop : kWorkers;
+  const int workers = stops_all(job.command) ? kWorkersThatStop : kWorkers;
   for (int i = 0; i < workers; ++i)
     if (::fork() == 0) work(job, points);
   wait_for_workers(workers, points);

@@ -19,6 +19,7 @@ using std::chrono::milliseconds;
 // One jump each of the sorts that need no stop, each on a page of its own.
 constexpr const char* kPlaces[] = {"long_line", "punned", "evicted"};
 constexpr const char* kStoppingPlace = "several";
+constexpr const char* kLibraryPlace = "guest";
 constexpr const char* kMessage = "{value} {count} {sum}";
 // Together: served for longer than from one renewal of the rate to the next.
 constexpr const char* kHits = "15";
@@ -43,8 +44,9 @@ std::string probe_of(const std::string& command, const std::string& place) {
 
 std::string probes_of(const std::string& command) {
   std::string probes = "probes:\n";
-  if (command == kStop)
-    return probes + probe_of(command, kStoppingPlace) + "    allow-stop: 40ms\n";
+  if (stops_all(command))
+    return probes + probe_of(command, command == kStop ? kStoppingPlace : kLibraryPlace) +
+           "    allow-stop: 40ms\n";
   for (const char* place : kPlaces) probes += probe_of(command, place);
   return probes;
 }
@@ -100,7 +102,7 @@ bool Laboratory::asks_for_a_later_sweep() const {
 
 bool Laboratory::stops_too_slowly() const {
   const std::string text = said();
-  return command_ == kStop && (text.find("come to a stop in time") != std::string::npos ||
+  return stops_all(command_) && (text.find("come to a stop in time") != std::string::npos ||
                                text.find("takes longer than is allowed") != std::string::npos);
 }
 
@@ -132,7 +134,7 @@ std::string Laboratory::attempt(const Plan& plan, bool patient, Outcome& outcome
   TracedTool traced;
   std::string wrong;
   std::filesystem::remove(folder_ + "/swept");
-  outcome = traced.run({tool_, command_ == kStop ? "log" : command_, "-p", target_.pid(), "-f",
+  outcome = traced.run({tool_, stops_all(command_) ? "log" : command_, "-p", target_.pid(), "-f",
                         folder_ + "/probes.yaml", "--hits", kHits, "--limit", kLimit, "--cpu",
                         "100%", "--format", "json"},
                        folder_ + "/said", plan, [&](Clock::time_point since) {

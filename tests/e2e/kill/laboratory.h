@@ -13,10 +13,15 @@ namespace nohalt::kill_test {
 
 // A log at a place for which all threads have to be stopped.
 inline constexpr std::string_view kStop = "stop";
+// The same in a library that may be unloaded; so they are stopped to take it off, too.
+inline constexpr std::string_view kLibrary = "library";
+[[nodiscard]] inline bool stops_all(std::string_view command) {
+  return command == kStop || command == kLibrary;
+}
 
 class Laboratory {
  public:
-  // `command` is log, snap or kStop.
+  // `command` is log, snap, kStop or kLibrary.
   Laboratory(std::string tool, std::string command, const std::string& spinner);
   Laboratory(const Laboratory&) = delete;
   Laboratory& operator=(const Laboratory&) = delete;

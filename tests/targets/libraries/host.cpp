@@ -1,8 +1,9 @@
 // A program with a plugin that two threads work with all the time, and a visitor that
-// another thread opens, calls and closes: host PLUGIN VISITOR FLAG.
+// another thread opens, calls and closes: host PLUGIN VISITOR FLAG [IDLE], with so many
+// threads more that do nothing.
 //
-// The visitor is loaded while the file FLAG is there; while FLAG holds "loop" it comes
-// and goes as fast as it can.
+// The visitor is loaded while the file FLAG is there. While FLAG holds "loop" it comes
+// and goes as fast as it can, while it holds "linger" some ten times a second.
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -38,6 +40,13 @@ void call(Function* visit) {
   ++visits;
 }
 
+void linger(Function* visit) {
+  for (int i = 0; i < 100 && visit != nullptr; ++i) {
+    call(visit);
+    ::usleep(500);
+  }
+}
+
 void entertain(const char* visitor, const char* flag) {
   void* handle = nullptr;
   while (!is_over) {
@@ -46,7 +55,8 @@ void entertain(const char* visitor, const char* flag) {
     if (wanted && handle == nullptr) handle = ::dlopen(visitor, RTLD_NOW);
     if (wanted && handle == nullptr) ++bad;
     if (Function* visit = find(handle, "visit")) call(visit);
-    if (handle != nullptr && (!wanted || mode == "loop")) {
+    if (mode == "linger") linger(find(handle, "visit"));
+    if (handle != nullptr && (!wanted || mode == "loop" || mode == "linger")) {
       ::dlclose(handle);
       handle = nullptr;
     }
@@ -58,7 +68,7 @@ void entertain(const char* visitor, const char* flag) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 4) return 2;
+  if (count < 4) return 2;
   sigset_t ending;
   sigemptyset(&ending);
   sigaddset(&ending, SIGTERM);
@@ -68,12 +78,15 @@ int main(int count, char** arguments) {
   std::thread one(work, bonus);
   std::thread two(work, bonus);
   std::thread host(entertain, arguments[2], arguments[3]);
+  std::vector<std::thread> idle(count > 4 ? std::stoul(arguments[4]) : 0);
+  for (std::thread& each : idle) each = std::thread([] { while (!is_over) ::usleep(20'000); });
   std::puts("ready");
   std::fflush(stdout);
   int signal = 0;
   ::sigwait(&ending, &signal);
   is_over = true;
   for (std::thread* each : {&one, &two, &host}) each->join();
+  for (std::thread& each : idle) each.join();
   std::printf("%ld wrong, %ld visits\n", bad.load(), visits.load());
   return bad == 0 ? 0 : 1;
 }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "probes/engines/inline/code_image.h"
+#include "probes/engines/inline/pages/written_text.h"
 #include "tests/unit/inline/debuggee.h"
 
 namespace nohalt::engines {
@@ -73,10 +74,32 @@ TEST_F(Planner, KeepsOutOfRestartableSequences) {
   EXPECT_EQ(view_.images.front().restartable_sequences[1].size(), 4U);
 }
 
-TEST_F(Planner, ALibraryThatMayBeUnloadedIsRefused) {
-  ASSERT_TRUE(choose("changed").plan.patchable());
+TEST_F(Planner, ALibraryThatMayBeUnloadedTakesAStop) {
+  EXPECT_FALSE(choose("changed").plan.needs_stop);
   view_.images.front().is_lasting = false;
-  EXPECT_EQ(choose("changed").plan.refusal, "may-be-unloaded");
+  const ChosenSite refused = choose("changed");
+  EXPECT_EQ(refused.plan.refusal, "may-be-unloaded");
+  EXPECT_NE(refused.plan.refusal_hint.find("--allow-stop"), std::string::npos);
+  EXPECT_FALSE(refused.window);
+  const auto site = choose_site(view_, 0, debuggee_.site("changed"), {}, StopRule::kWhereNeeded);
+  ASSERT_TRUE(site);
+  EXPECT_TRUE(site->plan.patchable());
+  EXPECT_TRUE(site->plan.needs_stop);
+  EXPECT_EQ(site->plan.window, "punned");
+}
+
+TEST_F(Planner, OnlyWhatMayBeUnloadedIsWrittenInPlace) {
+  program::Program program;
+  for (const bool is_lasting : {true, false}) {
+    view_.images.front().is_lasting = is_lasting;
+    auto chosen = choose_site(view_, 0, debuggee_.site("changed"), {}, StopRule::kWhereNeeded);
+    ASSERT_TRUE(chosen);
+    const CodeSite site{std::move(*chosen), &program, 0};
+    const auto places = place_run(view_, {&site, 1}, kPageSize);
+    ASSERT_TRUE(places);
+    ASSERT_EQ(places->slots.size(), 1U);
+    EXPECT_EQ(places->slots[0] == inline_pages::kWrittenInPlace, !is_lasting);
+  }
 }
 
 }  // namespace

@@ -103,6 +103,42 @@ TEST(PageSwap, AnOpenPageIsAsBeforeUntilItIsWrittenWhileNobodyRuns) {
   EXPECT_TRUE(session.maps_as_before());
 }
 
+// The target takes its code away, whoever has swapped a page of it.
+int unmap_when_asked(Shared& shared) {
+  shared.value = static_cast<std::uint64_t>(swapped_site());
+  shared.ready = 1;
+  while (shared.go == 0) ::usleep(500);
+  ::munmap(reinterpret_cast<void*>(kPage.value), kPageSize);
+  shared.other = 1;
+  for (;;) ::usleep(500);
+}
+
+TEST(PageSwap, APageThatTheTargetHasUnmappedIsGoneAndNothingIsLeft) {
+  Session session(unmap_when_asked);
+  const SwappedPage page = swap(session, 2);
+  session.child.shared().go = 1;
+  while (session.child.shared().other == 0) ::usleep(500);
+  const auto out = swap_out(session.thread(), page);
+  ASSERT_TRUE(out) << out.error().message;
+  EXPECT_EQ(*out, Recovery::kGone);
+  session.finish();
+  const target::Maps now = *target::read_maps(session.child.pid());
+  EXPECT_EQ(now.find(page.parked), nullptr);
+  EXPECT_EQ(now.find(page.parked + kPageSize), nullptr);
+}
+
+TEST(PageSwap, RecoveringAPageThatIsGoneIsNoFailure) {
+  Session session(unmap_when_asked);
+  const SwappedPage page = swap(session, 2);
+  session.child.shared().go = 1;
+  while (session.child.shared().other == 0) ::usleep(500);
+  const auto recovery = recover_page(session.thread(), kPage, page.parked);
+  ASSERT_TRUE(recovery) << recovery.error().message;
+  EXPECT_EQ(*recovery, Recovery::kGone);
+  session.finish();
+  EXPECT_EQ(target::read_maps(session.child.pid())->find(page.parked), nullptr);
+}
+
 TEST(PageSwap, TakingOutTwiceIsAsOnce) {
   Session session(call_on);
   const SwappedPage page = swap(session, 2);
@@ -279,7 +315,7 @@ TEST(RecoverPage, FalseClaimsChangeNothing) {
     (void)recover_page(session.thread(), mapping.range.begin, {});
     EXPECT_TRUE(remove_slot(session.thread(), mapping.range.begin)) << mapping.path;
   }
-  EXPECT_EQ(recover_page(session.thread(), {0x1000}, {}).error().reason, "page-not-ours");
+  EXPECT_EQ(*recover_page(session.thread(), {0x1000}, {}), Recovery::kGone);
   session.finish();
   EXPECT_TRUE(session.maps_as_before());
   EXPECT_EQ(result_now(session), 1U);

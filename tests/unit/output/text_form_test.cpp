@@ -49,7 +49,7 @@ TEST(TextForm, TheReceiptSaysWhatIsNotAsBefore) {
   EXPECT_NE(receipt_text(receipt).find("NOT shown to be as before: threads"), std::string::npos);
   EXPECT_EQ(receipt_text(receipt).find("unloaded"), std::string::npos);
   receipt.unloaded = {"/opt/liba\nb.so"};
-  EXPECT_NE(receipt_text(receipt).find("unloaded /opt/liba\\x0ab.so, and what was in it went"),
+  EXPECT_NE(receipt_text(receipt).find("unloaded /opt/liba\\nb.so, and what was in it went"),
             std::string::npos)
       << receipt_text(receipt);
   receipt.target_gone = true;
