@@ -148,8 +148,7 @@ Status StandStill::look_at(const Thread& thread) {
 // Every thread is at a place where the windows' bytes may change, and there is time.
 Status StandStill::look() {
   // An execve, which is the end of the helper, cannot come any more.
-  if (!tracees_.registers(helper_))
-    return target_gone();
+  if (!tracees_.registers(helper_)) return target_gone();
   for (const Thread& thread : threads_.all())
     if (thread.state == Thread::kStands) NOHALT_CHECK(look_at(thread));
   NOHALT_CHECK(text_.check());

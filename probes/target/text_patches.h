@@ -31,10 +31,10 @@ namespace nohalt::target {
 inline constexpr std::size_t kLongestTextPatch = 16;
 
 struct TextPatch {
-  RuntimeAddress at;          // all of it is on one page
-  FileId file;                // that is mapped there, private and executable
-  std::uint64_t offset = 0;   // of `at` in the file
-  std::uint32_t size = 0;     // bytes
+  RuntimeAddress at;         // all of it is on one page
+  FileId file;               // that is mapped there, private and executable
+  std::uint64_t offset = 0;  // of `at` in the file
+  std::uint32_t size = 0;    // bytes
   std::array<std::byte, kLongestTextPatch> before{};
   std::array<std::byte, kLongestTextPatch> after{};
 };

@@ -310,9 +310,10 @@ void LogRun::explain(const Ending& ending) {
            "does, so the probe was switched off at once and is not taken out: it stays, dormant, "
            "until the target ends. Restart the target when it suits.");
   if (ending.outcome == "library-unloaded")
-    notice(ending.outcome,
-           "The process unloaded the library with the place, and the probe went with it. Should the "
-           "library be loaded again, it is not probed: run the command again.");
+    notice(
+        ending.outcome,
+        "The process unloaded the library with the place, and the probe went with it. Should the "
+        "library be loaded again, it is not probed: run the command again.");
   if (ending.outcome == "target-handles-faults")
     notice(ending.outcome,
            "The target installed a handler for faults that a moved instruction may raise, so the "

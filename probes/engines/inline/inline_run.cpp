@@ -196,7 +196,12 @@ Result<RemovalProof> InlineRun::disarm() {
     removed = go_on_removing(proof);
   }
   if (removed) return proof;
-  if (!is_gone()) return std::unexpected(removed.error());
+  if (!is_gone()) {
+    Error error = removed.error();
+    if (error.code == ErrorCode::kRefused)
+      error.hint = "The probe is dormant; `nohalt sweep` takes it off later.";
+    return std::unexpected(std::move(error));
+  }
   proof = {};
   proof.target_gone = true;
   return proof;
@@ -245,8 +250,7 @@ Status InlineRun::restore_text(target::RemoteThread& thread, RemovalProof& proof
     else if (*out == inline_pages::Recovery::kGone)
       proof.unloaded.push_back(page.original.backing.path);
   }
-  NOHALT_TRY(auto back,
-             inline_pages::put_back(thread, installed_.texts, installed_.longest_hold));
+  NOHALT_TRY(auto back, inline_pages::put_back(thread, installed_.texts, installed_.longest_hold));
   proof.left.insert(proof.left.end(), back.left.begin(), back.left.end());
   proof.unloaded.insert(proof.unloaded.end(), back.unloaded.begin(), back.unloaded.end());
   return {};
@@ -254,8 +258,7 @@ Status InlineRun::restore_text(target::RemoteThread& thread, RemovalProof& proof
 
 // Nothing is known of how far the first attempt came, so what is there now decides.
 Status InlineRun::go_on_removing(RemovalProof& proof) {
-  NOHALT_TRY(RecoverReport report,
-             recover_with(process_, installed_.id, installed_.longest_hold));
+  NOHALT_TRY(RecoverReport report, recover_with(process_, installed_.id, installed_.longest_hold));
   installed_.holds.add(report.holds);
   proof = {};
   proof.left = std::move(report.proof.left);
@@ -278,10 +281,11 @@ void InlineRun::prove_removal(RemovalProof& proof) const {
           return is_named_ours(mapping) && overlaps_places(installed_.places, mapping.range);
         });
     proof.text_restored =
-        std::all_of(installed_.pages.begin(), installed_.pages.end(), [&](const auto& page) {
-          return is_mapped_as_before(installed_.before, *maps, page.original.page) ||
-                 maps->find(page.original.page) == nullptr;
-        }) &&
+        std::all_of(installed_.pages.begin(), installed_.pages.end(),
+                    [&](const auto& page) {
+                      return is_mapped_as_before(installed_.before, *maps, page.original.page) ||
+                             maps->find(page.original.page) == nullptr;
+                    }) &&
         none_installed(installed_.texts, *maps, installed_.memory);
     proof.mappings_as_before = proof.text_restored && none_named;
   }

@@ -219,8 +219,7 @@ Result<RunPlaces> place_run(const TargetView& view, std::span<const CodeSite> si
     add_springboards(needs, site, *entry);
   }
   const auto placed = inline_placement::place(view.space, needs);
-  const auto swapped = static_cast<std::size_t>(
-      std::ranges::count(places.slots, RuntimeAddress{}));
+  const auto swapped = static_cast<std::size_t>(std::ranges::count(places.slots, RuntimeAddress{}));
   const std::size_t first_cluster = kFixedRegions + swapped;
   const std::size_t whole_regions = first_cluster + gathered.size();
   if (!placed) return placed.error() < whole_regions ? no_room() : no_room_for_site();

@@ -128,9 +128,8 @@ void refuse(ChosenSite& chosen, inline_sites::SiteRefusal refusal) {
 ChosenSite under_rule(ChosenSite chosen, const TargetView& view, StopRule stops) {
   const bool forbidden = chosen.plan.needs_stop && stops == StopRule::kNever;
   if (!forbidden) return chosen;
-  refuse(chosen, view.images[chosen.image].is_lasting
-                     ? inline_sites::SiteRefusal::kNeedsStop
-                     : inline_sites::SiteRefusal::kMayBeUnloaded);
+  refuse(chosen, view.images[chosen.image].is_lasting ? inline_sites::SiteRefusal::kNeedsStop
+                                                      : inline_sites::SiteRefusal::kMayBeUnloaded);
   chosen.plan.refusal_hint = fmt::format(
       "--allow-stop places it; it would hold {} thread{} for about {} us.", chosen.plan.threads,
       chosen.plan.threads == 1 ? "" : "s", chosen.plan.expected_hold.count());

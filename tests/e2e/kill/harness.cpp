@@ -182,7 +182,7 @@ int main(int argc, char** argv) {
       ::mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return 1;
   shared = new (page) Progress{};
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = [](int) { shared->over = true; };
   ::sigaction(SIGTERM, &action, nullptr);
   ::sigaction(SIGINT, &action, nullptr);

@@ -103,7 +103,7 @@ bool Laboratory::asks_for_a_later_sweep() const {
 bool Laboratory::stops_too_slowly() const {
   const std::string text = said();
   return stops_all(command_) && (text.find("come to a stop in time") != std::string::npos ||
-                               text.find("takes longer than is allowed") != std::string::npos);
+                                 text.find("takes longer than is allowed") != std::string::npos);
 }
 
 bool Laboratory::sweep_once() const {

@@ -79,7 +79,10 @@ int main(int count, char** arguments) {
   std::thread two(work, bonus);
   std::thread host(entertain, arguments[2], arguments[3]);
   std::vector<std::thread> idle(count > 4 ? std::stoul(arguments[4]) : 0);
-  for (std::thread& each : idle) each = std::thread([] { while (!is_over) ::usleep(20'000); });
+  for (std::thread& each : idle)
+    each = std::thread([] {
+      while (!is_over) ::usleep(20'000);
+    });
   std::puts("ready");
   std::fflush(stdout);
   int signal = 0;

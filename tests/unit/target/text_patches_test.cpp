@@ -38,9 +38,7 @@ namespace {
 using test::Child;
 using test::Shared;
 
-RuntimeAddress address_of(int (*function)()) {
-  return {reinterpret_cast<std::uint64_t>(function)};
-}
+RuntimeAddress address_of(int (*function)()) { return {reinterpret_cast<std::uint64_t>(function)}; }
 
 struct Session {
   explicit Session(const std::function<int(Shared&)>& body) : child(body) {
@@ -169,8 +167,7 @@ int come_and_go(Shared& shared) {
 TEST(TextPatches, NeverHitWhatTookThePlaceOfTheCode) {
   const Maps own = *read_maps(::getpid());
   const Mapping& mapping = *own.find(address_of(written_first));
-  const std::uint64_t offset =
-      mapping.offset + (address_of(written_first) - mapping.range.begin);
+  const std::uint64_t offset = mapping.offset + (address_of(written_first) - mapping.range.begin);
   Session session([=](Shared& shared) {
     shared.value = offset;
     return come_and_go(shared);

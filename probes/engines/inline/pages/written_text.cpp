@@ -139,8 +139,7 @@ Result<FilePage> prove_text_page(const target::Process& process, const target::M
   if (mapping == nullptr || !is_plain_code(*mapping))
     return fail(ErrorCode::kRefused, "not-code", "The page is not mapped as plain code (r-xp).",
                 "The library may just have been unloaded: look again with `nohalt plan`.");
-  NOHALT_TRY(FilePage file,
-             read_file_page(process, maps, page, backing_of(*mapping, page)));
+  NOHALT_TRY(FilePage file, read_file_page(process, maps, page, backing_of(*mapping, page)));
   PageBytes live{};
   NOHALT_CHECK(memory.read(page, live));
   if (live == file.bytes) return file;
@@ -158,10 +157,8 @@ Result<WrittenText> text_for(const FilePage& page, RuntimeAddress at,
                 "Choose another line.");
   const auto after = std::as_bytes(bytes);
   const auto before = std::span(page.bytes).subspan(offset, bytes.size());
-  return WrittenText{at,
-                     page.backing,
-                     {before.begin(), before.end()},
-                     {after.begin(), after.end()}};
+  return WrittenText{
+      at, page.backing, {before.begin(), before.end()}, {after.begin(), after.end()}};
 }
 
 target::TextPatch patch_of(const WrittenText& text) {
@@ -214,8 +211,7 @@ Result<std::vector<WrittenText>> find_written(const target::Process& process,
     const PageSearch search(maps, *file, live);
     const auto sites = sites_on(claims, page);
     for (std::size_t s = 0; s < sites.size(); ++s) {
-      const auto text =
-          search.at(sites[s], s + 1 < sites.size() ? sites[s + 1] - page : kPageSize);
+      const auto text = search.at(sites[s], s + 1 < sites.size() ? sites[s + 1] - page : kPageSize);
       if (!text) continue;
       if (search.is_ours(sites[s]))
         found.push_back(*text);
