@@ -52,11 +52,32 @@ class Host(harness.Target):
             flag.write(mode)
         os.rename(FLAG + ".new", FLAG)
 
+    def child(self):
+        self.process.send_signal(signal.SIGUSR1)
+        children = f"/proc/{self.pid}/task/{self.pid}/children"
+        return int(harness.wait_for(lambda: harness.read(children), "a child"))
+
     def is_loaded(self):
         return any(VISITOR in mapping for mapping in harness.maps_of(self.pid))
 
     def wait_loaded(self, loaded=True):
         harness.wait_for(lambda: self.is_loaded() == loaded, "the visitor does not come or go")
+
+
+def differs_from_file(pid, path):
+    """Whether any byte of a library's code is not what its file says."""
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory, open(path, "rb") as file:
+        for line in harness.maps_of(pid):
+            fields = line.split(None, 5)
+            if len(fields) < 6 or fields[5] != path or "x" not in fields[1]:
+                continue
+            begin, end = (int(part, 16) for part in fields[0].split("-"))
+            memory.seek(begin)
+            file.seek(int(fields[2], 16))
+            live = memory.read(end - begin)
+            if live != file.read(end - begin).ljust(end - begin, b"\0"):
+                return True
+    return False
 
 
 class Dlopen(harness.TestCase):
@@ -74,6 +95,8 @@ class Dlopen(harness.TestCase):
 
     def assert_nothing_left(self, target):
         self.assertEqual([line for line in harness.maps_of(target.pid) if "memfd:nohalt" in line], [])
+        for library in (PLUGIN, VISITOR):
+            self.assertFalse(differs_from_file(target.pid, library), library)
         outcome = harness.run("sweep", "-p", target.pid, seconds=60)
         self.assertEqual((outcome.status, outcome.out.strip()), (DONE, "Nothing was left to remove."))
 
@@ -154,6 +177,21 @@ class Dlopen(harness.TestCase):
             again = self.log(target, "visit", "{amount}", "--hits", 5, STOP)
             self.assertEqual(again.status, DONE, again)
             self.assert_nothing_left(target)
+            self.assert_right_end(target)
+
+    def test_a_child_that_was_forked_meanwhile_is_named_and_swept(self):
+        with Host("stay") as target:
+            with harness.Logging(target.pid, "visit", "{amount}", STOP) as log:
+                log.wait_records(3)
+                child = target.child()
+                outcome = log.stop()
+            self.assertIn(f"sweep -p {child}", self.receipt_of(outcome)["removal"]["left"][0])
+            self.assertFalse(differs_from_file(target.pid, VISITOR))
+            self.assertTrue(differs_from_file(child, VISITOR))
+            swept = self.run_until_it_stops("sweep", "-p", child, seconds=60)
+            self.assertEqual(swept.status, DONE, swept)
+            self.assertFalse(differs_from_file(child, VISITOR))
+            self.assertEqual([line for line in harness.maps_of(child) if "memfd:nohalt" in line], [])
             self.assert_right_end(target)
 
     def test_what_a_killed_tool_left_is_swept(self):

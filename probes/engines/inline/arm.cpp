@@ -251,7 +251,8 @@ Result<std::unique_ptr<ArmedRun>> arm(const policy::Grant& grant, const target::
                                          grant.limits());
     const bool lost = target::session_was_lost(installed.error());
     if (lost || left_something(process, options.run_id)) {
-      NOHALT_TRY(const RecoverReport report, recover_with(process, options.run_id));
+      NOHALT_TRY(const RecoverReport report,
+                 recover_with(process, options.run_id, grant.limits().hold));
       holds.add(report.holds);
     }
     if (lost && attempt < kSessionAttempts) continue;

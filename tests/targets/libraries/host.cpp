@@ -1,10 +1,11 @@
 // A program with a plugin that two threads work with all the time, and a visitor that
 // another thread opens, calls and closes: host PLUGIN VISITOR FLAG [IDLE], with so many
-// threads more that do nothing.
+// threads more that do nothing. On SIGUSR1 it forks a child that sleeps.
 //
 // The visitor is loaded while the file FLAG is there. While FLAG holds "loop" it comes
 // and goes as fast as it can, while it holds "linger" some ten times a second.
 #include <dlfcn.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -65,6 +66,11 @@ void entertain(const char* visitor, const char* flag) {
   if (handle != nullptr) ::dlclose(handle);
 }
 
+[[noreturn]] void stay_with_parent() {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (;;) ::pause();
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -72,6 +78,7 @@ int main(int count, char** arguments) {
   sigset_t ending;
   sigemptyset(&ending);
   sigaddset(&ending, SIGTERM);
+  sigaddset(&ending, SIGUSR1);
   ::pthread_sigmask(SIG_BLOCK, &ending, nullptr);
   Function* bonus = find(::dlopen(arguments[1], RTLD_NOW), "bonus");
   if (bonus == nullptr) return 2;
@@ -86,7 +93,8 @@ int main(int count, char** arguments) {
   std::puts("ready");
   std::fflush(stdout);
   int signal = 0;
-  ::sigwait(&ending, &signal);
+  while (::sigwait(&ending, &signal) == 0 && signal == SIGUSR1)
+    if (::fork() == 0) stay_with_parent();
   is_over = true;
   for (std::thread* each : {&one, &two, &host}) each->join();
   for (std::thread& each : idle) each.join();

@@ -38,6 +38,15 @@ Command parsed(const Line& words, const Environment& environment = {}) {
   return std::get<Command>(*request);
 }
 
+TEST(Arguments, APlaceIsWaitedForOnlyWhereThatIsAskedFor) {
+  EXPECT_TRUE(parsed<LogCommand>({"log", "-p", "1", "f", "m", "--pending"}).pending);
+  EXPECT_TRUE(parsed<LogCommand>({"snap", "--pending", "-p", "1", "f"}).pending);
+  EXPECT_FALSE(parsed<LogCommand>({"log", "-p", "1", "f", "m"}).pending);
+  EXPECT_FALSE(parsed<LogCommand>({"snap", "-p", "1", "f"}).pending);
+  EXPECT_FALSE(parse({"plan", "-p", "1", "f", "--pending"}));
+  EXPECT_FALSE(parse({"log", "-p", "1", "f", "m", "--pending=1m"}));
+}
+
 TEST(Arguments, LogWithEveryOption) {
   const auto log = parsed<LogCommand>(
       {"log",       "-p",          "42",     "orders.c:142", "order {id}", "--if",
