@@ -23,6 +23,7 @@ using Function = long(long);
 std::atomic<bool> is_over = false;
 std::atomic<long> bad = 0;
 std::atomic<long> visits = 0;
+std::atomic<long> rounds = 0;  // of the thread that entertains the visitor
 
 Function* find(void* handle, const char* name) {
   return handle == nullptr ? nullptr : reinterpret_cast<Function*>(::dlsym(handle, name));
@@ -61,6 +62,7 @@ void entertain(const char* visitor, const char* flag) {
       ::dlclose(handle);
       handle = nullptr;
     }
+    ++rounds;
     ::usleep(mode == "loop" ? 100 : 2000);
   }
   if (handle != nullptr) ::dlclose(handle);
@@ -90,6 +92,8 @@ int main(int count, char** arguments) {
     each = std::thread([] {
       while (!is_over) ::usleep(20'000);
     });
+  // By then each has the memory that it works with.
+  while (rounds < 2) ::usleep(500);
   std::puts("ready");
   std::fflush(stdout);
   int signal = 0;

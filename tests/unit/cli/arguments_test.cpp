@@ -44,7 +44,6 @@ TEST(Arguments, APlaceIsWaitedForOnlyWhereThatIsAskedFor) {
   EXPECT_FALSE(parsed<LogCommand>({"log", "-p", "1", "f", "m"}).pending);
   EXPECT_FALSE(parsed<LogCommand>({"snap", "-p", "1", "f"}).pending);
   EXPECT_FALSE(parse({"plan", "-p", "1", "f", "--pending"}));
-  EXPECT_FALSE(parse({"log", "-p", "1", "f", "m", "--pending=1m"}));
 }
 
 TEST(Arguments, LogWithEveryOption) {
