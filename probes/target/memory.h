@@ -5,9 +5,10 @@
 // and writes fail with "target-gone" instead of hitting the new program. Never
 // ptrace's peek and poke, which need a stop and move one word at a time.
 //
-// Writing is for the tool's own scratch words and frames only. The kernel lets
-// writes through that the mapping's protection forbids (it makes a private copy),
-// so callers prove first that the mapping is writable.
+// Writing is for the tool's own scratch words and frames only, and for code while all
+// threads stand still (text_patches.h). The kernel lets writes through that the
+// mapping's protection forbids (it makes a private copy), so callers prove first that
+// the mapping is writable, or that a copy is what they want.
 //
 // Threading: reads may run at once from several threads.
 #pragma once
