@@ -24,4 +24,11 @@ std::uint64_t Leave::snapshot_bytes() const {
   return least;
 }
 
+std::uint32_t Leave::probes() const {
+  if (parts_.empty()) return builtin_maxima().probes;
+  std::uint32_t least = parts_.front().probes;
+  for (const Part& part : parts_) least = std::min(least, part.probes);
+  return least;
+}
+
 }  // namespace nohalt::policy

@@ -20,6 +20,8 @@ class Leave {
   [[nodiscard]] bool has_source_rules() const;
   // The largest record of one hit.
   [[nodiscard]] std::uint64_t snapshot_bytes() const;
+  // The most probes of one run.
+  [[nodiscard]] std::uint32_t probes() const;
 
  private:
   friend class Authority;
@@ -29,6 +31,7 @@ class Leave {
     SourceFilter filter;
     std::vector<Right> may;
     std::uint64_t snapshot_bytes = 0;
+    std::uint32_t probes = 0;
   };
   std::vector<Part> parts_;  // one for each policy file; none: the built-in policy
 };

@@ -124,9 +124,40 @@ Status Builder::share_reads() {
   return {};
 }
 
+void Builder::compute_frame(Register to) {
+  code_.load_context(to, *context_offset(request_.call->dwarf_register));
+  code_.alu(AluOp::kAdd, to, static_cast<std::uint64_t>(request_.call->distance));
+}
+
+void Builder::take_token() {
+  if (!request_.call) {
+    code_.call(Helper::kTakeToken);
+    return;
+  }
+  compute_frame(R::kR1);
+  code_.call(request_.call->ends ? Helper::kCloseCall : Helper::kOpenCall);
+}
+
+void Builder::keep_frame() {
+  if (!request_.call) return;
+  compute_frame(R::kR0);
+  code_.store(Size::k8, body(built_.layout.frame), R::kR0);
+}
+
+Status Builder::place_frame() {
+  if (!request_.call) return {};
+  const auto at = space_.take(sizeof(std::uint64_t));
+  if (!at)
+    return fail(ErrorCode::kRefused, "record-too-large", "A record has no room for a call.",
+                "Capture fewer or smaller values.");
+  built_.layout.frame = *at;
+  return {};
+}
+
 Result<BuiltCapture> Builder::run() {
   code_.mov(kContext, R::kR1);
   NOHALT_CHECK(condition());
+  NOHALT_CHECK(place_frame());
   for (const BoundPtr& value : request_.values) {
     built_.layout.values.push_back(value);
     collect(*value->root, value->source, true);
@@ -137,11 +168,12 @@ Result<BuiltCapture> Builder::run() {
 
   const auto suppressed = code_.label();
   const auto dropped = code_.label();
-  code_.call(Helper::kTakeToken);
+  take_token();
   code_.jump_if(JumpOp::kEqual, R::kR0, 0, suppressed);
   code_.call(Helper::kReserve);
   code_.jump_if(JumpOp::kEqual, R::kR0, 0, dropped);
   code_.mov(kBody, R::kR0);
+  keep_frame();
   emit_stack();
   NOHALT_CHECK(share_reads());
   for (Leaf& leaf : leaves_) NOHALT_CHECK(emit(leaf));
@@ -149,7 +181,9 @@ Result<BuiltCapture> Builder::run() {
   code_.call(Helper::kCommit);
   code_.exit(Outcome::kCommitted);
   code_.bind(suppressed);
-  code_.exit(Outcome::kSuppressed);
+  // The end of a call that was not chosen is nothing that a limit held back.
+  const bool ends_call = request_.call && request_.call->ends;
+  code_.exit(ends_call ? Outcome::kNoMatch : Outcome::kSuppressed);
   code_.bind(dropped);
   code_.exit(Outcome::kDropped);
 

@@ -42,6 +42,10 @@ class Builder {
   Status place_load(Leaf& leaf, Node& node);
   Status place_stack();
   void emit_stack();
+  Status place_frame();
+  void compute_frame(Register to);
+  void take_token();
+  void keep_frame();
   Status emit(Leaf& leaf);
   Status emit_value(Leaf& leaf, Node& node, const Miss& miss);
   Status emit_object(Leaf& leaf, Node& node, const Miss& miss);

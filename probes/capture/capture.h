@@ -37,6 +37,14 @@ struct DynamicClass {
 // What an object that is known by this class may really be, the likeliest first.
 using DynamicClasses = std::function<std::vector<DynamicClass>(const symbols::Type*)>;
 
+// For a site where calls of a function begin, or end: how a call is told from others. No
+// condition goes with it, since a call that none is asked of must be forgotten too.
+struct CallSite {
+  bool ends = false;
+  std::uint16_t dwarf_register = 7;  // plus the distance: the frame's address
+  std::int64_t distance = 0;
+};
+
 struct CaptureRequest {
   std::vector<language::BoundPtr> values;
   language::BoundPtr condition;  // null: none
@@ -44,6 +52,7 @@ struct CaptureRequest {
   LoadBias bias;
   Redaction redaction;
   std::uint32_t stack_bytes = 0;        // of the stack, with the registers; 0: neither
+  std::optional<CallSite> call = {};    // its token is that of a call
   bool has_thread_pointer = false;      // whether a hit may ask for it
   DynamicClasses dynamic_classes = {};  // null: objects are taken for what their type says
 };

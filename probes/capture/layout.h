@@ -136,6 +136,7 @@ struct CaptureLayout {
   std::vector<Node> nodes;
   std::map<const language::Expr*, std::size_t> node_of;
   std::optional<StackLayout> stack;
+  std::uint32_t frame = kNowhere;  // of a CallSite: offset of a u64, the frame's address
 };
 
 }  // namespace nohalt::capture

@@ -47,7 +47,7 @@ class Interpreter {
   Broken call(std::int32_t helper_number);
   Broken call_read(const HelperSignature& helper);
   Broken call_release(bool commits);
-  Broken call_gate(Helper helper);
+  Broken call_gate(const HelperSignature& helper);
   Broken exit();
   Broken writable(const Value& base, std::uint64_t offset, std::uint64_t size,
                   std::span<std::byte>& bytes);
@@ -253,21 +253,27 @@ Broken Interpreter::call(std::int32_t helper_number) {
   else if (helper->takes_body)
     broken = call_release(helper->helper == Helper::kCommit);
   else
-    broken = call_gate(helper->helper);
+    broken = call_gate(*helper);
   if (broken) return broken;
   for (unsigned argument = 1; argument <= 5; ++argument) registers_[argument] = {};
   return std::nullopt;
 }
 
-Broken Interpreter::call_gate(Helper helper) {
-  if (helper == Helper::kThreadPointer) {
+Broken Interpreter::call_gate(const HelperSignature& helper) {
+  if (helper.helper == Helper::kThreadPointer) {
     registers_[0] = number(environment_.thread_pointer());
     return std::nullopt;
   }
-  if (helper == Helper::kTakeToken) {
+  if (helper.gives_token) {
+    Value frame;
+    if (helper.takes_frame) {
+      if (const Broken broken = read_register(1, frame)) return broken;
+      if (frame.is_pointer()) return Rule::kPointerAsNumber;
+    }
     if (token_taken_) return Rule::kTokenTwice;
     token_taken_ = true;
-    token_granted_ = environment_.take_token();
+    token_granted_ = helper.takes_frame ? environment_.take_call_token(helper.helper, frame.bits)
+                                        : environment_.take_token();
     registers_[0] = number(token_granted_ ? 1 : 0);
     return std::nullopt;
   }

@@ -26,6 +26,8 @@ class Environment {
   // program needs xmm.
   virtual std::span<const std::byte> context() = 0;
   virtual bool take_token() = 0;
+  // open_call or close_call.
+  virtual bool take_call_token(Helper helper, std::uint64_t frame) = 0;
   // The record's body, exactly record_size bytes; empty: no free slot.
   virtual std::span<std::byte> reserve(std::uint32_t record_size) = 0;
   virtual void commit() = 0;

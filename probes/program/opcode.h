@@ -137,10 +137,12 @@ struct HelperSignature {
   bool takes_length;
   bool takes_body;    // r1 is the record's body
   bool counts_bytes;  // the result is how many bytes were read, where it is not negative
+  bool gives_token = false;
+  bool takes_frame = false;  // r1 is a number
 };
 
 inline constexpr HelperSignature kHelpers[] = {
-    {Helper::kTakeToken, "take_token", false, false, false, false},
+    {Helper::kTakeToken, "take_token", false, false, false, false, true},
     {Helper::kReserve, "reserve", false, false, false, false},
     {Helper::kCommit, "commit", false, false, true, false},
     {Helper::kAbandon, "abandon", false, false, true, false},
@@ -154,6 +156,8 @@ inline constexpr HelperSignature kHelpers[] = {
     {Helper::kThreadPointer, "thread_pointer", false, false, false, false},
     {Helper::kReadWide, "read_wide", true, true, false, true},
     {Helper::kNextFull, "next_full", true, true, false, false},
+    {Helper::kOpenCall, "open_call", false, false, false, false, true, true},
+    {Helper::kCloseCall, "close_call", false, false, false, false, true, true},
 };
 
 // Null for a number that is no helper's.

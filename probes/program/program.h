@@ -15,7 +15,7 @@
 //  - r0 at exit is an Outcome.
 //  - no pointer is stored, compared (but the record with zero) or reckoned with
 //    (but for adding and subtracting known constants); the record is not read.
-//  - take_token at most once; reserve at most once, and only where the token was
+//  - a token (take_token, open_call, close_call) at most once; reserve at most once, and only where the token was
 //    compared with zero and granted; the record is used only where it was
 //    compared with zero, and committed or abandoned before exit.
 //  - every instruction can be reached.
@@ -60,6 +60,10 @@ inline constexpr std::size_t kMaxInstructions = 16384;
 // thread_pointer is a number like any other, and nothing says that it leads to memory: a
 // thread may have set it to anything. It is what the processor adds to %fs addresses, below
 // which lie the thread's own copies of the executable's thread-local variables.
+// open_call takes a token as take_token does and notes the call of `frame`, a number that tells
+// the live calls of one function apart. A call that had the same frame is forgotten, with a token
+// or without. close_call takes a token where the call of that frame was noted, forgets the call,
+// and gives the hit the number that the call's beginning had.
 enum class Helper : std::int32_t {
   kTakeToken = 1,       // ()                       1: go on; 0: suppressed, so exit
   kReserve = 2,         // ()                       the record's body (record_size bytes), or 0
@@ -75,6 +79,8 @@ enum class Helper : std::int32_t {
   kThreadPointer = 12,  // ()                   the thread's; 0: it has none
   kReadWide = 13,       // (to, max, from, unit)     as read_string; a character has `unit` bytes
   kNextFull = 14,       // (to, size, from, count)  bytes before the first full one
+  kOpenCall = 15,       // (frame)                  a token, for a call that begins
+  kCloseCall = 16,      // (frame)                  a token, for a call that ends
 };
 
 // The `links` of tree_next, from byte offsets in a node, which are 0, 8, 16 or 24.

@@ -44,7 +44,7 @@ class Verifier {
   Broken store(const Instruction& i);
   Broken compare(const Instruction& i) const;
   Broken call(const HelperSignature& helper);
-  Broken call_protocol(Helper helper);
+  Broken call_protocol(const HelperSignature& helper);
   Broken call_read(const HelperSignature& helper);
   Broken exit() const;
   Broken write(const RegisterState& base, std::int64_t offset, std::uint64_t size);
@@ -247,12 +247,12 @@ Broken Verifier::call(const HelperSignature& helper) {
     if (body.kind != Kind::kRecord || body.offset != 0) return Rule::kRecordNotOwned;
     record_released(state_);
   } else {
-    broken = call_protocol(helper.helper);
+    broken = call_protocol(helper);
   }
   if (broken) return broken;
   for (unsigned argument = 1; argument <= 5; ++argument) reg(argument) = {};
   reg(0) = any_scalar(Width::k64);
-  if (helper.helper == Helper::kTakeToken) {
+  if (helper.gives_token) {
     reg(0) = scalar(0, 1);
     reg(0).is_token = true;
   }
@@ -263,9 +263,13 @@ Broken Verifier::call(const HelperSignature& helper) {
   return std::nullopt;
 }
 
-Broken Verifier::call_protocol(Helper helper) {
-  if (helper == Helper::kThreadPointer) return std::nullopt;
-  if (helper == Helper::kTakeToken) {
+Broken Verifier::call_protocol(const HelperSignature& helper) {
+  if (helper.helper == Helper::kThreadPointer) return std::nullopt;
+  if (helper.takes_frame) {
+    if (reg(1).kind == Kind::kUnusable) return Rule::kRegisterUninitialised;
+    if (reg(1).is_pointer()) return Rule::kPointerAsNumber;
+  }
+  if (helper.gives_token) {
     if (state_.token != ProgramState::kNotTaken) return Rule::kTokenTwice;
     state_.token = ProgramState::kTaken;
     return std::nullopt;

@@ -90,6 +90,12 @@ runtime::ProbeControl& ControlRegion::probe(std::size_t site) const {
   return reinterpret_cast<runtime::ProbeControl*>(base_ + runtime::kProbesStart)[site];
 }
 
+void ControlRegion::forget_calls() const {
+  auto& table = *reinterpret_cast<runtime::CallTable*>(base_ + runtime::kCallsStart);
+  for (auto& bucket : table.notes)
+    for (auto& note : bucket) __atomic_store_n(&note, 0, __ATOMIC_SEQ_CST);
+}
+
 std::byte* ControlRegion::slot(std::size_t site, std::size_t index) const {
   const SiteLayout& layout = layout_.sites[site];
   return base_ + layout.slots_offset + index * layout.slot_size;

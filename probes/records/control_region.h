@@ -40,6 +40,8 @@ class ControlRegion {
   [[nodiscard]] runtime::ControlPage& control() const;
   // `site` is an index into layout().sites.
   [[nodiscard]] runtime::ProbeControl& probe(std::size_t site) const;
+  // Empties the table of calls; those that are under way are then not seen to return.
+  void forget_calls() const;
   [[nodiscard]] std::byte* slot(std::size_t site, std::size_t index) const;
 
  private:

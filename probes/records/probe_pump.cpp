@@ -58,7 +58,8 @@ ProbePump::ProbePump(const ControlRegion& region, const TscClock& clock, PumpLim
     if (site.bytes_per_second != kNoTotal)
       site.hits_per_second =
           std::min(site.hits_per_second, std::max<std::uint64_t>(site.bytes_per_second / body, 1));
-    sites_.push_back(Site{.limits = site, .seen = std::vector<bool>(kSeenNumbers)});
+    sites_.emplace_back();
+    sites_.back().limits = site;
   }
 }
 
@@ -95,8 +96,10 @@ void ProbePump::tick(Ticks now) {
   for (std::size_t i = 0; i < sites_.size(); ++i) {
     refill(i, now);
     ProbeControl& probe = region_.probe(i);
-    if (!lease_over(now) && state_of(probe) == ProbeState::kLapsed)
-      set_state(probe, ProbeState::kOn);
+    if (lease_over(now) || state_of(probe) != ProbeState::kLapsed) continue;
+    // Calls went in unseen meanwhile, and must not be taken for those that were noted.
+    region_.forget_calls();
+    set_state(probe, ProbeState::kOn);
   }
 }
 
@@ -147,38 +150,53 @@ void ProbePump::refill(std::size_t index, Ticks now) {
   write(region_.probe(index).seq_limit, limit);
 }
 
-bool ProbePump::mark_seen(Site& site, std::uint64_t seq) {
-  if (seq + kSeenNumbers < site.seen_below) return false;
-  if (seq < site.seen_below && site.seen[seq % kSeenNumbers]) return false;
-  const std::uint64_t gap = seq >= site.seen_below ? seq - site.seen_below : 0;
+bool ProbePump::Numbers::mark(std::uint64_t number) {
+  if (seen_.empty()) seen_.resize(kSeenNumbers);
+  if (number + kSeenNumbers < below_) return false;
+  if (number < below_ && seen_[number % kSeenNumbers]) return false;
+  const std::uint64_t gap = number >= below_ ? number - below_ : 0;
   if (gap >= kSeenNumbers) {
-    site.seen.assign(kSeenNumbers, false);
+    seen_.assign(kSeenNumbers, false);
   } else {
-    for (; site.seen_below < seq; ++site.seen_below)
-      site.seen[site.seen_below % kSeenNumbers] = false;
+    for (; below_ < number; ++below_) seen_[below_ % kSeenNumbers] = false;
   }
-  site.seen_below = std::max(site.seen_below, seq + 1);
-  site.seen[seq % kSeenNumbers] = true;
+  below_ = std::max(below_, number + 1);
+  seen_[number % kSeenNumbers] = true;
   return true;
+}
+
+bool ProbePump::is_within_lease(const RingRecord& record, Ticks now) {
+  const bool is_within = record.tsc >= started_ && record.tsc <= now && record.tsc < deadline_;
+  if (!is_within) ++stats_.outside_lease;
+  return is_within;
 }
 
 bool ProbePump::accept(const RingRecord& record, Ticks now) {
   Site& site = sites_[record.site];
-  if (record.tsc < started_ || record.tsc > now || record.tsc >= deadline_) {
-    ++stats_.outside_lease;
-    return false;
-  }
+  if (!is_within_lease(record, now)) return false;
   if (record.seq >= site.highest_limit || site.accepted >= site.limits.total_hits) {
     ++stats_.beyond_grant;
     return false;
   }
-  if (!mark_seen(site, record.seq)) {
+  if (!site.records.mark(record.seq)) {
     ++stats_.repeated;
     return false;
   }
   ++site.accepted;
   ++stats_.accepted;
   return true;
+}
+
+bool ProbePump::accept_return(const RingRecord& record, std::size_t entry_site, Ticks now) {
+  Site& site = sites_[entry_site];
+  if (!is_within_lease(record, now)) return false;
+  if (record.seq >= site.highest_limit) {
+    ++stats_.beyond_grant;
+    return false;
+  }
+  if (site.returns.mark(record.seq)) return true;
+  ++stats_.repeated;
+  return false;
 }
 
 bool ProbePump::finished() const {

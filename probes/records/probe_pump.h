@@ -82,6 +82,8 @@ class ProbePump {
 
   // Whether a record is one that this run granted. Call once for each, in any order.
   [[nodiscard]] bool accept(const RingRecord& record, Ticks now);
+  // The same of the end of a call, whose number is that of its beginning at `entry_site`.
+  [[nodiscard]] bool accept_return(const RingRecord& record, std::size_t entry_site, Ticks now);
 
   [[nodiscard]] bool lease_over(Ticks now) const { return now >= lease_end_; }
   // All sites of the run have handed in their total, or were switched off for good.
@@ -90,6 +92,16 @@ class ProbePump {
   [[nodiscard]] const PumpStats& stats() const { return stats_; }
 
  private:
+  // Which numbers were seen, of the last so many.
+  class Numbers {
+   public:
+    // False: seen before, or far too old.
+    [[nodiscard]] bool mark(std::uint64_t number);
+
+   private:
+    std::uint64_t below_ = 0;  // one above the highest number seen
+    std::vector<bool> seen_;   // by number, modulo its size
+  };
   struct Site {
     SitePumpLimits limits;
     std::uint64_t window_base = 0;
@@ -97,14 +109,14 @@ class ProbePump {
     std::uint64_t reached = 0;        // last believable next_seq
     std::uint64_t highest_limit = 0;  // ever granted
     std::uint64_t accepted = 0;
-    std::uint64_t seen_below = 0;  // one above the highest number seen
-    std::vector<bool> seen;        // by number, modulo its size
+    Numbers records;
+    Numbers returns;  // of calls
   };
 
   void renew(Ticks now);
   void refill(std::size_t site, Ticks now);
   [[nodiscard]] std::uint64_t believable_next_seq(std::size_t site);
-  [[nodiscard]] static bool mark_seen(Site& site, std::uint64_t seq);
+  [[nodiscard]] bool is_within_lease(const RingRecord& record, Ticks now);
 
   const ControlRegion& region_;
   const TscClock& clock_;

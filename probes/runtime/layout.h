@@ -4,7 +4,7 @@
 // injected runtime, so nothing but fixed-width integers.
 //
 // One run maps one memfd (kControlName) into the target and into itself:
-//   [ControlPage, one page][ProbeControl x kMaxProbes][slots of probe 0][slots of probe 1]...
+//   [ControlPage, one page][ProbeControl x kMaxProbes][CallTable][slots of probe 0]...
 // and one private anonymous GatePage, marked MADV_WIPEONFORK, so that a forked
 // child finds it zero and its probes dormant. The memfd is sealed against
 // shrinking (a mapping of it can then not raise SIGBUS) and its pages are
@@ -146,7 +146,23 @@ struct ProbeControl {
 static_assert(sizeof(ProbeControl) == 256);
 static_assert(kMaxProbes * sizeof(ProbeControl) + 4096 <= 5 * 4096);
 inline constexpr uint64_t kProbesStart = 4096;     // first ProbeControl's offset in the region
-inline constexpr uint64_t kSlotsStart = 5 * 4096;  // first slot's offset in the region
+
+// The calls that were admitted at their entry and whose return is still to be seen.
+// A note is one word, so that it is whole at any time: from the top the address of the
+// frame without the bits that say which bucket it is in, the probe's first site, and
+// the low bits of the call's number. 0: free. A frame is named by the address above
+// its return address, which no two live calls of one function share.
+inline constexpr uint32_t kCallBuckets = 128;     // power of two
+inline constexpr uint32_t kCallsInBucket = 8;     // a cache line of them
+inline constexpr uint32_t kCallNumberBits = 21;   // of a note
+inline constexpr uint32_t kCallProbeBits = 6;     // of a note, above the number
+static_assert(kMaxProbes <= 1U << kCallProbeBits);
+struct CallTable {
+  volatile uint64_t notes[kCallBuckets][kCallsInBucket];
+};
+static_assert(sizeof(CallTable) == 2 * 4096);
+inline constexpr uint64_t kCallsStart = 5 * 4096;  // the CallTable's offset in the region
+inline constexpr uint64_t kSlotsStart = 7 * 4096;  // first slot's offset in the region
 
 enum class SlotState : uint32_t { kFree = 0, kBusy = 1, kReady = 2 };
 
@@ -186,6 +202,7 @@ struct SiteConstants {
   uint32_t slot_size;
   uint32_t tid_offset;  // of the thread id from fs:0; 0: unknown
   int32_t own_pid;      // as the target's own pid namespace numbers it
+  uint32_t calls_of;    // the first site of the probe whose calls begin or end here
   // Memory of modules that cannot be unmapped; loaded without asking.
   StaticRange static_ranges[kMaxStaticRanges];
 };
@@ -242,6 +259,8 @@ enum class RuntimeEntry : uint32_t {
   kThreadPointer,  // uint64_t (HitContext*)
   kReadWide,       // int64_t  (HitContext*, void* to, uint64_t max, uint64_t from, uint64_t unit)
   kNextFull,       // int64_t  (HitContext*, void* to, uint64_t size, uint64_t from, uint64_t count)
+  kOpenCall,       // uint64_t (HitContext*, uint64_t frame)         as kTakeToken
+  kCloseCall,      // uint64_t (HitContext*, uint64_t frame)         as kTakeToken
   kFinish,  // void     (HitContext*, uint64_t outcome)       for the trampoline, not for programs
   kCount,
 };

@@ -13,7 +13,7 @@
 
 namespace nohalt::spec {
 
-enum class ProbeKind { kLog, kSnapshot };
+enum class ProbeKind { kLog, kSnapshot, kCalls };
 
 // Limits as asked for. Absent: the default of the probe's kind. The policy
 // lowers what is above its maxima.
@@ -41,6 +41,7 @@ inline constexpr std::uint32_t kMostFrames = 256;
 struct ProbeSpec {
   ProbeKind kind = ProbeKind::kLog;
   std::string location;               // file.c:142, file.c:function, function, Class::method
+  // kCalls: `location` is a function, whose calls are shown with arguments and return value.
   std::string message;                // log: the template with {expr}
   std::vector<std::string> captures;  // --capture: expressions beside those of the message
   std::string condition;              // --if; empty: always

@@ -10,6 +10,8 @@
 #include "probes/symbols/call_sites.h"
 #include "probes/symbols/class_index.h"
 #include "probes/symbols/debug_file.h"
+#include "probes/symbols/function_return.h"
+#include "probes/symbols/function_symbols.h"
 #include "probes/symbols/landing_pads.h"
 #include "probes/symbols/locator.h"
 #include "probes/symbols/place_tables.h"
@@ -101,6 +103,18 @@ class DwarfDebugInfo final : public DebugInfo {
     const auto all = parts();
     return all ? (*all)->calls.call(return_pc, callee_pc) : std::nullopt;
   }
+  std::optional<FunctionReturn> function_return(LinkAddress pc) const override {
+    const auto all = parts();
+    if (!all) return std::nullopt;
+    return read_function_return(*(*all)->units, (*all)->types, symbols(), pc);
+  }
+  bool is_between_functions(LinkRange range) const override {
+    const auto all = parts();
+    if (!all) return false;
+    for (LinkAddress at = range.begin; at < range.end; at = at + 1)
+      if ((*all)->units->function_at(at) != nullptr || !symbols().at(at).empty()) return false;
+    return true;
+  }
   Result<std::optional<Variable>> find_global(std::string_view name,
                                               LinkAddress pc) const override {
     NOHALT_TRY(const Parts* all, parts());
@@ -145,6 +159,16 @@ class DwarfDebugInfo final : public DebugInfo {
  private:
   [[nodiscard]] const ElfImage& program() const { return file_->program(); }
 
+  const FunctionSymbols& symbols() const {
+    if (symbols_) return *symbols_;
+    symbols_.emplace();
+    symbols_->add(program().elf());
+    Dwarf* dwarf = file_->dwarf();
+    if (dwarf != nullptr && dwarf_getelf(dwarf) != program().elf())
+      symbols_->add(dwarf_getelf(dwarf));
+    return *symbols_;
+  }
+
   Status read() const {
     Dwarf* dwarf = file_->dwarf();
     if (dwarf == nullptr) {
@@ -172,6 +196,7 @@ class DwarfDebugInfo final : public DebugInfo {
   mutable std::optional<Error> damage_;
   mutable std::unique_ptr<Parts> parts_;
   mutable std::optional<std::optional<std::vector<LinkAddress>>> pads_;
+  mutable std::optional<FunctionSymbols> symbols_;
 };
 
 }  // namespace
@@ -199,6 +224,10 @@ const std::string& DebugInfo::debug_file() const {
 std::optional<LinkRange> DebugInfo::section(std::string_view) const { return std::nullopt; }
 
 std::optional<Call> DebugInfo::call(LinkAddress, LinkAddress) const { return std::nullopt; }
+
+std::optional<FunctionReturn> DebugInfo::function_return(LinkAddress) const { return std::nullopt; }
+
+bool DebugInfo::is_between_functions(LinkRange) const { return false; }
 
 std::vector<const Type*> DebugInfo::with_heirs(const Type* type) const { return {type}; }
 

@@ -123,6 +123,18 @@ struct SourceFrame {
   bool is_inlined = false;
 };
 
+// What a function hands back, as its declaration says.
+struct FunctionReturn {
+  std::string name;            // of the function, as declared, without its scope
+  const Type* type = nullptr;  // void: nothing
+  // Of a class: what the compiler says of how it is handed over.
+  enum class ClassPassing { kUnknown, kByValue, kByReference };
+  ClassPassing passing = ClassPassing::kUnknown;
+  bool is_c = false;  // a class is then plain data
+  // Not empty: the compiler may have changed what this copy of the function returns, and why.
+  std::string doubt;
+};
+
 class DebugInfo {
  public:
   // `path` may be /proc/PID/exe or /proc/PID/map_files/...; `name` is what
@@ -166,6 +178,10 @@ class DebugInfo {
   // Absent: it is not known, or that function may have been entered in another way.
   [[nodiscard]] virtual std::optional<Call> call(LinkAddress return_pc,
                                                  LinkAddress callee_pc) const;
+  // Of the out-of-line function at pc.
+  [[nodiscard]] virtual std::optional<FunctionReturn> function_return(LinkAddress pc) const;
+  // No function, of the debug information or the symbol table, has a byte there.
+  [[nodiscard]] virtual bool is_between_functions(LinkRange range) const;
   // A global, static or thread-local by name as seen from pc's unit.
   [[nodiscard]] virtual Result<std::optional<Variable>> find_global(std::string_view name,
                                                                     LinkAddress pc) const = 0;

@@ -2,6 +2,7 @@
 // rules checked.
 #include "src/cli/arguments.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "policy/access/persons_power.h"
@@ -213,6 +214,25 @@ Result<session::LogCommand> read_snap(const Words& words, const Environment& env
   return command;
 }
 
+// Pointers are shown as they are unless --depth says otherwise: a call is one line.
+Result<session::TraceCommand> read_trace(const Words& words, const Environment& environment) {
+  session::TraceCommand command;
+  session::LogCommand& run = command.run;
+  NOHALT_TRY(run.common, read_common(words, environment));
+  NOHALT_TRY(run.pid, required_pid(words));
+  NOHALT_CHECK(read_option(words, "engine", run.engine, parse_engine));
+  NOHALT_CHECK(read_why(words, run));
+  NOHALT_TRY(command.probe, read_probe_options(words));
+  command.probe.kind = spec::ProbeKind::kCalls;
+  if (!words.has("depth")) command.probe.size.depth = 1;
+  command.functions = words.arguments;
+  const bool has_empty = std::ranges::find(command.functions, "") != command.functions.end();
+  if (command.functions.empty() || has_empty)
+    return usage("missing-function", "trace needs a FUNCTION.",
+                 "Write for example: nohalt trace -p PID quote 'order_*'");
+  return command;
+}
+
 Result<session::ShowCommand> read_show(const Words& words, const Environment& environment) {
   session::ShowCommand command;
   NOHALT_TRY(command.common, read_common(words, environment));
@@ -342,6 +362,7 @@ Result<Request> parse_arguments(const std::vector<std::string>& words,
     return Request{TextToPrint{command.empty() ? general_help() : command_help(command)}};
   if (command == "log") return as_request(read_log(sorted, environment));
   if (command == "snap") return as_request(read_snap(sorted, environment));
+  if (command == "trace") return as_request(read_trace(sorted, environment));
   if (command == "show") return as_request(read_show(sorted, environment));
   if (command == "plan") return as_request(read_plan(sorted, environment));
   if (command == "ps") return read_with_pid<session::PsCommand>(sorted, environment);
@@ -358,8 +379,8 @@ Result<Request> parse_arguments(const std::vector<std::string>& words,
     return Request{std::move(doctor)};
   }
   return usage("missing-command", "A command is missing.",
-               "nohalt ps, plan, log, snap, show, list, rm, sweep, audit, policy or doctor; nohalt "
-               "--help shows them.");
+               "nohalt ps, plan, log, snap, trace, show, list, rm, sweep, audit, policy or doctor; "
+               "nohalt --help shows them.");
 }
 
 }  // namespace nohalt::cli

@@ -21,7 +21,7 @@ struct TextToPrint {
 };
 
 using Request =
-    std::variant<TextToPrint, session::LogCommand, session::ShowCommand, session::PlanCommand,
+    std::variant<TextToPrint, session::LogCommand, session::TraceCommand, session::ShowCommand, session::PlanCommand,
                  session::PsCommand, session::SweepCommand, session::ListCommand,
                  session::RmCommand, session::DoctorCommand, session::AuditCommand,
                  session::PolicyCommand, session::RequestsCommand, session::JudgeCommand>;

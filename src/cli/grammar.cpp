@@ -14,8 +14,8 @@ namespace nohalt::cli {
 
 namespace {
 
-constexpr std::array<std::string_view, 14> kCommands{
-    "ps",    "plan",  "log",    "snap",     "show",    "list", "rm",
+constexpr std::array<std::string_view, 15> kCommands{
+    "ps",    "plan",  "log",    "snap",     "trace",   "show", "list",  "rm",
     "sweep", "audit", "policy", "requests", "approve", "deny", "doctor"};
 // Named in the project's design, and answered with more than "unknown".
 constexpr std::array<std::string_view, 1> kLaterCommands{"stack"};
@@ -44,19 +44,19 @@ constexpr Option kOptions[] = {
     {"audit-syslog", "--audit-syslog", Takes::kNothing, ""},
     {"socket", "--socket", Takes::kOneText, ""},
     {"debug-dir", "--debug-dir", Takes::kManyTexts, ""},
-    {"pid", "-p,--pid", Takes::kOneText, "log snap plan ps sweep list audit policy"},
+    {"pid", "-p,--pid", Takes::kOneText, "log snap trace plan ps sweep list audit policy"},
     {"if", "--if", Takes::kOneText, "log snap plan"},
     {"capture", "--capture", Takes::kManyTexts, "log snap plan"},
-    {"depth", "--depth", Takes::kOneText, "log snap plan"},
-    {"engine", "--engine", Takes::kOneText, "log snap plan"},
+    {"depth", "--depth", Takes::kOneText, "log snap trace plan"},
+    {"engine", "--engine", Takes::kOneText, "log snap trace plan"},
     {"file", "-f,--file", Takes::kOneText, "log snap plan"},
-    {"limit", "--limit", Takes::kOneText, "log snap policy"},
-    {"hits", "--hits", Takes::kOneText, "log snap"},
-    {"for", "--for", Takes::kOneText, "log snap policy"},
-    {"cpu", "--cpu", Takes::kOneText, "log snap policy"},
-    {"reason", "--reason", Takes::kOneText, "log snap policy approve deny"},
-    {"break-glass", "--break-glass", Takes::kNothing, "log snap"},
-    {"ticket", "--ticket", Takes::kOneText, "log snap audit policy"},
+    {"limit", "--limit", Takes::kOneText, "log snap trace policy"},
+    {"hits", "--hits", Takes::kOneText, "log snap trace"},
+    {"for", "--for", Takes::kOneText, "log snap trace policy"},
+    {"cpu", "--cpu", Takes::kOneText, "log snap trace policy"},
+    {"reason", "--reason", Takes::kOneText, "log snap trace policy approve deny"},
+    {"break-glass", "--break-glass", Takes::kNothing, "log snap trace"},
+    {"ticket", "--ticket", Takes::kOneText, "log snap trace audit policy"},
     {"may", "--may", Takes::kOneText, "policy"},
     {"stack", "--stack", Takes::kPerhapsText, "log snap"},
     {"allow-stop", "--allow-stop", Takes::kPerhapsText, "log snap plan"},
@@ -126,7 +126,7 @@ std::unexpected<Error> unknown_command(const std::string& word) {
   if (std::ranges::find(kLaterCommands, word) != kLaterCommands.end())
     return usage(
         "not-in-this-version", word + " is not in this version of nohalt.",
-        "It has ps, plan, log, snap, show, list, rm, sweep, audit, policy, requests, approve, deny "
+        "It has ps, plan, log, snap, trace, show, list, rm, sweep, audit, policy, requests, approve, deny "
         "and doctor.");
   const std::string_view near = nearest(word, kCommands);
   return usage("unknown-command", "There is no command " + in_quotes(word) + ".",
@@ -135,7 +135,7 @@ std::unexpected<Error> unknown_command(const std::string& word) {
 
 std::size_t most_arguments(std::string_view command) {
   if (command == "log" || command == "audit") return 2;
-  if (command == "plan" || command == "policy") return 1000;
+  if (command == "plan" || command == "policy" || command == "trace") return 1000;
   constexpr std::string_view kWithOne[] = {"rm", "snap", "show", "requests", "approve", "deny"};
   return std::ranges::find(kWithOne, command) != std::end(kWithOne) ? 1 : 0;
 }

@@ -12,6 +12,7 @@ constexpr std::string_view kGeneral =
   nohalt plan  -p PID LOCATION...       what a probe would see; touches nothing
   nohalt log   -p PID LOCATION MESSAGE  write MESSAGE each time LOCATION runs
   nohalt snap  -p PID LOCATION          what is in scope there, once
+  nohalt trace -p PID FUNCTION...       calls, with arguments and return value
   nohalt show  FILE                     a snapshot that was kept
   nohalt list                           what is armed
   nohalt rm    ID                       take off one run's probes
@@ -116,6 +117,31 @@ Example: how we got to the first order over 1000, kept for later
 
 -o FILE keeps JSON unless --format says text. -o FILE.core makes a core file of
 the one hit for gdb and lldb: what the snapshot shows, and nothing else.
+)";
+
+constexpr std::string_view kTrace = R"(nohalt trace -p PID FUNCTION... [options]
+
+Writes one line for each call of a FUNCTION when it returns: its arguments,
+what it returned, and how long it took. The process is not stopped. Where not
+all returns can be seen, the first lines say so, and so does each such call.
+
+Example: five calls a second of quote and of all functions that begin with price
+  nohalt trace -p 4711 quote 'price*' --limit 5/s
+
+FUNCTION is function, file.c:function or Class::method. In a pattern * stands
+for any characters but ::, ** for any, and ? for one.
+
+  -p PID              the process; nohalt ps lists them
+  --limit N/s         calls of a function a second, chosen as they begin (10/s)
+  --hits N            end after N calls of each function
+  --for TIME          end after TIME, such as 30s, 10m, 1h         (10m)
+  --cpu N%            of one CPU, that each function's probe may take (1%)
+  --depth N           levels of members and pointers to follow     (1)
+  --reason TEXT       why, for the audit trail
+  --ticket ID         which ticket, for the audit trail
+  --break-glass       in an emergency, with --reason: without the approval that
+                      it takes, where the role allows it; raises an alarm
+  --engine auto|inline|kernel                                      (auto)
 )";
 
 constexpr std::string_view kShow = R"(nohalt show FILE [options]
@@ -288,7 +314,7 @@ std::string command_help(std::string_view command) {
     std::string_view text;
   };
   static constexpr Entry kEntries[] = {
-      {"log", kLog},     {"snap", kSnap},     {"show", kShow},         {"plan", kPlan},
+      {"log", kLog},     {"snap", kSnap},     {"trace", kTrace},     {"show", kShow},         {"plan", kPlan},
       {"ps", kPs},       {"sweep", kSweep},   {"list", kList},         {"rm", kRm},
       {"audit", kAudit}, {"policy", kPolicy}, {"requests", kRequests}, {"approve", kApprove},
       {"deny", kDeny},   {"doctor", kDoctor}};

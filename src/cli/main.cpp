@@ -65,6 +65,8 @@ int run(const cli::Request& request) {
         if constexpr (std::is_same_v<Command, cli::TextToPrint>) return print(command.text);
         if constexpr (std::is_same_v<Command, session::LogCommand>)
           return session::run_log(command);
+        if constexpr (std::is_same_v<Command, session::TraceCommand>)
+          return session::run_trace(command);
         if constexpr (std::is_same_v<Command, session::ShowCommand>)
           return session::run_show(command);
         if constexpr (std::is_same_v<Command, session::PlanCommand>)

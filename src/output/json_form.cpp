@@ -37,10 +37,26 @@ Json value_json(const Value& value) {
   return finished;
 }
 
+constexpr std::string_view kReturnRole = "return";
+
 Json values_json(const std::vector<Value>& values) {
   ObjectBuilder object;
-  for (const Value& value : values) object.set(value.name, value_json(value));
+  for (const Value& value : values)
+    if (value.role != kReturnRole) object.set(value.name, value_json(value));
   return object.finish();
+}
+
+void put_call(ObjectBuilder& object, const Hit& hit) {
+  for (const Value& value : hit.values) {
+    if (value.role != kReturnRole) continue;
+    Value returned = value;
+    returned.role.clear();
+    object.set("return", value_json(returned));
+  }
+  object.set("returned", hit.call->is_seen);
+  object.text("why", hit.call->why);
+  if (hit.call->is_seen)
+    object.number("elapsed_ns", static_cast<std::uint64_t>(hit.call->elapsed_ns));
 }
 
 Json frames_json(const std::vector<Frame>& frames) {
@@ -103,7 +119,8 @@ void put_origin(ObjectBuilder& object, const Origin& origin) {
 
 std::string hit_json(const Origin& origin, const Hit& hit) {
   ObjectBuilder object;
-  begin(object, hit.is_snapshot ? "snapshot" : "log", hit.wall_ns);
+  const char* kind = hit.is_snapshot ? "snapshot" : "log";
+  begin(object, hit.call ? "call" : kind, hit.wall_ns);
   object.number("seq", hit.seq);
   object.text("probe", hit.probe);
   object.text("host", origin.host);
@@ -118,6 +135,7 @@ std::string hit_json(const Origin& origin, const Hit& hit) {
   object.text("module_build_id", hit.module_build_id);
   object.text("message", hit.message);
   object.set_if("values", values_json(hit.values));
+  if (hit.call) put_call(object, hit);
   if (hit.error_number) object.set("errno", value_json(*hit.error_number));
   object.set_if("frames", frames_json(hit.frames));
   object.text("stack_end", hit.stack_end);

@@ -41,9 +41,17 @@ struct Frame {
   std::vector<Value> values;
 };
 
-// One hit of a logpoint, or of a snapshot point.
+// Of a hit that is a call of a function.
+struct CallEnd {
+  bool is_seen = false;       // its return; else `why`
+  std::string why;            // one sentence
+  std::int64_t elapsed_ns = 0;  // from the first instruction to the return
+};
+
+// One hit of a logpoint, or of a snapshot point, or one call.
 struct Hit {
   bool is_snapshot = false;
+  std::optional<CallEnd> call;  // its return value is the last of the values, with role "return"
   std::int64_t wall_ns = 0;
   std::uint64_t seq = 0;  // per probe; a gap is a loss
   std::string probe;

@@ -73,11 +73,22 @@ std::string removal_line(const Receipt& receipt) {
 
 }  // namespace
 
+// A call's message begins with the function's name.
+std::string call_text(const Hit& hit) {
+  std::string text = " " + make_printable(hit.message);
+  if (!hit.call->is_seen) return text + "  [" + make_printable(hit.call->why) + "]";
+  return text + "  [" + nanoseconds_text(static_cast<double>(hit.call->elapsed_ns)) + "]";
+}
+
 std::string hit_text(const Hit& hit, bool colour) {
   std::string line{colour ? kDim : ""};
   line += short_time(hit.wall_ns);
   if (!hit.thread.empty() || hit.tid != 0) line += " " + make_printable(hit.thread);
   if (hit.tid != 0) line += fmt::format("[{}]", hit.tid);
+  if (hit.call) {
+    line += colour ? kPlain : "";
+    return line + call_text(hit) + "\n";
+  }
   if (!hit.function.empty()) line += " " + make_printable(hit.function);
   if (!hit.file.empty())
     line += fmt::format(" {}:{}", make_printable(base_name(hit.file)), hit.line);

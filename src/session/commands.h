@@ -43,6 +43,13 @@ struct LogCommand {
   bool pending = false;  // --pending: a place that is not there yet is waited for
 };
 
+// Calls of functions: a run of its own, like that of log.
+struct TraceCommand {
+  LogCommand run;                      // without probes
+  spec::ProbeSpec probe;               // of each function, without its location
+  std::vector<std::string> functions;  // names, or patterns with * and ?
+};
+
 struct PlanCommand {
   CommonOptions common;
   pid_t pid = 0;

@@ -9,7 +9,7 @@ namespace nohalt::session {
 namespace {
 
 policy::ShownProbe shown(const spec::ProbeSpec& probe) {
-  return {probe.kind == spec::ProbeKind::kSnapshot ? "snapshot" : "log",
+  return {kind_name(probe.kind),
           probe.location,
           probe.message,
           probe.condition,

@@ -82,7 +82,7 @@ policy::Event LogRun::event(policy::EventKind kind) const {
   event.run = id_;
   event.who = caller_;
   for (const spec::ProbeSpec& probe : command_.probes) {
-    event.kinds.emplace_back(probe.kind == spec::ProbeKind::kSnapshot ? "snapshot" : "log");
+    event.kinds.emplace_back(kind_name(probe.kind));
     event.locations.push_back(probe.location);
     event.messages.push_back(probe.message);
     event.conditions.push_back(probe.condition);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 #include <random>
 
@@ -109,11 +110,17 @@ engines::RunToArm LogRun::run_to_arm() const {
       probe.bytes_per_second = decision_->probe_limits[i].bytes_per_second;
     }
     probe.total_hits = probes_[i].spec.limits.hits;
+    // A call brings two records, and the entry's are those that are counted.
+    const RecordBytes bytes = record_bytes(probes_[i]);
+    if (bytes.of_returns != 0)
+      probe.bytes_per_second =
+          probe.bytes_per_second * bytes.of_entry / (bytes.of_entry + bytes.of_returns);
     run.probes.push_back(probe);
   }
   for (const SiteIndex& at : index_sites(probes_))
     run.sites.push_back({at.site->line, at.site->capture->program, at.probe_number,
-                         stop_rule(probes_[at.probe_number].spec), at.site->chosen.image});
+                         stop_rule(probes_[at.probe_number].spec), at.site->chosen.image,
+                         at.site->role, at.site->chosen.behind});
   return run;
 }
 
@@ -156,6 +163,12 @@ Status LogRun::arm() {
       StackValues(classes_->images(), redaction_of(at_->authority.redaction(), &permitted_->leave),
                   permitted_->leave, at_->authority.value_rules()),
       classes_->vtables(), at_->authority.value_rules());
+  calls_.emplace(
+      [this](std::uint32_t probe, output::Hit hit) {
+        ++written_[probe];
+        writer_->hit(hit);
+      },
+      [this](std::uint64_t ticks) { return armed_->nanoseconds(ticks); });
   for (const std::string& note : decision_->notes) notice("limit-lowered", note);
   say_armed();
   warn_of_missed_sites();
@@ -174,7 +187,31 @@ void LogRun::say_armed() {
         fmt::format("nohalt: armed {} in {} place{} of pid {}, at most {}/s; off by itself in {}\n",
                     make_printable(probes_[i].spec.location), places, places == 1 ? "" : "s",
                     command_.pid, decision_->probe_limits[i].hits_per_second, lease));
+    say_traced(probes_[i]);
   }
+}
+
+// Which returns are not seen shows before the first call does.
+void LogRun::say_traced(const PreparedProbe& probe) {
+  for (const TracedFunction& each : probe.traced) {
+    std::string line = each.returns == 0
+                           ? "it has no return of its own"
+                           : fmt::format("returns seen at {} of {} place{}", each.returns_seen,
+                                         each.returns, each.returns == 1 ? "" : "s");
+    if (each.returns_seen < each.returns) line += " (" + each.why_not_all + ")";
+    if (each.tail_calls != 0)
+      line += fmt::format(", not at {} jump{} to another function, which returns for it",
+                          each.tail_calls, each.tail_calls == 1 ? "" : "s");
+    if (!each.why_no_value.empty()) line += "; its value is unavailable: " + each.why_no_value;
+    const std::string file = each.file.substr(each.file.rfind('/') + 1);
+    talk_.say(fmt::format("nohalt: {}:{}: {}\n", make_printable(file),
+                          make_printable(each.function), make_printable(line)));
+  }
+  if (probe.inlined_copies != 0)
+    talk_.say(fmt::format("nohalt: {}: {} inlined cop{}, which no call leads to, {} left out\n",
+                          make_printable(probe.spec.location), probe.inlined_copies,
+                          probe.inlined_copies == 1 ? "y" : "ies",
+                          probe.inlined_copies == 1 ? "is" : "are"));
 }
 
 void LogRun::warn_of_missed_sites() {
@@ -191,7 +228,20 @@ void LogRun::warn_of_missed_sites() {
   }
 }
 
+void LogRun::write_call(const engines::RawRecord& record) {
+  const SiteIndex& at = sites_[record.site];
+  CallRecord call{at.probe_number, record.seq, record.tid, 0, record.ticks, maker_->make(record)};
+  std::memcpy(&call.frame, record.body.data() + at.site->capture->layout.frame, sizeof call.frame);
+  if (at.site->role == engines::SiteRole::kReturn) return calls_->end(std::move(call));
+  const auto index = static_cast<std::size_t>(at.site - at.probe->sites.data());
+  const auto traced = std::ranges::find(at.probe->traced, index, &TracedFunction::entry);
+  if (traced != at.probe->traced.end() && traced->returns_seen == 0)
+    return calls_->begin_without_end(std::move(call), "none of its returns can be seen");
+  calls_->begin(std::move(call));
+}
+
 void LogRun::write_hit(const engines::RawRecord& record) {
+  if (sites_[record.site].probe->spec.kind == spec::ProbeKind::kCalls) return write_call(record);
   ++written_[sites_[record.site].probe_number];
   CoreContents contents;
   const policy::ValueRules& rules = at_->authority.value_rules();
@@ -220,6 +270,7 @@ void LogRun::write_core(const output::Hit& hit, const CoreContents& contents) {
 LogRun::Ending LogRun::follow() {
   while (true) {
     const engines::RunState state = armed_->tick([this](const auto& record) { write_hit(record); });
+    calls_->settle();
     const auto pumped = writer_->pump();
     if (!pumped) {
       talk_.error(pumped.error());
@@ -278,6 +329,11 @@ Status LogRun::finish(const Ending& ending) {
   const auto proof = armed_->disarm();
   // What was captured before the text was restored.
   static_cast<void>(armed_->tick([this](const auto& record) { write_hit(record); }));
+  calls_->finish();
+  if (calls_->lone_ends() != 0)
+    notice("returns-alone",
+           fmt::format("{} return{} not shown: the record of the call's entry was lost",
+                       calls_->lone_ends(), calls_->lone_ends() == 1 ? " is" : "s are"));
   const output::Receipt slip = receipt(ending, proof);
   explain(ending);
   writer_->receipt(slip);

@@ -18,6 +18,7 @@
 #include "src/output/writer.h"
 #include "src/session/armed_probe.h"
 #include "src/session/attach.h"
+#include "src/session/call_joiner.h"
 #include "src/session/core_writer.h"
 #include "src/session/object_classes.h"
 #include "src/session/other_runs.h"
@@ -74,6 +75,8 @@ class LogRun {
   void explain(const Ending& ending);
   void notice(const std::string& reason, const std::string& message);
   void write_hit(const engines::RawRecord& record);
+  void write_call(const engines::RawRecord& record);
+  void say_traced(const PreparedProbe& probe);
   void write_core(const output::Hit& hit, const CoreContents& contents);
   void show_status();
 
@@ -94,6 +97,7 @@ class LogRun {
   std::unique_ptr<engines::ArmedRun> armed_;
   std::vector<SiteIndex> sites_;
   std::optional<HitMaker> maker_;
+  std::optional<CallJoiner> calls_;
   std::optional<CoreWriter> core_;
   Status core_status_;
   std::vector<std::uint64_t> written_;  // hits, by probe

@@ -7,6 +7,7 @@
 #include "probes/program/rules.h"
 #include "src/session/guesses.h"
 #include "src/session/hex_values.h"
+#include "src/session/prepare_calls.h"
 #include "src/session/redaction.h"
 
 namespace nohalt::session {
@@ -65,7 +66,7 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
     NOHALT_TRY(site.message, language::bind_template(spec.message, *site.scope, binding));
     NOHALT_CHECK(check_hex(site.message));
   }
-  capture::CaptureRequest request;
+  capture::CaptureRequest request = request_at(spec, site, view, options);
   request.values = site.message.values;
   site.shows_error_number =
       is_snapshot && std::holds_alternative<symbols::InMemory>(options.error_number.location) &&
@@ -82,35 +83,40 @@ Result<PreparedSite> bind_site(PreparedSite site, const spec::ProbeSpec& spec,
     site.condition = request.condition;
   }
   add_slices(site, request.values);
+  NOHALT_TRY(site.capture,
+             is_snapshot ? build_snapshot(request, site.frames) : capture::build_capture(request));
+  if (options.value_rules != nullptr)
+    NOHALT_CHECK(check_guesses(request.values, request.condition, *options.value_rules));
+  NOHALT_CHECK(check_capture(site, view));
+  return site;
+}
+
+}  // namespace
+
+capture::CaptureRequest request_at(const spec::ProbeSpec& spec, const PreparedSite& site,
+                                   const engines::TargetView& view, const PrepareOptions& options) {
+  capture::CaptureRequest request;
   request.limits = capture_limits(spec);
   if (spec.stack_frames > 0) request.stack_bytes = kStackBytes;
   request.bias = site.chosen.bias;
   request.has_thread_pointer = !view.reads.hides_thread_pointer;
-  if (options.dynamic_classes) request.dynamic_classes = options.dynamic_classes(info);
+  if (options.dynamic_classes)
+    request.dynamic_classes = options.dynamic_classes(*view.images[site.chosen.image].info);
   if (options.redaction != nullptr)
     request.redaction = redaction_of(*options.redaction, options.leave);
   if (options.leave != nullptr)
     request.limits.record_bytes = static_cast<std::uint32_t>(
         std::min<std::uint64_t>(request.limits.record_bytes, options.leave->snapshot_bytes()));
-  NOHALT_TRY(site.capture,
-             is_snapshot ? build_snapshot(request, site.frames) : capture::build_capture(request));
-  if (options.value_rules != nullptr)
-    NOHALT_CHECK(check_guesses(request.values, request.condition, *options.value_rules));
+  return request;
+}
+
+Status check_capture(PreparedSite& site, const engines::TargetView& view) {
   const auto verified = program::verify(site.capture->program);
   if (!verified) return std::unexpected(program::to_error(verified.error()));
   NOHALT_CHECK(engines::check_reads(view.reads, verified->cost));
   site.cost = verified->cost;
-  return site;
+  return {};
 }
-
-std::uint64_t largest_record(const PreparedProbe& probe) {
-  std::uint64_t largest = 0;
-  for (const PreparedSite& site : probe.sites)
-    if (site.capture) largest = std::max<std::uint64_t>(largest, site.capture->program.record_size);
-  return largest;
-}
-
-}  // namespace
 
 capture::CaptureLimits capture_limits(const spec::ProbeSpec& spec) {
   capture::CaptureLimits limits;
@@ -121,6 +127,18 @@ capture::CaptureLimits capture_limits(const spec::ProbeSpec& spec) {
   if (is_snapshot || spec.stack_frames > 0) limits.record_bytes = kLargestRecord;
   if (is_snapshot) limits.pointers = kSnapshotPointers;
   return limits;
+}
+
+const char* kind_name(spec::ProbeKind kind) {
+  switch (kind) {
+    case spec::ProbeKind::kLog:
+      return "log";
+    case spec::ProbeKind::kSnapshot:
+      return "snapshot";
+    case spec::ProbeKind::kCalls:
+      break;
+  }
+  return "trace";
 }
 
 engines::StopRule stop_rule(const spec::ProbeSpec& spec) {
@@ -136,6 +154,7 @@ Result<PreparedProbe> prepare(const spec::ProbeSpec& spec, const Modules& module
                               const engines::TargetView& view,
                               std::vector<engines::TakenBytes>& taken,
                               const PrepareOptions& options) {
+  if (spec.kind == spec::ProbeKind::kCalls) return prepare_calls(spec, modules, view, taken, options);
   NOHALT_TRY(FoundPlaces found, modules.resolve(spec.location));
   PreparedProbe probe;
   probe.spec = spec;
@@ -160,6 +179,17 @@ Result<PreparedProbe> prepare(const spec::ProbeSpec& spec, const Modules& module
   return probe;
 }
 
+RecordBytes record_bytes(const PreparedProbe& probe) {
+  RecordBytes largest;
+  for (const PreparedSite& site : probe.sites) {
+    if (!site.capture) continue;
+    std::uint64_t& bytes =
+        site.role == engines::SiteRole::kReturn ? largest.of_returns : largest.of_entry;
+    bytes = std::max<std::uint64_t>(bytes, site.capture->program.record_size);
+  }
+  return largest;
+}
+
 std::vector<policy::AskedLimits> asked_limits(const std::vector<spec::ProbeSpec>& specs,
                                               const std::vector<PreparedProbe>& prepared) {
   std::vector<policy::AskedLimits> all;
@@ -169,7 +199,9 @@ std::vector<policy::AskedLimits> asked_limits(const std::vector<spec::ProbeSpec>
     asked.hits_per_second = probe.limits.hits_per_second;
     // Who asks for a rate asks for the bytes that come with it.
     if (probe.limits.hits_per_second && i < prepared.size())
-      asked.bytes_per_second = *probe.limits.hits_per_second * largest_record(prepared[i]);
+      asked.bytes_per_second =
+          *probe.limits.hits_per_second *
+          (record_bytes(prepared[i]).of_entry + record_bytes(prepared[i]).of_returns);
     asked.lease = probe.limits.lease;
     asked.cpu_share = probe.limits.cpu_share;
     asked.hold = probe.limits.hold;

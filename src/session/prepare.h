@@ -45,12 +45,27 @@ struct PreparedSite {
   std::vector<Slice> slices;                     // the last values of all
   std::optional<capture::BuiltCapture> capture;  // absent where refused
   program::Cost cost;
+  engines::SiteRole role = engines::SiteRole::kStatement;
+};
+
+// How much is seen of the calls of one out-of-line function.
+struct TracedFunction {
+  std::string function;
+  std::string file;
+  std::size_t entry = 0;  // index of its entry among the probe's sites
+  std::size_t returns = 0;
+  std::size_t returns_seen = 0;
+  std::size_t tail_calls = 0;
+  std::string why_not_all;  // why a return is not seen; empty: all are
+  std::string why_no_value; // why no return value is shown; empty: one is, or there is none
 };
 
 struct PreparedProbe {
   spec::ProbeSpec spec;
   std::vector<PreparedSite> sites;
   std::vector<PlaceGap> gaps;
+  std::vector<TracedFunction> traced;  // kCalls
+  std::size_t inlined_copies = 0;      // kCalls: that make no call, and are left out
 
   [[nodiscard]] bool armable() const;
 };
@@ -65,6 +80,14 @@ struct PrepareOptions {
   const policy::Leave* leave = nullptr;  // null: everything may be seen
 };
 
+// For the values of a site that is chosen; what is captured of them is for the caller to add.
+[[nodiscard]] capture::CaptureRequest request_at(const spec::ProbeSpec& spec,
+                                                 const PreparedSite& site,
+                                                 const engines::TargetView& view,
+                                                 const PrepareOptions& options);
+// Verifies what was built, and that its reads may be made in this target.
+[[nodiscard]] Status check_capture(PreparedSite& site, const engines::TargetView& view);
+
 // Fails where the place does not exist or the words do not fit it. A site that
 // cannot be patched is no failure here: its plan says why.
 [[nodiscard]] Result<PreparedProbe> prepare(const spec::ProbeSpec& spec, const Modules& modules,
@@ -72,10 +95,20 @@ struct PrepareOptions {
                                             std::vector<engines::TakenBytes>& taken,
                                             const PrepareOptions& options);
 
+// As the audit trail and an approval call it.
+[[nodiscard]] const char* kind_name(spec::ProbeKind kind);
+
 [[nodiscard]] engines::StopRule stop_rule(const spec::ProbeSpec& spec);
 
 // How much a probe captures of one hit.
 [[nodiscard]] capture::CaptureLimits capture_limits(const spec::ProbeSpec& spec);
+
+// Of one hit, the largest. A call brings a record at each end.
+struct RecordBytes {
+  std::uint64_t of_entry = 0;  // of a probe of another kind: all
+  std::uint64_t of_returns = 0;
+};
+[[nodiscard]] RecordBytes record_bytes(const PreparedProbe& probe);
 
 // What each probe asks of policy. `prepared` may be empty still; where it is not,
 // the bytes that a rate brings are asked for with it.

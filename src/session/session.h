@@ -10,6 +10,7 @@
 namespace nohalt::session {
 
 [[nodiscard]] int run_log(const LogCommand& command);
+[[nodiscard]] int run_trace(const TraceCommand& command);
 [[nodiscard]] int run_show(const ShowCommand& command);
 [[nodiscard]] int run_plan(const PlanCommand& command);
 [[nodiscard]] int run_ps(const PsCommand& command);

@@ -78,13 +78,21 @@ Result<std::vector<CodeSite>> choose_sites(const TargetView& view, const RunToAr
   std::vector<TakenBytes> taken;
   for (const SiteToArm& site : run.sites) {
     CodeSite chosen;
-    NOHALT_TRY(chosen.chosen, choose_site(view, site.file, site.line, taken, site.stops));
+    if (site.role == SiteRole::kStatement) {
+      NOHALT_TRY(chosen.chosen, choose_site(view, site.file, site.line, taken, site.stops));
+    } else {
+      NOHALT_TRY(chosen.chosen,
+                 choose_exact_site(view, site.file, site.line, taken, site.behind));
+    }
     const SitePlan& plan = chosen.chosen.plan;
     if (!plan.patchable())
       return fail(ErrorCode::kRefused, plan.refusal, plan.refusal_text, plan.refusal_hint);
     taken.push_back(chosen.chosen.taken());
     chosen.program = &site.program;
-    chosen.leader = leader_of(run, site.probe);
+    chosen.calls_of = leader_of(run, site.probe);
+    // What returns is counted apart: its probe's numbers are those of the calls.
+    chosen.leader = site.role == SiteRole::kReturn ? static_cast<std::uint32_t>(sites.size())
+                                                   : chosen.calls_of;
     sites.push_back(std::move(chosen));
   }
   return sites;
@@ -233,6 +241,7 @@ std::string program_hash(const RunToArm& run) {
   for (const SiteToArm& site : run.sites) {
     text += run.files[site.file].info->build_id() + ' ' + std::to_string(site.line.pc.value) + ' ' +
             std::to_string(site.probe) + ' ' + std::to_string(site.program.record_size) +
+            (site.behind ? " behind" : "") +
             (site.stops == StopRule::kNever ? "\n" : " with a stop\n");
     const auto code = std::as_bytes(std::span(site.program.code));
     text.append(reinterpret_cast<const char*>(code.data()), code.size());

@@ -81,6 +81,7 @@ class ImageBuilder {
     constants.site = slots.site;
     constants.tid_offset = constants_.tid_offset;
     constants.own_pid = constants_.own_pid;
+    constants.calls_of = site.calls_of;
     const auto ranges = static_ranges(site.chosen.image);
     std::copy(ranges.begin(), ranges.end(), constants.static_ranges);
     return constants;
@@ -111,7 +112,8 @@ class ImageBuilder {
     const RuntimeAddress at = site.chosen.patched();
     inline_engine::TrampolineSpec spec;
     spec.position = position;
-    spec.site = at;
+    spec.site = site.chosen.behind ? site.chosen.resume() : at;
+    spec.behind = site.chosen.behind;
     spec.gate = places_.gate;
     spec.entries = entries_;
     spec.constants = constants_of(site, index);

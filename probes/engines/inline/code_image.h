@@ -29,6 +29,8 @@ struct CodeSite {
   // The first site of the same probe: its control block, with the rate and the
   // counters, serves all of them. Index into the run's sites.
   std::uint32_t leader = 0;
+  // Where the site's program opens or closes calls: the first site of their probe.
+  std::uint32_t calls_of = 0;
 };
 
 // Where everything of a run goes in the target.

@@ -58,6 +58,13 @@ struct SitePlan {
 // Whether sites may be chosen for which all threads have to be stopped.
 enum class StopRule { kNever, kWhereNeeded };
 
+// What a site has to do with its function's calls.
+enum class SiteRole {
+  kStatement,
+  kCallEntry,  // its program opens calls; placed at line.pc and nowhere else
+  kReturn,     // its program closes them; the same
+};
+
 // One place to arm: where, and what to run there.
 struct SiteToArm {
   symbols::LineSite line;
@@ -65,6 +72,8 @@ struct SiteToArm {
   std::uint32_t probe = 0;  // index of the probe that it is a copy of
   StopRule stops = StopRule::kNever;
   std::size_t file = 0;  // index of the file that it lies in
+  SiteRole role = SiteRole::kStatement;
+  bool behind = false;  // kReturn: the program runs when the displaced instruction has run
 };
 
 struct ProbeToArm {
@@ -118,12 +127,13 @@ struct RemovalProof {
 
 // One captured record as it came from the ring, copied and checked.
 struct RawRecord {
-  std::uint32_t site = 0;  // index into the armed sites
+  std::uint32_t site = 0;  // index into the armed sites. Of a return: `seq` is its call's
   std::uint32_t tid = 0;   // in the tool's pid namespace; 0: unknown
   std::uint64_t seq = 0;
   std::uint64_t suppressed = 0;
   std::uint64_t dropped = 0;
   std::int64_t wall_ns = 0;  // since the epoch
+  std::uint64_t ticks = 0;   // the same moment, for ArmedRun::nanoseconds
   std::vector<std::byte> body;
 };
 
@@ -146,6 +156,7 @@ class ArmedRun {
   // One for each probe.
   [[nodiscard]] virtual std::vector<ProbeCounters> counters() const = 0;
   [[nodiscard]] virtual HoldReport holds() const = 0;
+  [[nodiscard]] virtual double nanoseconds(std::uint64_t ticks) const = 0;
   // Hex digits by which the run is known to others.
   [[nodiscard]] virtual const std::string& id() const = 0;
   // Run-time addresses of the sites.

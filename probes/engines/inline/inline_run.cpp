@@ -91,6 +91,7 @@ InlineRun::InlineRun(const target::Process& process, InstalledRun installed,
   for (const SiteToArm& site : run.sites) {
     leaders_.push_back(leader_of(run, site.probe));
     probe_of_.push_back(site.probe);
+    is_return_.push_back(site.role == SiteRole::kReturn);
   }
   for (std::uint32_t i = 0; i < run.probes.size(); ++i) probes_.push_back(leader_of(run, i));
   pump_.start(records::TscClock::now());
@@ -145,10 +146,13 @@ void InlineRun::read_ring(const std::function<void(const RawRecord&)>& sink) {
   };
   reader_.poll(alive, [&](records::RingRecord record) {
     const std::uint32_t site = record.site;
-    record.site = leaders_[site];
     // The time now: the record may be younger than this tick.
-    if (!pump_.accept(record, records::TscClock::now())) return;
-    ++recorded_[probe_of_[site]];
+    const records::Ticks seen = records::TscClock::now();
+    record.site = leaders_[site];
+    const bool accepted = is_return_[site] ? pump_.accept_return(record, leaders_[site], seen)
+                                           : pump_.accept(record, seen);
+    if (!accepted) return;
+    if (!is_return_[site]) ++recorded_[probe_of_[site]];
     RawRecord raw;
     raw.site = site;
     raw.tid = static_cast<std::uint32_t>(threads_.to_tool(static_cast<pid_t>(record.tid)));
@@ -156,6 +160,7 @@ void InlineRun::read_ring(const std::function<void(const RawRecord&)>& sink) {
     raw.suppressed = record.suppressed;
     raw.dropped = record.dropped;
     raw.wall_ns = clock_.wall_ns(record.tsc);
+    raw.ticks = record.tsc;
     raw.body = std::move(record.body);
     sink(raw);
   });

@@ -56,6 +56,7 @@ class InlineRun final : public ArmedRun {
   [[nodiscard]] RunState tick(const std::function<void(const RawRecord&)>& sink) override;
   [[nodiscard]] std::vector<ProbeCounters> counters() const override;
   [[nodiscard]] HoldReport holds() const override;
+  [[nodiscard]] double nanoseconds(std::uint64_t ticks) const override { return clock_.ns(ticks); }
   [[nodiscard]] const std::string& id() const override { return installed_.id; }
   [[nodiscard]] std::vector<RuntimeAddress> addresses() const override {
     return installed_.addresses;
@@ -78,6 +79,7 @@ class InlineRun final : public ArmedRun {
   InstalledRun installed_;
   records::TscClock clock_;
   std::vector<std::uint32_t> leaders_;   // of each site
+  std::vector<bool> is_return_;          // of each site: it ends calls
   std::vector<std::uint32_t> probes_;    // leader of each probe
   std::vector<std::uint64_t> recorded_;  // by probe
   std::vector<std::uint32_t> probe_of_;  // of each site

@@ -91,19 +91,21 @@ void accept(ChosenSite& chosen, const TargetView& view, const Window& window,
 class Search {
  public:
   Search(const TargetView& view, const FunctionCode& code,
-         std::span<const inline_sites::ProbeBytes> taken)
-      : view_(view), code_(code), taken_(taken) {}
+         std::span<const inline_sites::ProbeBytes> taken, std::uint64_t padding = 0)
+      : view_(view), code_(code), taken_(taken), padding_(padding) {}
 
   // Whether a window was found there; else what stands in the way of any handler.
   std::optional<inline_sites::SiteRefusal> try_at(ChosenSite& chosen, LinkAddress at,
                                                   bool allow_stop) const {
     const MappedImage& image = view_.images[chosen.image];
-    auto window =
-        inline_sites::choose_window(code_, at, context_of(view_, image, taken_, true, allow_stop));
+    const auto choose = [&](bool fault_handlers_matter) {
+      SiteContext context = context_of(view_, image, taken_, fault_handlers_matter, allow_stop);
+      context.padding = padding_;
+      return inline_sites::choose_window(code_, at, context);
+    };
+    auto window = choose(true);
     const bool one_shot_handler = !window;
-    if (!window)
-      window = inline_sites::choose_window(code_, at,
-                                           context_of(view_, image, taken_, false, allow_stop));
+    if (!window) window = choose(false);
     if (!window) return window.error();
     accept(chosen, view_, *window, one_shot_handler);
     return std::nullopt;
@@ -113,6 +115,7 @@ class Search {
   const TargetView& view_;
   const FunctionCode& code_;
   std::span<const inline_sites::ProbeBytes> taken_;
+  std::uint64_t padding_;
 };
 
 void refuse(ChosenSite& chosen, inline_sites::SiteRefusal refusal) {
@@ -123,6 +126,24 @@ void refuse(ChosenSite& chosen, inline_sites::SiteRefusal refusal) {
   chosen.plan.refusal = words.token;
   chosen.plan.refusal_text = words.sentence;
   chosen.plan.refusal_hint = words.hint;
+}
+
+// What is to be chosen in this file; refused already where nothing can be.
+ChosenSite begin_choice(const TargetView& view, std::size_t image, LinkAddress pc) {
+  ChosenSite chosen;
+  chosen.plan.pc = chosen.plan.patched = pc;
+  chosen.image = image;
+  chosen.bias = view.images[image].bias;
+  if (!view.images[image].is_mapped)
+    refuse(chosen, inline_sites::SiteRefusal::kNotMappedOnce);
+  return chosen;
+}
+
+std::vector<inline_sites::ProbeBytes> taken_in(std::span<const TakenBytes> all, std::size_t image) {
+  std::vector<inline_sites::ProbeBytes> taken;
+  for (const TakenBytes& each : all)
+    if (each.image == image) taken.push_back(each.bytes);
+  return taken;
 }
 
 ChosenSite under_rule(ChosenSite chosen, const TargetView& view, StopRule stops) {
@@ -148,18 +169,10 @@ bool has_springboard_room(const TargetView& view, const inline_sites::JumpForm& 
 Result<ChosenSite> choose_site(const TargetView& view, std::size_t image,
                                const symbols::LineSite& site, std::span<const TakenBytes> all_taken,
                                StopRule stops) {
-  ChosenSite chosen;
-  chosen.plan.pc = chosen.plan.patched = site.pc;
-  chosen.image = image;
-  chosen.bias = view.images[image].bias;
-  if (!view.images[image].is_mapped) {
-    refuse(chosen, inline_sites::SiteRefusal::kNotMappedOnce);
-    return chosen;
-  }
+  ChosenSite chosen = begin_choice(view, image, site.pc);
+  if (!chosen.plan.patchable()) return chosen;
   const symbols::DebugInfo& info = *view.images[image].info;
-  std::vector<inline_sites::ProbeBytes> taken;
-  for (const TakenBytes& each : all_taken)
-    if (each.image == image) taken.push_back(each.bytes);
+  const auto taken = taken_in(all_taken, image);
   NOHALT_TRY(const SiteFunction function, function_of_site(info, site));
   const FunctionCode& code = function.code;
   const Search search(view, code, taken);
@@ -176,6 +189,111 @@ Result<ChosenSite> choose_site(const TargetView& view, std::size_t image,
   }
   if (refusal) refuse(chosen, *refusal);
   return under_rule(std::move(chosen), view, stops);
+}
+
+namespace {
+
+// Nobody's bytes behind a return.
+std::uint64_t free_padding(const symbols::DebugInfo& info, const FunctionCode& code,
+                           LinkAddress at) {
+  const std::uint64_t size = code.padding_behind(at);
+  const inline_sites::PlacedInstruction* last = code.at(at);
+  if (size == 0 || last == nullptr) return 0;
+  const LinkRange beyond{std::max(last->end(), code.range().end), last->end() + size};
+  return beyond.begin < beyond.end && !info.is_between_functions(beyond) ? 0 : size;
+}
+
+ChosenSite choose_at(const TargetView& view, std::size_t image, const FunctionCode& code,
+                     LinkAddress at, std::span<const TakenBytes> taken, bool behind) {
+  ChosenSite chosen = begin_choice(view, image, at);
+  if (!chosen.plan.patchable()) return chosen;
+  const auto here = taken_in(taken, image);
+  const Search search(view, code, here, free_padding(*view.images[image].info, code, at));
+  if (const auto refusal = search.try_at(chosen, at, false)) refuse(chosen, *refusal);
+  chosen.behind = behind;
+  return under_rule(std::move(chosen), view, StopRule::kNever);
+}
+
+ChosenReturn choose_return(const TargetView& view, std::size_t image, const FunctionCode& code,
+                           const symbols::LineSite& part, const inline_sites::FunctionExit& exit,
+                           std::span<const TakenBytes> taken) {
+  ChosenReturn found;
+  for (const inline_sites::ReturnSpot& spot : exit.spots) {
+    found.chosen = choose_at(view, image, code, spot.pc, taken, spot.behind);
+    found.frame = spot.frame;
+    if (found.chosen.plan.patchable()) break;
+  }
+  found.at = exit.at;
+  found.line = part;
+  found.line.pc = found.chosen.plan.patched;
+  found.line.statement = {found.line.pc, found.line.pc + 1};
+  return found;
+}
+
+// The function's place in each of its parts.
+std::vector<symbols::LineSite> parts_of(const symbols::LineSite& function) {
+  std::vector<LinkRange> ranges = function.other_pieces;
+  ranges.insert(ranges.begin(), function.function_range);
+  std::vector<symbols::LineSite> parts;
+  for (const LinkRange& range : ranges) {
+    symbols::LineSite part = function;
+    part.function_range = range;
+    if (!range.contains(part.pc)) part.pc = range.begin;
+    part.other_pieces.clear();
+    for (const LinkRange& other : ranges)
+      if (!(other == range)) part.other_pieces.push_back(other);
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
+}  // namespace
+
+Result<ChosenSite> choose_exact_site(const TargetView& view, std::size_t image,
+                                     const symbols::LineSite& site,
+                                     std::span<const TakenBytes> taken, bool behind) {
+  NOHALT_TRY(const SiteFunction function, function_of_site(*view.images[image].info, site));
+  return choose_at(view, image, function.code, site.pc, taken, behind);
+}
+
+Result<ChosenCalls> choose_calls(const TargetView& view, std::size_t image,
+                                 const symbols::LineSite& function, std::vector<TakenBytes>& taken,
+                                 std::size_t most) {
+  const symbols::DebugInfo& info = *view.images[image].info;
+  ChosenCalls calls;
+  calls.line = function;
+  NOHALT_TRY(calls.entry, choose_site(view, image, function, taken));
+  if (!calls.entry.plan.patchable()) return calls;
+  calls.line.pc = calls.entry.plan.patched;
+  NOHALT_TRY(const SiteFunction around_entry, function_of_site(info, calls.line));
+  const FunctionCode& entry_code = around_entry.code;
+  const auto frame = inline_sites::frame_at_entry(entry_code, calls.line.pc);
+  if (!frame) {
+    refuse(calls.entry, inline_sites::SiteRefusal::kRunsAgain);
+    return calls;
+  }
+  calls.frame = *frame;
+  // The window need not be the one that was found among the statement's places.
+  calls.entry = choose_at(view, image, entry_code, calls.line.pc, taken, false);
+  if (!calls.entry.plan.patchable() || most == 0) return calls;
+  taken.push_back(calls.entry.taken());
+  std::size_t left = most - 1;
+  for (const symbols::LineSite& part : parts_of(function)) {
+    NOHALT_TRY(const SiteFunction around, function_of_site(info, part));
+    const FunctionCode& code = around.code;
+    calls.tail_calls += inline_sites::count_tail_calls(code, part.other_pieces);
+    for (const inline_sites::FunctionExit& exit : inline_sites::function_exits(code)) {
+      ChosenReturn found = choose_return(view, image, code, part, exit, taken);
+      if (found.chosen.plan.patchable() && left == 0)
+        refuse(found.chosen, inline_sites::SiteRefusal::kTooManySites);
+      if (found.chosen.plan.patchable()) {
+        taken.push_back(found.chosen.taken());
+        --left;
+      }
+      calls.returns.push_back(std::move(found));
+    }
+  }
+  return calls;
 }
 
 }  // namespace nohalt::engines

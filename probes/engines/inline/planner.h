@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "probes/engines/inline/inline_engine.h"
+#include "probes/engines/inline/sites/function_exits.h"
 #include "probes/engines/inline/sites/window.h"
 #include "probes/engines/inline/target_view.h"
 
@@ -34,6 +35,7 @@ struct ChosenSite {
   std::optional<inline_sites::Window> window;  // absent where refused
   std::size_t image = 0;                       // of the view, which it lies in
   LoadBias bias;                               // of that image
+  bool behind = false;                         // the probe runs behind the displaced instruction
 
   // Where the jump goes, and where control goes on behind what was displaced.
   [[nodiscard]] RuntimeAddress patched() const { return bias.to_runtime(window->address); }
@@ -49,5 +51,33 @@ struct ChosenSite {
                                              const symbols::LineSite& site,
                                              std::span<const TakenBytes> taken,
                                              StopRule stops = StopRule::kNever);
+
+// The same for this very address; of a return, also over the padding behind it.
+[[nodiscard]] Result<ChosenSite> choose_exact_site(const TargetView& view, std::size_t image,
+                                                   const symbols::LineSite& site,
+                                                   std::span<const TakenBytes> taken, bool behind);
+
+// One return of a function, or why it cannot be seen.
+struct ChosenReturn {
+  LinkAddress at;
+  ChosenSite chosen;            // with a window, where it can be
+  symbols::LineSite line;       // of the chosen address
+  inline_sites::FrameAt frame;  // there
+};
+
+// How the calls of one out-of-line function are seen.
+struct ChosenCalls {
+  symbols::LineSite line;       // of the address that the entry is probed at
+  ChosenSite entry;
+  inline_sites::FrameAt frame;  // at the entry
+  std::vector<ChosenReturn> returns;
+  std::size_t tail_calls = 0;  // places where it jumps to another function, which returns for it
+};
+
+// `function` is the function's place, as DebugInfo::resolve gives it. Takes nothing where
+// the entry is refused; what is chosen is added to `taken`, but no more than `most` sites.
+[[nodiscard]] Result<ChosenCalls> choose_calls(const TargetView& view, std::size_t image,
+                                               const symbols::LineSite& function,
+                                               std::vector<TakenBytes>& taken, std::size_t most);
 
 }  // namespace nohalt::engines

@@ -75,8 +75,13 @@ NOHALT_RUNTIME_ENTRY void* nohalt_reserve(HitContext* hit) {
     Byte* slot = site.slots + ((hit->seq + i) & site.slot_mask) * site.slot_size;
     uint64_t free = 0;
     if (__atomic_compare_exchange_n(reinterpret_cast<Owner*>(slot), &free, busy, false,
-                                    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+                                    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+      // Where a trampoline's own way to commit looks for them.
+      auto* header = reinterpret_cast<RecordHeader*>(slot);
+      header->seq = hit->seq;
+      header->tsc = hit->tsc_begin;
       return slot + sizeof(RecordHeader);
+    }
   }
   add(site.probe->dropped, 1);
   return nullptr;

@@ -21,6 +21,12 @@ bool is_padding(const Instruction& instruction) {
          (instruction.length == 1 && instruction.bytes[0] == kInt3);
 }
 
+// endbr64, which is decoded as doing nothing: something may well branch there.
+bool is_landing_mark(const Instruction& instruction) {
+  return instruction.length == 4 && instruction.bytes[0] == 0xf3 && instruction.bytes[1] == 0x0f &&
+         instruction.bytes[2] == 0x1e;
+}
+
 // Through a word at a fixed place it is a tail call, as through the linker's table.
 bool is_indirect_jump_within(const Instruction& instruction) {
   return instruction.flow == Flow::kIndirectJump && !instruction.rip_relative;
@@ -176,6 +182,25 @@ const PlacedInstruction* FunctionCode::at(LinkAddress address) const {
 std::span<const std::uint8_t> FunctionCode::bytes_from(LinkAddress address) const {
   if (address < range_.begin || bytes_.size() <= address - range_.begin) return {};
   return std::span(bytes_).subspan(address - range_.begin);
+}
+
+std::uint64_t FunctionCode::padding_behind(LinkAddress address) const {
+  constexpr std::uint64_t kAlignment = 16;
+  const PlacedInstruction* placed = at(address);
+  if (placed == nullptr || placed->instruction.falls_through() || !all_branches_known()) return 0;
+  LinkAddress next = placed->end();
+  std::uint64_t within = 0;
+  while (next.value % kAlignment != 0) {
+    if (range_.contains(next) && branches_into({next, next + 1})) break;
+    const auto found = nohalt::inline_sites::decode(bytes_from(next));
+    const bool pads = found && is_padding(*found) && !is_landing_mark(*found);
+    // What stands before a boundary is padding only where it goes on to there.
+    if (!pads && next < range_.end) break;
+    if (!pads) return within;
+    next = next + found->length;
+    if (next <= range_.end) within = next - placed->end();
+  }
+  return next - placed->end();
 }
 
 bool FunctionCode::branches_into(LinkRange range) const {

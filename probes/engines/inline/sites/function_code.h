@@ -76,6 +76,11 @@ class FunctionCode {
 
   // All known branch targets inside the function, sorted; its entry is one.
   [[nodiscard]] std::span<const LinkAddress> branch_targets() const { return targets_; }
+  // How many bytes behind the return at `address` are padding that nothing branches to: up
+  // to the next branch target or instruction, or where the function ends, to the next
+  // boundary at which code is aligned. That no other function lies there is for the caller
+  // to see.
+  [[nodiscard]] std::uint64_t padding_behind(LinkAddress address) const;
   // A known branch target in [range.begin, range.end).
   [[nodiscard]] bool branches_into(LinkRange range) const;
 

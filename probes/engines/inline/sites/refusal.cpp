@@ -92,13 +92,20 @@ constexpr std::array kTexts = {
     RefusalText{kNotMappedOnce, "library-not-mapped-once",
                 "The library with the place is loaded more than once (dlmopen), or not any more.",
                 "Choose a place in the program, or in a library that is loaded once."},
+    RefusalText{kRunsAgain, "entry-runs-again",
+                "What is called cannot be told: the function's beginning is not one straight way "
+                "that each call takes once, as where a loop leads back to it.",
+                "Log one of its lines instead."},
+    RefusalText{kTooManySites, "too-many-sites",
+                "The run has as many places in the process as it may have.",
+                "Trace fewer functions at once."},
 };
 
 constexpr bool in_enum_order() {
   for (std::size_t i = 0; i < kTexts.size(); ++i) {
     if (static_cast<std::size_t>(kTexts[i].refusal) != i) return false;
   }
-  return kTexts.size() == static_cast<std::size_t>(kNotMappedOnce) + 1;
+  return kTexts.size() == static_cast<std::size_t>(kTooManySites) + 1;
 }
 static_assert(in_enum_order());
 

@@ -40,6 +40,8 @@ enum class SiteRefusal {
   kWindowTooShort,
   kMayBeUnloaded,
   kNotMappedOnce,
+  kRunsAgain,
+  kTooManySites,
 };
 
 struct RefusalText {

@@ -80,7 +80,9 @@ Window window_of(WindowKind kind, LinkAddress at, std::vector<Instruction> displ
 // Plain and punned jumps over the one instruction.
 WindowResult one_instruction(const FunctionCode& code, const PlacedInstruction& placed,
                              const SiteContext& context) {
-  const std::uint8_t length = placed.instruction.length;
+  const std::uint64_t room = placed.instruction.flow == Flow::kReturn ? context.padding : 0;
+  const auto length = static_cast<std::uint8_t>(
+      std::min<std::uint64_t>(placed.instruction.length + room, kMaxInstructionLength));
   auto forms = usable_forms(code, placed.address, length, 0, context);
   if (!forms) return std::unexpected(forms.error());
   const auto kind = length >= kJumpLength ? WindowKind::kJump : WindowKind::kPunnedJump;

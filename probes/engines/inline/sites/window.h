@@ -74,6 +74,8 @@ struct SiteContext {
   Placeable placeable;
   bool allow_eviction = false;
   bool allow_stop = false;
+  // Bytes behind a return that may be written over: nothing is there.
+  std::uint64_t padding = 0;
 };
 
 // The window to use at `pc`, in the order of the kinds above.

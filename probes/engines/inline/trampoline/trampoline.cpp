@@ -102,10 +102,12 @@ class Builder {
   }
 
   Result<Trampoline> build() {
+    if (spec_.behind) NOHALT_CHECK(displace());
     save_and_ask_gates();
     if (needs_.is_admitted) ask_rate();
     leave();
-    NOHALT_CHECK(displace());
+    if (!spec_.behind) NOHALT_CHECK(displace());
+    NOHALT_CHECK(resume());
     place_hit();
     path_.place_entries();
     NOHALT_CHECK(place_body());
@@ -328,6 +330,10 @@ class Builder {
     result_.displaced = here();
     NOHALT_TRY(const CodeBytes displaced, spec_.displaced(here()));
     a_.embed(displaced.data(), displaced.size());
+    return {};
+  }
+
+  Status resume() {
     constexpr std::int64_t kJumpSize = 5;
     const std::int64_t distance =
         static_cast<std::int64_t>(spec_.resume.value - here().value) - kJumpSize;

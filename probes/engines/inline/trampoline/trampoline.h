@@ -73,6 +73,8 @@ struct TrampolineSpec {
   // The displaced instruction(s), which run with all registers as at the site.
   CodeAt displaced;
   RuntimeAddress resume;  // where to go on after them
+  // The displaced instruction comes first, and then the hit: `site` is then `resume`.
+  bool behind = false;
 };
 
 struct Trampoline {

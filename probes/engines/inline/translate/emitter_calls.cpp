@@ -41,9 +41,13 @@ RuntimeEntry entry_of(Helper helper) {
     case Helper::kReadWide:
       return RuntimeEntry::kReadWide;
     case Helper::kNextFull:
+      return RuntimeEntry::kNextFull;
+    case Helper::kOpenCall:
+      return RuntimeEntry::kOpenCall;
+    case Helper::kCloseCall:
       break;
   }
-  return RuntimeEntry::kNextFull;
+  return RuntimeEntry::kCloseCall;
 }
 
 }  // namespace
@@ -67,6 +71,7 @@ void Emitter::call(const program::HelperSignature& helper, bool result_live) {
     return;
   }
   if (helper.takes_body) as_.mov(x86::rsi, kRecord);
+  if (helper.takes_frame) materialise(1);  // rsi, as the entry wants it
   call_entry(entry_of(helper.helper));
   if (helper.helper == Helper::kReserve) as_.mov(kRecord, x86::rax);
 }

@@ -27,6 +27,7 @@ void jump_effect(const Instruction& i, const ProgramState& state, Effect& effect
     const program::HelperSignature& helper = *program::find_helper(i.imm);
     if (helper.writes_memory) read(effect, state, 3);
     if (helper.takes_length) read(effect, state, 4);
+    if (helper.takes_frame) read(effect, state, 1);
     for (unsigned number = 0; number <= 5; ++number) effect.writes.set(number);
   } else if (program::is_conditional_jump(i)) {
     // A left side that is a constant is still compared in the machine.

@@ -6,6 +6,11 @@ namespace {
 
 using Kind = MachineValue::Kind;
 
+bool gives_token(RuntimeEntry entry) {
+  return entry == RuntimeEntry::kTakeToken || entry == RuntimeEntry::kOpenCall ||
+         entry == RuntimeEntry::kCloseCall;
+}
+
 }  // namespace
 
 Broken MachineChecker::push_or_pop(const MachineInstruction& i) {
@@ -31,7 +36,7 @@ Broken MachineChecker::push_or_pop(const MachineInstruction& i) {
 Broken MachineChecker::call(const MachineInstruction& i) {
   const MachineValue target = operand_value(i.operands[0]);
   if (i.operands[0].is_memory() || target.kind != Kind::kConstant) return "call-target";
-  const auto last_program_entry = static_cast<std::size_t>(RuntimeEntry::kNextFull);
+  const auto last_program_entry = static_cast<std::size_t>(RuntimeEntry::kCloseCall);
   std::size_t which = 0;
   while (which <= last_program_entry &&
          surroundings_.entries[which].value != static_cast<std::uint64_t>(target.offset))
@@ -43,9 +48,9 @@ Broken MachineChecker::call(const MachineInstruction& i) {
 
   Broken broken;
   MachineValue result = symbols_.fresh();
-  if (entry == RuntimeEntry::kTakeToken || entry == RuntimeEntry::kReserve) {
+  if (gives_token(entry) || entry == RuntimeEntry::kReserve) {
     broken = call_gate(entry);
-    result = {entry == RuntimeEntry::kTakeToken ? Kind::kToken : Kind::kRecordOrNull, 0, 0};
+    result = {gives_token(entry) ? Kind::kToken : Kind::kRecordOrNull, 0, 0};
   } else if (entry == RuntimeEntry::kAdmit) {
     broken = call_admit();
     result = {Kind::kAdmission, 0, 0};
@@ -65,7 +70,8 @@ Broken MachineChecker::call(const MachineInstruction& i) {
 }
 
 Broken MachineChecker::call_gate(RuntimeEntry entry) {
-  if (entry == RuntimeEntry::kTakeToken) {
+  if (gives_token(entry)) {
+    if (entry != RuntimeEntry::kTakeToken && !state_[Reg::kRsi].is_number()) return "call-frame";
     if (state_.token != MachineState::kNotTaken) return "token-twice";
     state_.token = MachineState::kTaken;
     return std::nullopt;
