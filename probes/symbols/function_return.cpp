@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "probes/symbols/class_passing.h"
+
 namespace nohalt::symbols {
 
 namespace {
@@ -33,16 +35,6 @@ std::optional<Dwarf_Die> class_of(Dwarf_Die function) {
     type = referenced(*type, DW_AT_type);
   }
   return std::nullopt;
-}
-
-FunctionReturn::ClassPassing passing_of(Dwarf_Die function) {
-  using enum FunctionReturn::ClassPassing;
-  const std::optional<Dwarf_Die> type = class_of(function);
-  if (!type) return kUnknown;
-  const auto convention = unsigned_attribute(*type, DW_AT_calling_convention);
-  if (convention == DW_CC_pass_by_value) return kByValue;
-  if (convention == DW_CC_pass_by_reference) return kByReference;
-  return kUnknown;
 }
 
 // 0: not known.
@@ -92,7 +84,8 @@ std::optional<FunctionReturn> read_function_return(const Units& units, TypeReade
     if (dwarf_formref_die(&of, &type) == nullptr) return std::nullopt;
     result.type = types.read(type);
   }
-  result.passing = passing_of(die);
+  if (const auto type = class_of(die))
+    result.passing = class_passing(*type, unit->producer);
   result.is_c = unit->is_c;
   result.doubt = doubt_about(*unit, die, symbols.beginning_at(function->entry()));
   return result;

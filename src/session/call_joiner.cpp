@@ -13,7 +13,7 @@ namespace {
 constexpr int kRounds = 2;
 constexpr std::size_t kMostOpen = 20'000;
 
-constexpr char kLeft[] = "it was left without passing a return that is seen";
+constexpr char kLeft[] = "its return was not seen: it ended another way, or the record of it was lost";
 constexpr char kNotYet[] = "its return was not seen before the trace ended";
 constexpr char kTooMany[] = "more calls are under way than are followed";
 
@@ -26,7 +26,8 @@ bool belong_together(const CallRecord& entry, const CallRecord& exit) {
 void CallJoiner::emit(CallRecord entry, const CallRecord& exit) {
   const std::uint32_t probe = entry.probe;
   output::Hit call = std::move(entry.hit);
-  call.call = output::CallEnd{true, {}, std::llround(nanoseconds_(exit.ticks - entry.ticks))};
+  call.call = exit.hit.call.value_or(output::CallEnd{true, {}, 0});
+  call.call->elapsed_ns = std::llround(nanoseconds_(exit.ticks - entry.ticks));
   if (!exit.hit.message.empty()) call.message += " = " + exit.hit.message;
   for (output::Value value : exit.hit.values) {
     value.name = "return";

@@ -31,6 +31,12 @@ std::string random_id() {
   return fmt::format("{:016x}", id == 0 ? 1 : id);
 }
 
+// The function that this site of a probe is of: its sites stand behind its entry.
+const TracedFunction& traced_at(const PreparedProbe& probe, std::size_t site) {
+  const auto behind = std::ranges::upper_bound(probe.traced, site, {}, &TracedFunction::entry);
+  return *std::prev(behind);
+}
+
 }  // namespace
 
 LogRun::LogRun(const LogCommand& command, output::Talk& talk)
@@ -232,10 +238,14 @@ void LogRun::write_call(const engines::RawRecord& record) {
   const SiteIndex& at = sites_[record.site];
   CallRecord call{at.probe_number, record.seq, record.tid, 0, record.ticks, maker_->make(record)};
   std::memcpy(&call.frame, record.body.data() + at.site->capture->layout.frame, sizeof call.frame);
-  if (at.site->role == engines::SiteRole::kReturn) return calls_->end(std::move(call));
   const auto index = static_cast<std::size_t>(at.site - at.probe->sites.data());
-  const auto traced = std::ranges::find(at.probe->traced, index, &TracedFunction::entry);
-  if (traced != at.probe->traced.end() && traced->returns_seen == 0)
+  const TracedFunction& traced = traced_at(*at.probe, index);
+  if (at.site->role == engines::SiteRole::kReturn) {
+    if (!traced.why_no_value.empty())
+      call.hit.call = output::CallEnd{true, "its value is unavailable: " + traced.why_no_value, 0};
+    return calls_->end(std::move(call));
+  }
+  if (traced.returns_seen == 0)
     return calls_->begin_without_end(std::move(call), "none of its returns can be seen");
   calls_->begin(std::move(call));
 }

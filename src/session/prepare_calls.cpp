@@ -125,23 +125,24 @@ Status build_return(PreparedSite& site, const ChosenReturn& found,
   capture::CaptureRequest request = request_at(spec, site, view, options);
   request.call = call_site(found.frame, true);
   site.message = message_of({""}, {});
-  if (!returns_nothing(result)) {
-    const std::string unavailable = "<unavailable>";
-    site.message.texts.front() = unavailable;
-    if (!result) why_no_value = "the debug information does not describe what it returns";
-    if (result) {
-      const symbols::Variable variable = returned_variable(*result);
-      const auto message = message_of({"", ""}, {language::bind_variable(variable)});
-      const auto* missing = std::get_if<symbols::Unavailable>(&variable.location);
-      if (missing != nullptr) why_no_value = missing->detail;
-      const Status built = build_with(site, request, message, view);
-      if (built) {
-        site.message = message;
-        return built;
-      }
-      why_no_value = "a probe cannot capture it (" + built.error().reason + ")";
+  if (returns_nothing(result)) return build_with(site, request, site.message, view);
+  if (result) {
+    const symbols::Variable variable = returned_variable(*result);
+    const auto* missing = std::get_if<symbols::Unavailable>(&variable.location);
+    const auto message = message_of({"", ""}, {language::bind_variable(variable)});
+    const Status built =
+        missing == nullptr ? build_with(site, request, message, view) : Status{};
+    if (missing == nullptr && built) {
+      site.message = message;
+      return built;
     }
+    why_no_value = missing != nullptr
+                       ? missing->detail
+                       : "a probe cannot capture it (" + built.error().reason + ")";
+  } else {
+    why_no_value = "the debug information does not describe what it returns";
   }
+  site.message.texts.front() = "<unavailable>";
   return build_with(site, request, site.message, view);
 }
 

@@ -132,8 +132,9 @@ class ImageBuilder {
       code.is_admitted = body.is_admitted;
       return code;
     };
-    spec.displaced = [&window, at](RuntimeAddress where) -> Result<inline_engine::CodeBytes> {
-      auto moved = inline_relocate::relocate(window.displaced, at, where);
+    spec.displaced = [&window, at, goes_back = !site.chosen.behind](
+                         RuntimeAddress where) -> Result<inline_engine::CodeBytes> {
+      auto moved = inline_relocate::relocate(window.displaced, at, where, goes_back);
       if (!moved) return std::unexpected(inline_sites::to_error(moved.error()));
       inline_engine::CodeBytes bytes(moved->bytes.size());
       std::memcpy(bytes.data(), moved->bytes.data(), bytes.size());

@@ -181,6 +181,8 @@ std::vector<ProbeCounters> InlineRun::counters() const {
     to.worst_cost_ns = from.worst_cost_ns;
     all.push_back(to);
   }
+  for (std::size_t site = 0; site < is_return_.size(); ++site)
+    if (is_return_[site]) all[probe_of_[site]].dropped += pump_.counters(site).dropped;
   return all;
 }
 

@@ -282,7 +282,12 @@ Result<ChosenCalls> choose_calls(const TargetView& view, std::size_t image,
     NOHALT_TRY(const SiteFunction around, function_of_site(info, part));
     const FunctionCode& code = around.code;
     calls.tail_calls += inline_sites::count_tail_calls(code, part.other_pieces);
-    for (const inline_sites::FunctionExit& exit : inline_sites::function_exits(code)) {
+    auto exits = inline_sites::function_exits(code);
+    // What has room without borrowing its neighbours' bytes leaves them to the others.
+    std::ranges::stable_partition(exits, [&](const inline_sites::FunctionExit& exit) {
+      return 1 + code.padding_behind(exit.at) >= inline_sites::kJumpLength;
+    });
+    for (const inline_sites::FunctionExit& exit : exits) {
       ChosenReturn found = choose_return(view, image, code, part, exit, taken);
       if (found.chosen.plan.patchable() && left == 0)
         refuse(found.chosen, inline_sites::SiteRefusal::kTooManySites);

@@ -100,6 +100,7 @@ class Generator {
   void arithmetic();
   void load();
   void store();
+  void ask_for_token();
   void read();
   void ask_thread_pointer();
   void set_from();
@@ -232,6 +233,20 @@ void Generator::ask_thread_pointer() {
   wrote(Register::kR0);
 }
 
+// Of any hit, or of a call, whose frame is any number.
+void Generator::ask_for_token() {
+  const std::uint64_t which = below(4);
+  if (which > 1) {
+    as_.call(Helper::kTakeToken);
+    return;
+  }
+  if (known_.numbers[7] && below(2) == 0)
+    as_.mov(Register::kR1, Register::kR7);
+  else
+    as_.mov(Register::kR1, value());
+  as_.call(which == 0 ? Helper::kOpenCall : Helper::kCloseCall);
+}
+
 void Generator::read() {
   constexpr Helper kReads[] = {Helper::kReadFrame, Helper::kReadFrame, Helper::kReadStatic,
                                Helper::kReadUser,  Helper::kReadBytes, Helper::kReadString,
@@ -355,7 +370,7 @@ program::Program Generator::run() {
 
   const Assembler::Label suppressed = as_.new_label();
   const Assembler::Label dropped = as_.new_label();
-  as_.call(Helper::kTakeToken);
+  ask_for_token();
   clobber();
   as_.jump_if(JumpOp::kEqual, Register::kR0, 0, suppressed, width());
   statements(below(2) == 0 ? 0 : below(6), 0);

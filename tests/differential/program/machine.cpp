@@ -30,6 +30,12 @@ std::int64_t read(Helper helper, void* to, std::uint64_t size, std::uint64_t fro
 
 using Context = runtime::HitContext;
 std::uint64_t entry_take_token(Context*) { return current->take_token() ? 1 : 0; }
+std::uint64_t entry_open_call(Context*, std::uint64_t frame) {
+  return current->take_call_token(Helper::kOpenCall, frame) ? 1 : 0;
+}
+std::uint64_t entry_close_call(Context*, std::uint64_t frame) {
+  return current->take_call_token(Helper::kCloseCall, frame) ? 1 : 0;
+}
 void* entry_reserve(Context*) { return current->reserve().data(); }
 std::uint64_t entry_admit(Context* context) {
   if (entry_take_token(context) == 0) return runtime::kNotAdmitted;
@@ -157,6 +163,8 @@ inline_translate::Surroundings Machine::surroundings() const {
   set(RuntimeEntry::kReadWide, address_of(&entry_wide));
   set(RuntimeEntry::kThreadPointer, address_of(&entry_thread_pointer));
   set(RuntimeEntry::kNextFull, address_of(&entry_full));
+  set(RuntimeEntry::kOpenCall, address_of(&entry_open_call));
+  set(RuntimeEntry::kCloseCall, address_of(&entry_close_call));
   return result;
 }
 

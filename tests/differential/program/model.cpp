@@ -72,6 +72,11 @@ bool Model::take_token() {
   return random_() % 8 != 0;
 }
 
+bool Model::take_call_token(Helper helper, std::uint64_t frame) {
+  calls_.push_back({.helper = helper, .from = frame});
+  return random_() % 8 != 0;
+}
+
 std::uint64_t Model::thread_pointer() {
   calls_.push_back({Helper::kThreadPointer});
   return random_();

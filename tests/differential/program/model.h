@@ -49,6 +49,7 @@ class Model {
 
   [[nodiscard]] runtime::HitContext& context() { return context_; }
   bool take_token();
+  bool take_call_token(program::Helper helper, std::uint64_t frame);
   std::uint64_t thread_pointer();
   std::span<std::byte> reserve();
   void release(bool commits);
@@ -82,6 +83,9 @@ class ModelEnvironment : public program::Environment {
     return std::as_bytes(std::span(&model_.context(), 1));
   }
   bool take_token() override { return model_.take_token(); }
+  bool take_call_token(program::Helper helper, std::uint64_t frame) override {
+    return model_.take_call_token(helper, frame);
+  }
   std::span<std::byte> reserve(std::uint32_t /*record_size*/) override { return model_.reserve(); }
   void commit() override { model_.release(true); }
   void abandon() override { model_.release(false); }

@@ -230,6 +230,8 @@ inline_translate::Surroundings Sandbox::surroundings() const {
         RuntimeEntry::kTreeNext, RuntimeEntry::kReadWide, RuntimeEntry::kNextFull})
     set(read, &entry_read);
   set(RuntimeEntry::kThreadPointer, &entry_thread_pointer);
+  set(RuntimeEntry::kOpenCall, &entry_take_token);
+  set(RuntimeEntry::kCloseCall, &entry_take_token);
   return result;
 }
 

@@ -29,6 +29,10 @@ class SubjectMemory final : public program::Environment {
 
   std::span<const std::byte> context() override { return std::as_bytes(std::span(&context_, 1)); }
   bool take_token() override { return run_.token_taken = true; }
+  bool take_call_token(program::Helper, std::uint64_t frame) override {
+    run_.frame = frame;
+    return take_token();
+  }
   std::span<std::byte> reserve(std::uint32_t size) override {
     run_.body.assign(size, std::byte{0xa5});
     return run_.body;

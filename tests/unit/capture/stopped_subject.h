@@ -39,6 +39,7 @@ class StoppedSubject {
     std::vector<std::byte> body;
     std::vector<std::uint64_t> addresses;  // that were read
     bool token_taken = false;
+    std::uint64_t frame = 0;  // of a call whose token was taken
     bool committed = false;
   };
   [[nodiscard]] Run run(const program::Program& program) const;

@@ -226,6 +226,40 @@ TEST(MachineCheck, RefusesASecondAdmission) {
   expect_rejected("reserve-twice", again(RuntimeEntry::kAdmit, RuntimeEntry::kReserve));
 }
 
+TEST(MachineCheck, AcceptsTheTokenOfACallAndNoOtherBeside) {
+  for (const RuntimeEntry which : {RuntimeEntry::kOpenCall, RuntimeEntry::kCloseCall}) {
+    expect_accepted(body([which](As& as) {
+      const asmjit::Label end = as.newLabel();
+      as.mov(rsi, 16);
+      call(as, which);
+      as.test(rax, rax);
+      as.jz(end);
+      call(as, RuntimeEntry::kReserve);
+      as.mov(rbx, rax);
+      as.test(rbx, rbx);
+      as.jz(end);
+      as.mov(rsi, rbx);
+      call(as, RuntimeEntry::kAbandon);
+      as.bind(end);
+    }));
+    expect_rejected("token-twice", body([which](As& as) {
+                      as.mov(rsi, 16);
+                      call(as, which);
+                      as.mov(rsi, 16);
+                      call(as, which);
+                    }));
+    expect_rejected("call-frame", body([which](As& as) {
+                      as.mov(rsi, rbp);
+                      call(as, which);
+                    }));
+    expect_rejected("reserve-without-token", body([which](As& as) {
+                      as.mov(rsi, 16);
+                      call(as, which);
+                      call(as, RuntimeEntry::kReserve);
+                    }));
+  }
+}
+
 TEST(MachineCheck, RefusesToReckonWithAnAdmission) {
   expect_rejected("record-not-checked",
                   body_that_admits([](As& as, asmjit::Label) { as.add(rax, 8); }));

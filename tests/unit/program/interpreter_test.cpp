@@ -156,6 +156,21 @@ TEST(Interpreter, FindsUseOfTheRecordAfterItsRelease) {
                    Rule::kRegisterUninitialised);
 }
 
+TEST(Interpreter, AsksForTheTokenOfACallWithItsFrame) {
+  FakeEnvironment environment;
+  environment.token = false;
+  const Program program = assemble([](Assembler& as) {
+    as.mov(r1, 0x7000);
+    as.call(Helper::kCloseCall);
+    as.exit();
+  });
+  const Execution execution = interpret(program, environment);
+  EXPECT_FALSE(execution.violation);
+  EXPECT_EQ(execution.result, 0U);
+  ASSERT_EQ(environment.call_tokens.size(), 1U);
+  EXPECT_EQ(environment.call_tokens[0], std::pair(Helper::kCloseCall, std::uint64_t{0x7000}));
+}
+
 TEST(Interpreter, FindsANullRecordStoredTo) {
   FakeEnvironment environment;
   environment.slot = false;

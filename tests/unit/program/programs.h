@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "probes/program/assembler.h"
@@ -54,6 +55,7 @@ class FakeEnvironment : public Environment {
  public:
   bool token = true;
   bool slot = true;
+  std::vector<std::pair<Helper, std::uint64_t>> call_tokens;
   std::int64_t read_result = 0;
   std::byte fill{0x5a};
   runtime::HitContext hit{};
@@ -63,6 +65,10 @@ class FakeEnvironment : public Environment {
 
   std::span<const std::byte> context() override { return std::as_bytes(std::span(&hit, 1)); }
   bool take_token() override { return token; }
+  bool take_call_token(Helper helper, std::uint64_t frame) override {
+    call_tokens.emplace_back(helper, frame);
+    return token;
+  }
   std::span<std::byte> reserve(std::uint32_t record_size) override {
     body.assign(record_size, std::byte{0xee});
     return slot ? std::span<std::byte>(body) : std::span<std::byte>();

@@ -163,6 +163,23 @@ TEST(Verifier, AcceptsATokenThatWasMovedBeforeItIsLookedAt) {
   }));
 }
 
+TEST(Verifier, AcceptsTheTokenOfACall) {
+  for (const Helper helper : {Helper::kOpenCall, Helper::kCloseCall}) {
+    expect_accepted(assemble([helper](Assembler& as) {
+      const auto denied = as.new_label();
+      as.load(Size::k8, r1, r1, 0);
+      as.call(helper);
+      as.jump_if(JumpOp::kEqual, r0, 0, denied);
+      as.call(Helper::kReserve);
+      as.jump_if(JumpOp::kEqual, r0, 0, denied);
+      as.mov(r1, r0);
+      as.call(Helper::kAbandon);
+      as.bind(denied);
+      as.exit(Outcome::kNoMatch);
+    }));
+  }
+}
+
 TEST(Verifier, AcceptsAResultThatIsAnOutcomeOnEachPath) {
   expect_accepted(assemble([](Assembler& as) {
     const auto end = as.new_label();

@@ -309,6 +309,27 @@ void add_protocol(std::vector<Rejected>& cases) {
     as.call(Helper::kTakeToken);
     as.call(Helper::kTakeToken);
   });
+  for (const Helper helper : {Helper::kOpenCall, Helper::kCloseCall}) {
+    add("a call's token beside another", Rule::kTokenTwice, 2, [helper](Assembler& as) {
+      as.call(Helper::kTakeToken);
+      as.mov(r1, 8);
+      as.call(helper);
+    });
+    add("a call without a frame", Rule::kRegisterUninitialised, 1, [helper](Assembler& as) {
+      as.call(Helper::kThreadPointer);
+      as.call(helper);
+    });
+    add("a pointer for a frame", Rule::kPointerAsNumber, 1, [helper](Assembler& as) {
+      as.mov(r1, r10);
+      as.call(helper);
+    });
+    add("reserve with a call's token not looked at", Rule::kReserveWithoutToken, 2,
+        [helper](Assembler& as) {
+          as.mov(r1, 8);
+          as.call(helper);
+          as.call(Helper::kReserve);
+        });
+  }
   add("reserve without token", Rule::kReserveWithoutToken, 0,
       [](Assembler& as) { as.call(Helper::kReserve); });
   add("reserve with a token not looked at", Rule::kReserveWithoutToken, 1, [](Assembler& as) {

@@ -105,6 +105,7 @@ runtime::SiteConstants InProcessRun::constants(std::size_t site) const {
           .slot_size = layout.slot_size,
           .tid_offset = tid_offset(),
           .own_pid = getpid(),
+          .calls_of = layout.site,
           .static_ranges = {}};
 }
 

@@ -153,7 +153,7 @@ bool calls(const Instruction& instruction) {
 
 std::expected<Relocation, SiteRefusal> relocate(std::span<const Instruction> displaced,
                                                 RuntimeAddress original,
-                                                RuntimeAddress destination) {
+                                                RuntimeAddress destination, bool goes_back) {
   Relocator relocator(original, destination);
   bool goes_on = true;
   for (const Instruction& instruction : displaced) {
@@ -163,7 +163,7 @@ std::expected<Relocation, SiteRefusal> relocate(std::span<const Instruction> dis
     }
     goes_on = instruction.falls_through() && !calls(instruction);
   }
-  return std::move(relocator).finish(goes_on);
+  return std::move(relocator).finish(goes_on && goes_back);
 }
 
 std::size_t largest_relocation(std::span<const Instruction> displaced) {

@@ -27,10 +27,11 @@ struct Relocation {
 
 // `displaced` are consecutive instructions that begin at `original`, each of
 // them displaceable (sites/displaceable.h). Refuses with kRelocationOutOfReach
-// where a RIP-relative operand is too far from `destination`, and kCallNotLast.
+// where a RIP-relative operand is too far from `destination`, and kCallNotLast. Without
+// `goes_back` nothing follows them; else a jump to behind the original ones.
 [[nodiscard]] std::expected<Relocation, inline_sites::SiteRefusal> relocate(
     std::span<const inline_sites::Instruction> displaced, RuntimeAddress original,
-    RuntimeAddress destination);
+    RuntimeAddress destination, bool goes_back = true);
 
 // No relocation of these is larger, wherever it goes. Bytes.
 [[nodiscard]] std::size_t largest_relocation(std::span<const inline_sites::Instruction> displaced);
