@@ -171,8 +171,7 @@ Result<Leave> Authority::leave(const Admission& admission, const TargetFacts& ta
     if (!verdict.is_allowed && verdict.needs_approvals == 0) return denied(rules, verdict);
     const Role& role = rules.roles[verdict.role];
     leave.parts_.push_back({SourceFilter(rules, verdict.role, asked, directory), role.may,
-                            maxima_of(role.limits).snapshot_bytes,
-                            maxima_of(role.limits).probes});
+                            maxima_of(role.limits).snapshot_bytes, maxima_of(role.limits).probes});
   }
   return leave;
 }

@@ -15,7 +15,8 @@
 //  - r0 at exit is an Outcome.
 //  - no pointer is stored, compared (but the record with zero) or reckoned with
 //    (but for adding and subtracting known constants); the record is not read.
-//  - a token (take_token, open_call, close_call) at most once; reserve at most once, and only where the token was
+//  - a token (take_token, open_call, close_call) at most once; reserve at most once, and only where
+//  the token was
 //    compared with zero and granted; the record is used only where it was
 //    compared with zero, and committed or abandoned before exit.
 //  - every instruction can be reached.

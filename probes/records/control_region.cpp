@@ -52,7 +52,7 @@ Status ControlRegion::prepare(int fd, const RunLayout& layout) {
 }
 
 Result<ControlRegion> ControlRegion::map(int fd, RunLayout layout) {
-  struct stat status{};
+  struct stat status {};
   if (fstat(fd, &status) != 0) return fail_errno("fstat", runtime::kControlName, errno);
   const int seals = fcntl(fd, F_GET_SEALS);
   if (seals < 0 || (seals & kSizeSeals) != kSizeSeals ||

@@ -22,12 +22,12 @@ namespace {
 using Failure = std::unexpected<std::string>;
 
 // In RuntimeEntry order.
-constexpr std::array kEntries = {
-    "nohalt_take_token",     "nohalt_reserve",     "nohalt_admit",       "nohalt_commit",
-    "nohalt_abandon",        "nohalt_read_frame",  "nohalt_read_static", "nohalt_read_user",
-    "nohalt_read_bytes",     "nohalt_read_string", "nohalt_read_stack",  "nohalt_tree_next",
-    "nohalt_thread_pointer", "nohalt_read_wide",   "nohalt_next_full",   "nohalt_open_call",
-    "nohalt_close_call",     "nohalt_finish"};
+constexpr std::array kEntries = {"nohalt_take_token",     "nohalt_reserve",    "nohalt_admit",
+                                 "nohalt_commit",         "nohalt_abandon",    "nohalt_read_frame",
+                                 "nohalt_read_static",    "nohalt_read_user",  "nohalt_read_bytes",
+                                 "nohalt_read_string",    "nohalt_read_stack", "nohalt_tree_next",
+                                 "nohalt_thread_pointer", "nohalt_read_wide",  "nohalt_next_full",
+                                 "nohalt_open_call",      "nohalt_close_call", "nohalt_finish"};
 
 struct Image {
   std::vector<char> bytes;

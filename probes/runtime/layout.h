@@ -145,17 +145,17 @@ struct ProbeControl {
 };
 static_assert(sizeof(ProbeControl) == 256);
 static_assert(kMaxProbes * sizeof(ProbeControl) + 4096 <= 5 * 4096);
-inline constexpr uint64_t kProbesStart = 4096;     // first ProbeControl's offset in the region
+inline constexpr uint64_t kProbesStart = 4096;  // first ProbeControl's offset in the region
 
 // The calls that were admitted at their entry and whose return is still to be seen.
 // A note is one word, so that it is whole at any time: from the top the address of the
 // frame without the bits that say which bucket it is in, the probe's first site, and
 // the low bits of the call's number. 0: free. A frame is named by the address above
 // its return address, which no two live calls of one function share.
-inline constexpr uint32_t kCallBuckets = 128;     // power of two
-inline constexpr uint32_t kCallsInBucket = 8;     // a cache line of them
-inline constexpr uint32_t kCallNumberBits = 21;   // of a note
-inline constexpr uint32_t kCallProbeBits = 6;     // of a note, above the number
+inline constexpr uint32_t kCallBuckets = 128;    // power of two
+inline constexpr uint32_t kCallsInBucket = 8;    // a cache line of them
+inline constexpr uint32_t kCallNumberBits = 21;  // of a note
+inline constexpr uint32_t kCallProbeBits = 6;    // of a note, above the number
 static_assert(kMaxProbes <= 1U << kCallProbeBits);
 struct CallTable {
   volatile uint64_t notes[kCallBuckets][kCallsInBucket];

@@ -40,7 +40,7 @@ inline constexpr std::uint32_t kMostFrames = 256;
 
 struct ProbeSpec {
   ProbeKind kind = ProbeKind::kLog;
-  std::string location;               // file.c:142, file.c:function, function, Class::method
+  std::string location;  // file.c:142, file.c:function, function, Class::method
   // kCalls: `location` is a function, whose calls are shown with arguments and return value.
   std::string message;                // log: the template with {expr}
   std::vector<std::string> captures;  // --capture: expressions beside those of the message

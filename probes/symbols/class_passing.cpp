@@ -117,13 +117,12 @@ Passing class_passing(Dwarf_Die type, std::string_view producer) {
   const auto convention = unsigned_attribute(type, DW_AT_calling_convention);
   if (convention == DW_CC_pass_by_value) return Passing::kByValue;
   if (convention == DW_CC_pass_by_reference) return Passing::kByReference;
-  const bool is_told = producer.starts_with("GNU C++") &&
-                       producer.find("-gstrict-dwarf") == std::string_view::npos;
+  const bool is_told =
+      producer.starts_with("GNU C++") && producer.find("-gstrict-dwarf") == std::string_view::npos;
   if (!is_told) return Passing::kUnknown;
   const Passing found = of_class(type, 0);
   // By either way such an object comes back in memory.
-  const bool is_large =
-      unsigned_attribute(type, DW_AT_byte_size).value_or(0) > kLargestInRegisters;
+  const bool is_large = unsigned_attribute(type, DW_AT_byte_size).value_or(0) > kLargestInRegisters;
   return found == Passing::kUnknown && is_large ? Passing::kByReference : found;
 }
 

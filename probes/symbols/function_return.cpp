@@ -68,8 +68,7 @@ std::string doubt_about(const Unit& unit, Dwarf_Die die, std::string_view symbol
 }  // namespace
 
 std::optional<FunctionReturn> read_function_return(const Units& units, TypeReader& types,
-                                                   const FunctionSymbols& symbols,
-                                                   LinkAddress pc) {
+                                                   const FunctionSymbols& symbols, LinkAddress pc) {
   Unit* unit = units.at(pc);
   const Function* function = unit == nullptr ? nullptr : units.code(*unit).function_at(pc);
   if (function == nullptr) return std::nullopt;
@@ -84,8 +83,7 @@ std::optional<FunctionReturn> read_function_return(const Units& units, TypeReade
     if (dwarf_formref_die(&of, &type) == nullptr) return std::nullopt;
     result.type = types.read(type);
   }
-  if (const auto type = class_of(die))
-    result.passing = class_passing(*type, unit->producer);
+  if (const auto type = class_of(die)) result.passing = class_passing(*type, unit->producer);
   result.is_c = unit->is_c;
   result.doubt = doubt_about(*unit, die, symbols.beginning_at(function->entry()));
   return result;

@@ -112,9 +112,7 @@ Location unavailable(const std::string& what) {
   return Unavailable{UnavailableWhy::kUnsupported, what};
 }
 
-Location in_memory() {
-  return InMemory{.address = {{.kind = OpKind::kRegister, .number = kRax}}};
-}
+Location in_memory() { return InMemory{.address = {{.kind = OpKind::kRegister, .number = kRax}}}; }
 
 bool is_object(const Type& type) {
   return type.kind == TypeKind::kStruct || type.kind == TypeKind::kUnion;

@@ -20,11 +20,11 @@ struct TextToPrint {
   std::string text;
 };
 
-using Request =
-    std::variant<TextToPrint, session::LogCommand, session::TraceCommand, session::ShowCommand, session::PlanCommand,
-                 session::PsCommand, session::SweepCommand, session::ListCommand,
-                 session::RmCommand, session::DoctorCommand, session::AuditCommand,
-                 session::PolicyCommand, session::RequestsCommand, session::JudgeCommand>;
+using Request = std::variant<TextToPrint, session::LogCommand, session::TraceCommand,
+                             session::ShowCommand, session::PlanCommand, session::PsCommand,
+                             session::SweepCommand, session::ListCommand, session::RmCommand,
+                             session::DoctorCommand, session::AuditCommand, session::PolicyCommand,
+                             session::RequestsCommand, session::JudgeCommand>;
 
 // The values of NOHALT_POLICY, NOHALT_AUDIT and NOHALT_SOCKET; empty: not set.
 struct Environment {

@@ -124,10 +124,10 @@ std::unexpected<Error> unknown_option(const std::string& word, std::string_view 
 
 std::unexpected<Error> unknown_command(const std::string& word) {
   if (std::ranges::find(kLaterCommands, word) != kLaterCommands.end())
-    return usage(
-        "not-in-this-version", word + " is not in this version of nohalt.",
-        "It has ps, plan, log, snap, trace, show, list, rm, sweep, audit, policy, requests, approve, deny "
-        "and doctor.");
+    return usage("not-in-this-version", word + " is not in this version of nohalt.",
+                 "It has ps, plan, log, snap, trace, show, list, rm, sweep, audit, policy, "
+                 "requests, approve, deny "
+                 "and doctor.");
   const std::string_view near = nearest(word, kCommands);
   return usage("unknown-command", "There is no command " + in_quotes(word) + ".",
                near.empty() ? help_hint("") : "Did you mean " + std::string{near} + "?");

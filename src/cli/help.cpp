@@ -314,10 +314,10 @@ std::string command_help(std::string_view command) {
     std::string_view text;
   };
   static constexpr Entry kEntries[] = {
-      {"log", kLog},     {"snap", kSnap},     {"trace", kTrace},     {"show", kShow},         {"plan", kPlan},
-      {"ps", kPs},       {"sweep", kSweep},   {"list", kList},         {"rm", kRm},
-      {"audit", kAudit}, {"policy", kPolicy}, {"requests", kRequests}, {"approve", kApprove},
-      {"deny", kDeny},   {"doctor", kDoctor}};
+      {"log", kLog},         {"snap", kSnap},   {"trace", kTrace},   {"show", kShow},
+      {"plan", kPlan},       {"ps", kPs},       {"sweep", kSweep},   {"list", kList},
+      {"rm", kRm},           {"audit", kAudit}, {"policy", kPolicy}, {"requests", kRequests},
+      {"approve", kApprove}, {"deny", kDeny},   {"doctor", kDoctor}};
   for (const Entry& entry : kEntries) {
     if (entry.name != command) continue;
     return std::string{entry.text} + "\nOptions that every command takes: see nohalt --help.\n";

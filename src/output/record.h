@@ -43,8 +43,8 @@ struct Frame {
 
 // Of a hit that is a call of a function.
 struct CallEnd {
-  bool is_seen = false;       // its return; else `why`
-  std::string why;            // one sentence
+  bool is_seen = false;         // its return; else `why`
+  std::string why;              // one sentence
   std::int64_t elapsed_ns = 0;  // from the first instruction to the return
 };
 

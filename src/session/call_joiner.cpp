@@ -13,7 +13,8 @@ namespace {
 constexpr int kRounds = 2;
 constexpr std::size_t kMostOpen = 20'000;
 
-constexpr char kLeft[] = "its return was not seen: it ended another way, or the record of it was lost";
+constexpr char kLeft[] =
+    "its return was not seen: it ended another way, or the record of it was lost";
 constexpr char kNotYet[] = "its return was not seen before the trace ended";
 constexpr char kTooMany[] = "more calls are under way than are followed";
 
@@ -101,7 +102,8 @@ void CallJoiner::settle() {
     open = open_.erase(open);
   }
   for (auto& [key, ended] : ended_) --ended.rounds_left;
-  lone_ends_ += std::erase_if(ended_, [](const auto& ended) { return ended.second.rounds_left < 0; });
+  lone_ends_ +=
+      std::erase_if(ended_, [](const auto& ended) { return ended.second.rounds_left < 0; });
 }
 
 void CallJoiner::finish() {

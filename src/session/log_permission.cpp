@@ -9,12 +9,8 @@ namespace nohalt::session {
 namespace {
 
 policy::ShownProbe shown(const spec::ProbeSpec& probe) {
-  return {kind_name(probe.kind),
-          probe.location,
-          probe.message,
-          probe.condition,
-          probe.captures,
-          probe.limits.hits.value_or(0),
+  return {kind_name(probe.kind), probe.location, probe.message,
+          probe.condition,       probe.captures, probe.limits.hits.value_or(0),
           probe.stack_frames};
 }
 

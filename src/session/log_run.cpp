@@ -206,8 +206,9 @@ void LogRun::say_traced(const PreparedProbe& probe) {
                                          each.returns, each.returns == 1 ? "" : "s");
     if (each.returns_seen < each.returns) line += " (" + each.why_not_all + ")";
     if (each.tail_calls != 0)
-      line += fmt::format(", not at {} jump{} to another function, which returns for it",
-                          each.tail_calls, each.tail_calls == 1 ? "" : "s");
+      line +=
+          fmt::format(", not where {} jump{} or may lead to another function, which returns for it",
+                      each.tail_calls, each.tail_calls == 1 ? " leads" : "s lead");
     if (!each.why_no_value.empty()) line += "; its value is unavailable: " + each.why_no_value;
     const std::string file = each.file.substr(each.file.rfind('/') + 1);
     talk_.say(fmt::format("nohalt: {}:{}: {}\n", make_printable(file),

@@ -154,7 +154,8 @@ Result<PreparedProbe> prepare(const spec::ProbeSpec& spec, const Modules& module
                               const engines::TargetView& view,
                               std::vector<engines::TakenBytes>& taken,
                               const PrepareOptions& options) {
-  if (spec.kind == spec::ProbeKind::kCalls) return prepare_calls(spec, modules, view, taken, options);
+  if (spec.kind == spec::ProbeKind::kCalls)
+    return prepare_calls(spec, modules, view, taken, options);
   NOHALT_TRY(FoundPlaces found, modules.resolve(spec.location));
   PreparedProbe probe;
   probe.spec = spec;

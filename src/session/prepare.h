@@ -56,8 +56,8 @@ struct TracedFunction {
   std::size_t returns = 0;
   std::size_t returns_seen = 0;
   std::size_t tail_calls = 0;
-  std::string why_not_all;  // why a return is not seen; empty: all are
-  std::string why_no_value; // why no return value is shown; empty: one is, or there is none
+  std::string why_not_all;   // why a return is not seen; empty: all are
+  std::string why_no_value;  // why no return value is shown; empty: one is, or there is none
 };
 
 struct PreparedProbe {

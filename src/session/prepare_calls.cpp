@@ -92,8 +92,8 @@ Status build_entry(PreparedSite& site, const ChosenCalls& calls, const spec::Pro
   const symbols::DebugInfo& info = *view.images[site.chosen.image].info;
   capture::CaptureRequest request = request_at(spec, site, view, options);
   request.call = call_site(calls.frame, false);
-  site.message = argument_message(site.line.function, arguments_at(info, site.line.pc), site,
-                                  request, view);
+  site.message =
+      argument_message(site.line.function, arguments_at(info, site.line.pc), site, request, view);
   Status built = build_with(site, request, site.message, view);
   while (!built && !site.message.values.empty()) {
     const std::string behind = site.message.texts.back();
@@ -130,15 +130,13 @@ Status build_return(PreparedSite& site, const ChosenReturn& found,
     const symbols::Variable variable = returned_variable(*result);
     const auto* missing = std::get_if<symbols::Unavailable>(&variable.location);
     const auto message = message_of({"", ""}, {language::bind_variable(variable)});
-    const Status built =
-        missing == nullptr ? build_with(site, request, message, view) : Status{};
+    const Status built = missing == nullptr ? build_with(site, request, message, view) : Status{};
     if (missing == nullptr && built) {
       site.message = message;
       return built;
     }
-    why_no_value = missing != nullptr
-                       ? missing->detail
-                       : "a probe cannot capture it (" + built.error().reason + ")";
+    why_no_value = missing != nullptr ? missing->detail
+                                      : "a probe cannot capture it (" + built.error().reason + ")";
   } else {
     why_no_value = "the debug information does not describe what it returns";
   }
@@ -158,8 +156,8 @@ Status add_function(PreparedProbe& probe, const Modules& modules, const ModuleSi
   NOHALT_TRY(const ChosenCalls calls, engines::choose_calls(view, place.module, place.line, taken,
                                                             sites_left(taken, to_come)));
   TracedFunction traced{place.line.function, place.line.file, probe.sites.size(), 0, 0, 0, {}, {}};
-  PreparedSite entry = new_site(modules, place.module, calls.line, calls.entry,
-                                engines::SiteRole::kCallEntry);
+  PreparedSite entry =
+      new_site(modules, place.module, calls.line, calls.entry, engines::SiteRole::kCallEntry);
   if (!calls.entry.plan.patchable()) {
     probe.sites.push_back(std::move(entry));
     return {};
@@ -175,8 +173,8 @@ Status add_function(PreparedProbe& probe, const Modules& modules, const ModuleSi
       traced.why_not_all = found.chosen.plan.refusal;
       continue;
     }
-    PreparedSite site = new_site(modules, place.module, found.line, found.chosen,
-                                 engines::SiteRole::kReturn);
+    PreparedSite site =
+        new_site(modules, place.module, found.line, found.chosen, engines::SiteRole::kReturn);
     NOHALT_CHECK(build_return(site, found, result, probe.spec, view, options, traced.why_no_value));
     probe.sites.push_back(std::move(site));
     ++traced.returns_seen;
@@ -205,8 +203,8 @@ Result<PreparedProbe> prepare_calls(const spec::ProbeSpec& spec, const Modules& 
                     " into its callers, so there are no calls of it to trace.",
                 "Log it: `nohalt log` shows inlined copies too.");
   for (std::size_t i = 0; i < places.size(); ++i)
-    NOHALT_CHECK(add_function(probe, modules, places[i], view, taken, options,
-                              places.size() - 1 - i));
+    NOHALT_CHECK(
+        add_function(probe, modules, places[i], view, taken, options, places.size() - 1 - i));
   return probe;
 }
 

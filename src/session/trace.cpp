@@ -33,7 +33,8 @@ struct Pattern {
 
 Pattern split(const std::string& text) {
   for (std::size_t at = text.find(':'); at != std::string::npos; at = text.find(':', at)) {
-    if (at + 1 >= text.size() || text[at + 1] != ':') return {text.substr(0, at), text.substr(at + 1)};
+    if (at + 1 >= text.size() || text[at + 1] != ':')
+      return {text.substr(0, at), text.substr(at + 1)};
     at += 2;
   }
   return {"", text};
@@ -73,10 +74,10 @@ class Expansion {
                   "No function of the program matches " + escape_untrusted(pattern).text + ".",
                   "In a pattern * stands for any characters but ::, and ** for any.");
     if (found.empty())
-      return fail(ErrorCode::kRefused, "nothing-to-trace",
-                  "None of the functions that match " + escape_untrusted(pattern).text +
-                      " can be traced.",
-                  "Log one of their lines; `nohalt plan` tells what works.");
+      return fail(
+          ErrorCode::kRefused, "nothing-to-trace",
+          "None of the functions that match " + escape_untrusted(pattern).text + " can be traced.",
+          "Log one of their lines; `nohalt plan` tells what works.");
     return found.size() > kMostLooked ? matched : found;
   }
 

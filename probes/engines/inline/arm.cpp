@@ -81,8 +81,7 @@ Result<std::vector<CodeSite>> choose_sites(const TargetView& view, const RunToAr
     if (site.role == SiteRole::kStatement) {
       NOHALT_TRY(chosen.chosen, choose_site(view, site.file, site.line, taken, site.stops));
     } else {
-      NOHALT_TRY(chosen.chosen,
-                 choose_exact_site(view, site.file, site.line, taken, site.behind));
+      NOHALT_TRY(chosen.chosen, choose_exact_site(view, site.file, site.line, taken, site.behind));
     }
     const SitePlan& plan = chosen.chosen.plan;
     if (!plan.patchable())
@@ -91,8 +90,8 @@ Result<std::vector<CodeSite>> choose_sites(const TargetView& view, const RunToAr
     chosen.program = &site.program;
     chosen.calls_of = leader_of(run, site.probe);
     // What returns is counted apart: its probe's numbers are those of the calls.
-    chosen.leader = site.role == SiteRole::kReturn ? static_cast<std::uint32_t>(sites.size())
-                                                   : chosen.calls_of;
+    chosen.leader =
+        site.role == SiteRole::kReturn ? static_cast<std::uint32_t>(sites.size()) : chosen.calls_of;
     sites.push_back(std::move(chosen));
   }
   return sites;

@@ -230,6 +230,51 @@ ChosenReturn choose_return(const TargetView& view, std::size_t image, const Func
   return found;
 }
 
+// Places behind `first` that a call comes by as it does by `first`, with the same values: pushes
+// write below all that is visible.
+std::vector<inline_sites::Alternative> later_entries(const FunctionCode& code, LinkAddress first) {
+  constexpr std::size_t kMost = 24;
+  std::vector<inline_sites::Alternative> found;
+  inline_sites::Alternative next;
+  const inline_sites::PlacedInstruction* placed = code.at(first);
+  while (placed != nullptr && code.all_branches_known() && found.size() < kMost) {
+    const inline_sites::Instruction& instruction = placed->instruction;
+    const bool is_push = instruction.memory == inline_sites::MemoryUse::kStack &&
+                         instruction.flow == inline_sites::Flow::kNext;
+    if (instruction.flow != inline_sites::Flow::kNext || (instruction.writes_memory && !is_push))
+      break;
+    if (instruction.has(inline_sites::Trait::kSystemCall) ||
+        instruction.has(inline_sites::Trait::kTrap))
+      break;
+    next.general_written =
+        static_cast<std::uint16_t>(next.general_written | instruction.writes_general);
+    next.vector_written = next.vector_written || instruction.writes_vector;
+    next.pc = placed->end();
+    placed = code.at(next.pc);
+    if (placed == nullptr || !inline_sites::frame_at_entry(code, next.pc)) break;
+    found.push_back(next);
+  }
+  return found;
+}
+
+// Where the function's statement has no room for a jump, what follows may have.
+Result<ChosenSite> choose_entry(const TargetView& view, std::size_t image,
+                                const symbols::LineSite& function,
+                                std::span<const TakenBytes> taken) {
+  NOHALT_TRY(ChosenSite chosen, choose_site(view, image, function, taken));
+  if (chosen.plan.patchable() || !begin_choice(view, image, function.pc).plan.patchable())
+    return chosen;
+  const symbols::DebugInfo& info = *view.images[image].info;
+  NOHALT_TRY(const SiteFunction around, function_of_site(info, function));
+  const FunctionCode& code = around.code;
+  for (const inline_sites::Alternative& later : later_entries(code, function.pc)) {
+    if (!sees_same_values(info, function.pc, later)) continue;
+    ChosenSite other = choose_at(view, image, code, later.pc, taken, false);
+    if (other.plan.patchable()) return other;
+  }
+  return chosen;
+}
+
 // The function's place in each of its parts.
 std::vector<symbols::LineSite> parts_of(const symbols::LineSite& function) {
   std::vector<LinkRange> ranges = function.other_pieces;
@@ -262,7 +307,7 @@ Result<ChosenCalls> choose_calls(const TargetView& view, std::size_t image,
   const symbols::DebugInfo& info = *view.images[image].info;
   ChosenCalls calls;
   calls.line = function;
-  NOHALT_TRY(calls.entry, choose_site(view, image, function, taken));
+  NOHALT_TRY(calls.entry, choose_entry(view, image, function, taken));
   if (!calls.entry.plan.patchable()) return calls;
   calls.line.pc = calls.entry.plan.patched;
   NOHALT_TRY(const SiteFunction around_entry, function_of_site(info, calls.line));

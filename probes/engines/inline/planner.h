@@ -67,7 +67,7 @@ struct ChosenReturn {
 
 // How the calls of one out-of-line function are seen.
 struct ChosenCalls {
-  symbols::LineSite line;       // of the address that the entry is probed at
+  symbols::LineSite line;  // of the address that the entry is probed at
   ChosenSite entry;
   inline_sites::FrameAt frame;  // at the entry
   std::vector<ChosenReturn> returns;

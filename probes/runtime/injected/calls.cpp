@@ -43,8 +43,7 @@ Place place_of(const SiteConstants& site, uint64_t frame) {
     return {nullptr, 0};
   uint64_t bucket = unit;
   for (uint64_t rest = tag; rest != 0; rest >>= kBucketBits) bucket ^= rest;
-  auto* table =
-      reinterpret_cast<CallTable*>(reinterpret_cast<Byte*>(site.control) + kCallsStart);
+  auto* table = reinterpret_cast<CallTable*>(reinterpret_cast<Byte*>(site.control) + kCallsStart);
   return {table->notes[bucket & (kCallBuckets - 1)],
           tag << kTagShift | uint64_t{site.calls_of} << kKeyShift};
 }

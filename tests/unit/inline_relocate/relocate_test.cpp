@@ -55,6 +55,12 @@ TEST(Relocate, KeepsTheOriginalReturnAddressOfACall) {
   EXPECT_EQ(pushed, (kOriginal + 5).value);
 }
 
+TEST(Relocate, GoesNowhereWhereSomethingElseFollows) {
+  const auto moved = relocate(instructions({0x89, 0xf8, 0x5b}), kOriginal, kNear, false);
+  ASSERT_TRUE(moved);
+  EXPECT_EQ(moved->bytes, (std::vector<std::uint8_t>{0x89, 0xf8, 0x5b}));
+}
+
 TEST(Relocate, RefusesACallThatIsNotLast) {
   const auto moved = relocate(instructions({0xff, 0xd0, 0x90}), kOriginal, kNear);
   ASSERT_FALSE(moved);

@@ -25,7 +25,8 @@ void expect_spots(const TestCode& code, std::size_t exit, std::vector<Spot> expe
   std::ranges::sort(spots, {}, &ReturnSpot::pc);
   ASSERT_EQ(spots.size(), expected.size());
   for (std::size_t i = 0; i < spots.size(); ++i) {
-    const ReturnSpot wanted{kEntry + expected[i].offset, expected[i].behind,
+    const ReturnSpot wanted{kEntry + expected[i].offset,
+                            expected[i].behind,
                             {expected[i].by_rbp, expected[i].distance}};
     EXPECT_EQ(spots[i], wanted) << "spot " << i;
   }
@@ -34,8 +35,9 @@ void expect_spots(const TestCode& code, std::size_t exit, std::vector<Spot> expe
 TEST(FunctionExits, AReturnAndWhatLeadsStraightToIt) {
   // mov %ebx,%eax; add $24,%rsp; pop %rbx; ret
   const TestCode code({0x89, 0xd8, 0x48, 0x83, 0xc4, 0x18, 0x5b, 0xc3});
-  expect_spots(code, 0, {{0, true, false, 40}, {2, false, false, 40}, {6, false, false, 16},
-                         {7, false, false, 8}});
+  expect_spots(
+      code, 0,
+      {{0, true, false, 40}, {2, false, false, 40}, {6, false, false, 16}, {7, false, false, 8}});
 }
 
 TEST(FunctionExits, LeaveTellsTheFrameByRbp) {
@@ -77,7 +79,8 @@ TEST(FunctionExits, JumpsToOtherFunctionsAreCounted) {
 
 TEST(EntryFrame, CountsWhatTheWayFromTheEntryPushes) {
   // push %rbp; mov %rsp,%rbp; sub $16,%rsp; mov %edi,-4(%rbp); leave; ret
-  const TestCode code({0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x10, 0x89, 0x7d, 0xfc, 0xc9, 0xc3});
+  const TestCode code(
+      {0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x10, 0x89, 0x7d, 0xfc, 0xc9, 0xc3});
   EXPECT_EQ(frame_at_entry(code.code, kEntry), (FrameAt{false, 8}));
   EXPECT_EQ(frame_at_entry(code.code, kEntry + 4), (FrameAt{false, 16}));
   EXPECT_EQ(frame_at_entry(code.code, kEntry + 8), (FrameAt{false, 32}));

@@ -11,6 +11,9 @@ namespace {
 using Passing = FunctionReturn::ClassPassing;
 
 class Returns : public ::testing::Test {
+ private:
+  std::deque<Type> types_;
+
  protected:
   const Type* scalar(TypeKind kind, std::uint64_t size) {
     Type& type = types_.emplace_back();
@@ -48,9 +51,6 @@ class Returns : public ::testing::Test {
   const Type* long_ = scalar(TypeKind::kInteger, 8);
   const Type* double_ = scalar(TypeKind::kFloat, 8);
   const Type* float_ = scalar(TypeKind::kFloat, 4);
-
- private:
-  std::deque<Type> types_;
 };
 
 void expect_register(const Location& location, std::uint16_t number) {
@@ -58,7 +58,8 @@ void expect_register(const Location& location, std::uint16_t number) {
   ASSERT_NE(in, nullptr);
   EXPECT_EQ(in->number, number);
 }
-void expect_pieces(const Location& location, std::vector<std::pair<std::uint16_t, std::uint64_t>> expected) {
+void expect_pieces(const Location& location,
+                   std::vector<std::pair<std::uint16_t, std::uint64_t>> expected) {
   const auto* in = std::get_if<InPieces>(&location);
   ASSERT_NE(in, nullptr);
   ASSERT_EQ(in->pieces.size(), expected.size());

@@ -152,8 +152,8 @@ bool calls(const Instruction& instruction) {
 }  // namespace
 
 std::expected<Relocation, SiteRefusal> relocate(std::span<const Instruction> displaced,
-                                                RuntimeAddress original,
-                                                RuntimeAddress destination, bool goes_back) {
+                                                RuntimeAddress original, RuntimeAddress destination,
+                                                bool goes_back) {
   Relocator relocator(original, destination);
   bool goes_on = true;
   for (const Instruction& instruction : displaced) {

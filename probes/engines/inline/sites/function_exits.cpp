@@ -57,8 +57,7 @@ std::optional<FrameAt> before(const Instruction& i, FrameAt frame) {
     if (frame.by_rbp) return std::nullopt;
     return FrameAt{true, frame.distance + kWord};
   }
-  if (frame.by_rbp)
-    return (i.writes_general & kRbpBit) == 0 ? std::optional(frame) : std::nullopt;
+  if (frame.by_rbp) return (i.writes_general & kRbpBit) == 0 ? std::optional(frame) : std::nullopt;
   const auto move = stack_move(i);
   if (!move) return std::nullopt;
   return FrameAt{false, frame.distance + *move};
@@ -151,7 +150,8 @@ std::size_t count_tail_calls(const FunctionCode& code, const std::vector<LinkRan
   return static_cast<std::size_t>(
       std::ranges::count_if(code.instructions(), [&](const PlacedInstruction& placed) {
         const Instruction& i = placed.instruction;
-        if (i.flow == Flow::kIndirectJump) return i.rip_relative || code.has_unknown_indirect_jump();
+        if (i.flow == Flow::kIndirectJump)
+          return i.rip_relative || code.has_unknown_indirect_jump();
         const bool jumps = i.flow == Flow::kJump || i.flow == Flow::kConditional;
         return jumps && !is_inside(placed.target());
       }));

@@ -44,8 +44,8 @@ struct FunctionExit {
 // Of this part of the function, by address.
 [[nodiscard]] std::vector<FunctionExit> function_exits(const FunctionCode& code);
 
-// How many jumps leave this part for another function: calls that return from there. `parts`
-// are the function's other parts.
+// How many jumps leave this part for another function, or may: calls that return from there.
+// `parts` are the function's other parts.
 [[nodiscard]] std::size_t count_tail_calls(const FunctionCode& code,
                                            const std::vector<LinkRange>& parts);
 
