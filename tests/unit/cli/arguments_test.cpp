@@ -18,6 +18,7 @@ using session::LogCommand;
 using session::PlanCommand;
 using session::PsCommand;
 using session::RequestsCommand;
+using session::TraceCommand;
 using Line = std::vector<std::string>;
 
 Result<Request> parse(const Line& words, const Environment& environment = {}) {
@@ -142,6 +143,30 @@ TEST(Arguments, OptionsWinOverTheEnvironment) {
   EXPECT_EQ(parsed<DoctorCommand>({"doctor", "--audit", "x"}, environment).common.audit_file, "x");
 }
 
+TEST(Arguments, TraceTakesFunctionsAndFollowsNoPointersUnlessAsked) {
+  const auto trace =
+      parsed<TraceCommand>({"trace", "-p", "42", "quote", "price*", "--limit", "5/s"});
+  EXPECT_EQ(trace.run.pid, 42);
+  EXPECT_TRUE(trace.run.probes.empty());
+  EXPECT_EQ(trace.functions, (std::vector<std::string>{"quote", "price*"}));
+  EXPECT_EQ(trace.probe.kind, spec::ProbeKind::kCalls);
+  EXPECT_EQ(trace.probe.size.depth, 1U);
+  EXPECT_EQ(trace.probe.limits.hits_per_second, 5U);
+  EXPECT_EQ(parsed<TraceCommand>({"trace", "-p", "42", "f", "--depth", "2"}).probe.size.depth, 2U);
+}
+
+TEST(Arguments, TraceNeedsAFunctionAndTakesNoCondition) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"trace", "-p", "42"}, {"trace", "-p", "42", ""}}) {
+    const auto refused = parse(words);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().reason, "missing-function");
+  }
+  const auto condition = parse({"trace", "-p", "42", "f", "--if", "n > 1"});
+  ASSERT_FALSE(condition);
+  EXPECT_EQ(condition.error().reason, "option-of-another-command");
+}
+
 TEST(Arguments, ASnapshotIsTakenOnceAndWithoutAStackUnlessAskedFor) {
   const auto snap = parsed<LogCommand>({"snap", "-p", "42", "orders.c:142"});
   ASSERT_EQ(snap.probes.size(), 1U);
@@ -195,7 +220,7 @@ TEST(Arguments, HelpAndVersionAreText) {
   EXPECT_EQ(parsed<TextToPrint>({"--version"}).text.substr(0, 7), "nohalt ");
   EXPECT_NE(parsed<TextToPrint>({"--help"}).text.find("nohalt doctor"), std::string::npos);
   EXPECT_EQ(parsed<TextToPrint>({"-h"}).text, parsed<TextToPrint>({"--help"}).text);
-  for (const char* command : {"log", "snap", "show", "plan", "ps", "sweep", "list", "rm",
+  for (const char* command : {"log", "snap", "trace", "show", "plan", "ps", "sweep", "list", "rm",
                               "requests", "approve", "deny", "doctor"}) {
     const std::string text = parsed<TextToPrint>({command, "--help"}).text;
     EXPECT_NE(text.find("Example:"), std::string::npos) << command;
@@ -207,6 +232,7 @@ TEST(Arguments, HelpFitsATerminal) {
   for (const Line& words : {Line{"--help"},
                             {"log", "--help"},
                             {"snap", "--help"},
+                            {"trace", "--help"},
                             {"plan", "--help"},
                             {"approve", "--help"},
                             {"requests", "--help"},
