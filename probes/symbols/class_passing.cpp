@@ -24,13 +24,15 @@ bool is_class(int tag) {
   return tag == DW_TAG_structure_type || tag == DW_TAG_class_type || tag == DW_TAG_union_type;
 }
 
+bool is_wrapper(int tag) {
+  return tag == DW_TAG_typedef || tag == DW_TAG_const_type || tag == DW_TAG_volatile_type ||
+         tag == DW_TAG_array_type;
+}
+
 // Behind names, qualifiers and arrays.
 std::optional<Dwarf_Die> bare(std::optional<Dwarf_Die> type) {
   for (int hops = 0; type && hops < kMaxHops; ++hops) {
-    const int tag = dwarf_tag(&*type);
-    if (tag != DW_TAG_typedef && tag != DW_TAG_const_type && tag != DW_TAG_volatile_type &&
-        tag != DW_TAG_array_type)
-      return type;
+    if (!is_wrapper(dwarf_tag(&*type))) return type;
     type = referenced(*type, DW_AT_type);
   }
   return std::nullopt;
@@ -111,7 +113,27 @@ Passing of_class(Dwarf_Die type, int nesting) {
   return all;
 }
 
+bool holds_vector(std::optional<Dwarf_Die> type, int nesting) {
+  for (int hops = 0; type && is_wrapper(dwarf_tag(&*type)) && hops < kMaxHops; ++hops) {
+    if (flag(*type, DW_AT_GNU_vector)) return true;
+    type = referenced(*type, DW_AT_type);
+  }
+  if (!type || !is_class(dwarf_tag(&*type))) return false;
+  if (nesting > kMostNesting) return true;
+  bool found = false;
+  for_each_child(*type, [&](Dwarf_Die child) {
+    const int tag = dwarf_tag(&child);
+    const bool is_part = tag == DW_TAG_inheritance || tag == DW_TAG_member;
+    if (is_part && !flag(child, DW_AT_external) && !flag(child, DW_AT_declaration))
+      found = holds_vector(referenced(child, DW_AT_type), nesting + 1);
+    return !found;
+  });
+  return found;
+}
+
 }  // namespace
+
+bool has_vector(Dwarf_Die type) { return holds_vector(type, 0); }
 
 Passing class_passing(Dwarf_Die type, std::string_view producer) {
   const auto convention = unsigned_attribute(type, DW_AT_calling_convention);

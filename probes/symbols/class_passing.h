@@ -13,4 +13,8 @@ namespace nohalt::symbols {
 // cannot be told for certain.
 [[nodiscard]] FunctionReturn::ClassPassing class_passing(Dwarf_Die type, std::string_view producer);
 
+// Whether a vector (of the compiler's, such as __m128) is in it, which looks like an array but
+// is handed over in one register.
+[[nodiscard]] bool has_vector(Dwarf_Die type);
+
 }  // namespace nohalt::symbols

@@ -86,6 +86,8 @@ std::optional<FunctionReturn> read_function_return(const Units& units, TypeReade
   if (const auto type = class_of(die)) result.passing = class_passing(*type, unit->producer);
   result.is_c = unit->is_c;
   result.doubt = doubt_about(*unit, die, symbols.beginning_at(function->entry()));
+  if (const auto type = class_of(die); type && has_vector(*type))
+    result.doubt = "a vector is in it, which is returned otherwise than its parts";
   return result;
 }
 
