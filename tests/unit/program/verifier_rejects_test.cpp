@@ -62,7 +62,7 @@ void add_shapes(std::vector<Rejected>& cases) {
   at_0("jump to itself", Rule::kJumpBackward, {.opcode = 0x05, .offset = -1});
   at_0("jump past the end", Rule::kJumpOutside, {.opcode = 0x05, .offset = 2});
   at_0("helper 0", Rule::kUnknownHelper, {.opcode = 0x85});
-  at_0("helper 15", Rule::kUnknownHelper, {.opcode = 0x85, .imm = 15});
+  at_0("helper 17", Rule::kUnknownHelper, {.opcode = 0x85, .imm = 17});
   cases.push_back({"jump into a wide immediate",
                    {Rule::kJumpOutside, 0},
                    raw({{.opcode = 0x05, .offset = 1}, {.opcode = 0x18}, {}, kExit})});
