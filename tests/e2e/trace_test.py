@@ -123,7 +123,7 @@ class Trace(harness.TestCase):
 
     def test_under_a_limit_calls_are_whole(self):
         """The places of make_big have room whatever the layout, and it is never left otherwise."""
-        with harness.Target("calls", 8, 0) as target:
+        with harness.Target("calls", 8, 100) as target:
             outcome = self.trace(target, "make_big", limit="20/s", duration="3s")
             self.assertEqual(returns_seen(outcome)["make_big"], (1, 1))
             calls = outcome.records("call")
@@ -147,7 +147,7 @@ class Trace(harness.TestCase):
             self.assert_right_end(target)
 
     def test_what_is_left_by_longjmp_or_exception_is_never_paired(self):
-        for program, function, arguments in (("calls", "leap", (4, 0)), ("calls_O0", "leap", (4, 0)),
+        for program, function, arguments in (("calls", "leap", (4, 100)), ("calls_O0", "leap", (4, 100)),
                                              ("objects", "shop::Till::refuse", (4,)),
                                              ("objects_O0", "shop::Till::refuse", (4,))):
             with self.subTest(program), harness.Target(program, *arguments) as target:
