@@ -59,7 +59,22 @@ bool refers_to(Dwarf_Die parameter, Dwarf_Die type) {
 // Whether a constructor copies or moves; kMaybe where it has more arguments.
 enum class Copies { kNo, kYes, kMaybe };
 
+// An instance of a template, which never is the constructor that copies or moves, though its
+// argument may be of the class. (C++ standard, class.copy.ctor.)
+bool is_template_instance(Dwarf_Die function) {
+  const char* name = die_name(function);
+  bool has_arguments = name != nullptr && std::string_view(name).ends_with('>');
+  for_each_child(function, [&](Dwarf_Die child) {
+    const int tag = dwarf_tag(&child);
+    has_arguments = has_arguments || tag == DW_TAG_template_type_parameter ||
+                    tag == DW_TAG_template_value_parameter || tag == DW_TAG_GNU_template_parameter_pack;
+    return !has_arguments;
+  });
+  return has_arguments;
+}
+
 Copies copies(Dwarf_Die constructor, Dwarf_Die type) {
+  if (is_template_instance(constructor)) return Copies::kNo;
   int count = 0;
   bool first_refers = false;
   for_each_child(constructor, [&](Dwarf_Die child) {

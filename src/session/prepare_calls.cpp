@@ -200,7 +200,8 @@ Result<PreparedProbe> prepare_calls(const spec::ProbeSpec& spec, const Modules& 
   if (places.empty())
     return fail(ErrorCode::kRefused, "only-inlined",
                 "The compiler has put all of " + spec.location +
-                    " into its callers, so there are no calls of it to trace.",
+                    " into its callers, or what it begins with into it: no place of its own is at "
+                    "its beginning.",
                 "Log it: `nohalt log` shows inlined copies too.");
   for (std::size_t i = 0; i < places.size(); ++i)
     NOHALT_CHECK(

@@ -88,7 +88,7 @@ class Expansion {
   [[nodiscard]] std::string why_not(const std::string& location) const {
     const auto places = at_.modules.resolve(location);
     if (!places) return make_printable(places.error().message);
-    std::string why = "all of it is inlined";
+    std::string why = "it is inlined, or begins with what is";
     for (const ModuleSite& place : places->sites) {
       if (!place.line.inlined_into.empty()) continue;
       std::vector<engines::TakenBytes> taken;

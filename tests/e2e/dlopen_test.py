@@ -213,6 +213,25 @@ class Dlopen(harness.TestCase):
                 self.assert_nothing_left(target)
                 self.assert_right_end(target)
 
+    def test_code_that_is_jumped_into_stays_whatever_the_control_page_says(self):
+        """The target may write it, so a sweep looks at the code itself before it unmaps."""
+        for offset in (0, 8):
+            with self.subTest(offset=offset), Host("stay") as target:
+                with harness.Logging(target.pid, "visit", "{amount}", STOP) as log:
+                    log.wait_records(3)
+                    log.process.kill()
+                    log.process.wait(10)
+                [control] = [line.split("-")[0] for line in harness.maps_of(target.pid)
+                             if "memfd:nohalt" in line and " rw-s " in line]
+                with open(f"/proc/{target.pid}/mem", "r+b", buffering=0) as memory:
+                    memory.seek(int(control, 16) + offset)
+                    memory.write(bytes(4))
+                outcome = self.run_until_it_stops("sweep", "-p", target.pid, seconds=60)
+                self.assertRegex(outcome.out + outcome.err, "still jumps into it")
+                self.assertTrue(any("memfd:nohalt" in line
+                                    for line in harness.maps_of(target.pid)), outcome)
+                self.assert_right_end(target)
+
     def test_nothing_breaks_while_libraries_come_and_go(self):
         for mode in ("loop", "linger"):
             with self.subTest(mode=mode), Host(mode) as target:

@@ -33,6 +33,7 @@ RESULTS = {
     "shop::Till::take": lambda v: v["amount"] + 5,
     "shop::Till::where": lambda v: {"x": v["n"], "y": v["n"] + 1},
     "shop::Till::owner": lambda v: {"value": v["n"] + 100},
+    "shop::Till::handle": lambda v: {"value": v["n"] + 7, "more": 0},
     "shop::Till::refuse": lambda v: v["n"] + 3,
     "shop::Till::label": lambda v: f"label {v['n']}",
 }

@@ -30,12 +30,23 @@ struct Owner {
   std::int64_t value;
 };
 
+// Returned in registers: a template's instance is no constructor that copies, though its
+// argument is of the class.
+struct Handle {
+  Handle() = default;
+  template <class T>
+  explicit Handle(T& from) : value(from.value), more(-1) {}
+  std::int64_t value = 0;
+  std::int64_t more = 0;
+};
+
 struct Till {
   std::int64_t sum = 0;
 
   [[gnu::noinline, gnu::aligned(16)]] std::int64_t take(std::int64_t amount);
   [[gnu::noinline, gnu::aligned(16)]] Point where(std::int32_t n) const;
   [[gnu::noinline, gnu::aligned(16)]] Owner owner(std::int64_t n) const;
+  [[gnu::noinline, gnu::aligned(16)]] Handle handle(std::int64_t n) const;
   [[gnu::noinline, gnu::aligned(16)]] std::int32_t refuse(std::int32_t n) const;
   [[gnu::noinline, gnu::aligned(16)]] std::string label(std::int32_t n) const;
 };
@@ -46,6 +57,12 @@ std::int64_t Till::take(std::int64_t amount) {
 }
 Point Till::where(std::int32_t n) const { return {n, n + 1}; }
 Owner Till::owner(std::int64_t n) const { return Owner(n + 100); }
+Handle Till::handle(std::int64_t n) const {
+  Handle made;
+  made.value = n + 7;
+  if (Handle(made).more != -1) ++wrong;
+  return made;
+}
 std::int32_t Till::refuse(std::int32_t n) const {
   if (n % 2 == 1) throw std::runtime_error("refused");
   return n + 3;
@@ -55,6 +72,7 @@ std::string Till::label(std::int32_t n) const { return "label " + std::to_string
 std::int64_t (Till::*volatile take_it)(std::int64_t) = &Till::take;
 Point (Till::*volatile where_is)(std::int32_t) const = &Till::where;
 Owner (Till::*volatile owner_of)(std::int64_t) const = &Till::owner;
+Handle (Till::*volatile handle_of)(std::int64_t) const = &Till::handle;
 std::int32_t (Till::*volatile refuse_it)(std::int32_t) const = &Till::refuse;
 std::string (Till::*volatile label_of)(std::int32_t) const = &Till::label;
 
@@ -76,6 +94,7 @@ void run(std::int32_t first) {
     expect((till.*take_it)(n) == n + 5);
     expect((till.*where_is)(n).y == n + 1);
     expect((till.*owner_of)(n).value == n + 100);
+    expect((till.*handle_of)(n).value == n + 7);
     expect((till.*label_of)(n).size() > 6);
     try_to_refuse(till, n);
     usleep(1000);

@@ -149,11 +149,27 @@ void add_empty_copies(const LineRepeats& repeats, std::vector<LinkAddress>& left
     if (mark.is_same && !seen.insert(mark.pc).second) left_out.push_back(mark.pc);
 }
 
+// The beginning and the step of a loop over a range stand at one spot in the source, so the
+// step looks like a copy of the beginning. It is where the loop's hidden variables are and
+// the one that it declares is not.
+bool is_loop_over_range(const symbols::DebugInfo& info, const LineRepeats& repeats) {
+  const auto declares_range = [&](const LineSite& site) {
+    const auto variables = info.variables_at(site.pc);
+    if (!variables || variables->empty()) return false;
+    const auto innermost = std::ranges::max(*variables, {}, &symbols::Variable::scope_depth);
+    return std::ranges::any_of(*variables, [&](const symbols::Variable& variable) {
+      return variable.name.starts_with("__for_") && variable.scope_depth == innermost.scope_depth;
+    });
+  };
+  return std::ranges::any_of(repeats.sites, declares_range) ||
+         std::ranges::any_of(repeats.others, declares_range);
+}
+
 }  // namespace
 
 LineCopies copies_of(const symbols::DebugInfo& info, const LineRepeats& repeats) {
   LineCopies copies;
-  if (repeats.marks.empty()) {
+  if (repeats.marks.empty() || is_loop_over_range(info, repeats)) {
     for (const LineSite& other : repeats.others) copies.left_out.push_back(other.pc);
     return copies;
   }

@@ -134,8 +134,7 @@ ChosenSite begin_choice(const TargetView& view, std::size_t image, LinkAddress p
   chosen.plan.pc = chosen.plan.patched = pc;
   chosen.image = image;
   chosen.bias = view.images[image].bias;
-  if (!view.images[image].is_mapped)
-    refuse(chosen, inline_sites::SiteRefusal::kNotMappedOnce);
+  if (!view.images[image].is_mapped) refuse(chosen, inline_sites::SiteRefusal::kNotMappedOnce);
   return chosen;
 }
 
@@ -216,9 +215,13 @@ ChosenSite choose_at(const TargetView& view, std::size_t image, const FunctionCo
 
 ChosenReturn choose_return(const TargetView& view, std::size_t image, const FunctionCode& code,
                            const symbols::LineSite& part, const inline_sites::FunctionExit& exit,
-                           std::span<const TakenBytes> taken) {
+                           LinkAddress entry, std::span<const TakenBytes> taken) {
   ChosenReturn found;
+  found.chosen = begin_choice(view, image, exit.at);
+  refuse(found.chosen, inline_sites::SiteRefusal::kOtherProbe);
   for (const inline_sites::ReturnSpot& spot : exit.spots) {
+    // Before the entry's place is before the call is known of.
+    if (part.function_range.contains(entry) && spot.pc <= entry) continue;
     found.chosen = choose_at(view, image, code, spot.pc, taken, spot.behind);
     found.frame = spot.frame;
     if (found.chosen.plan.patchable()) break;
@@ -333,7 +336,7 @@ Result<ChosenCalls> choose_calls(const TargetView& view, std::size_t image,
       return 1 + code.padding_behind(exit.at) >= inline_sites::kJumpLength;
     });
     for (const inline_sites::FunctionExit& exit : exits) {
-      ChosenReturn found = choose_return(view, image, code, part, exit, taken);
+      ChosenReturn found = choose_return(view, image, code, part, exit, calls.line.pc, taken);
       if (found.chosen.plan.patchable() && left == 0)
         refuse(found.chosen, inline_sites::SiteRefusal::kTooManySites);
       if (found.chosen.plan.patchable()) {

@@ -84,13 +84,22 @@ class Sweeper {
     for (const RuntimeAddress page : rest.swapped) restore(page, {});
     for (const RuntimeAddress slot : rest.slots) free_slot(slot);
     NOHALT_TRY(const target::Maps maps, target::read_maps(thread_.process().pid()));
+    // All of the code or none: one part leads into another.
+    RunRegions code;
+    std::vector<RuntimeRange> controls;
     for (const target::Mapping& mapping : maps.all()) {
-      const bool left = mapping.path == std::string("/memfd:") + runtime::kCodeName ||
-                        mapping.path == std::string("/memfd:") + runtime::kControlName;
-      if (!left) continue;
-      NOHALT_TRY(const auto who, remove_regions(thread_, {{mapping.range}, {}, {}}));
-      if (who) report_.proof.left.push_back(code_stays(*who));
+      if (mapping.path == std::string("/memfd:") + runtime::kCodeName)
+        code.code.push_back(mapping.range);
+      if (mapping.path == std::string("/memfd:") + runtime::kControlName)
+        controls.push_back(mapping.range);
     }
+    NOHALT_TRY(const auto who, remove_regions(thread_, code));
+    if (who) {
+      report_.proof.left.push_back(code_stays(*who));
+      return {};
+    }
+    for (const RuntimeRange& control : controls)
+      NOHALT_CHECK(remove_regions(thread_, {{}, {}, control}));
     return {};
   }
 

@@ -3,10 +3,13 @@
 // by its protection (pages/region.cpp).
 #include "probes/engines/inline/removal.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <string_view>
 
 #include "probes/engines/inline/found_runs.h"
+#include "probes/engines/inline/jumps_into.h"
 #include "probes/engines/inline/pages/region.h"
 #include "probes/target/drain.h"
 
@@ -45,6 +48,8 @@ Result<std::optional<std::string>> remove_regions(target::RemoteThread& thread,
   NOHALT_TRY(const target::Maps maps, target::read_maps(thread.process().pid()));
   std::vector<RuntimeRange> code = regions.code;
   std::erase_if(code, [&](const RuntimeRange& range) { return !is_ours(maps, range); });
+  NOHALT_TRY(const auto jump, find_jump_into(thread.process(), thread.memory(), maps, code));
+  if (jump) return fmt::format("the code at {:#x} still jumps into it", jump->value);
   NOHALT_TRY(auto who, target::wait_until_left(thread, code, kDrainPatience));
   if (who) return who;
   for (const RuntimeRange& range : code) NOHALT_CHECK(inline_pages::unmap_range(thread, range));

@@ -89,12 +89,13 @@ NOHALT_RUNTIME_ENTRY uint64_t nohalt_open_call(HitContext* hit, uint64_t frame) 
 
 NOHALT_RUNTIME_ENTRY uint64_t nohalt_close_call(HitContext* hit, uint64_t frame) {
   const SiteConstants& site = *hit->site;
+  const ProbeControl& entries = probe_of_entries(site);
+  // Before the note: what is noted when the entries come on again is empty or new.
+  const bool is_on =
+      __atomic_load_n(&entries.state, __ATOMIC_ACQUIRE) == static_cast<uint32_t>(ProbeState::kOn);
   const Place place = place_of(site, frame);
   const uint64_t note = place.bucket != nullptr ? forget(place) : 0;
-  if (note == 0) return 0;
-  const ProbeControl& entries = probe_of_entries(site);
-  if (__atomic_load_n(&entries.state, __ATOMIC_ACQUIRE) != static_cast<uint32_t>(ProbeState::kOn))
-    return 0;
+  if (note == 0 || !is_on) return 0;
   const uint64_t now = read_clock();
   if (now >= load(site.control->lease_deadline_tsc)) return 0;
   // The last number with these low bits that was given out.

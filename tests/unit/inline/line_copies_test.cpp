@@ -103,6 +103,28 @@ TEST(LineCopies, several_statements_of_one_macro_are_not_taken_apart_but_told) {
   EXPECT_EQ(found.left_out, 3U);
 }
 
+// One spot of the source, and two things that are done: the step is no copy of the beginning.
+TEST(LineCopies, the_step_of_a_loop_over_a_range_is_no_copy_of_its_beginning) {
+  constexpr const char* kLoop = R"(#include <vector>
+volatile long sink;
+__attribute__((noinline)) void each(const std::vector<int>& items) {
+  for (int item : items) {
+    sink += item;
+    sink ^= 5;
+  }
+}
+int main(int argc, char **) { each({argc, 2, 3}); }
+)";
+  for (const char* level : {"-O1", "-O2"}) {
+    const auto info =
+        opened("loop.cpp", kLoop, {.compiler = "g++", .flags = std::string(level) + " -gdwarf-5"});
+    const auto place = info->resolve("loop.cpp:4");
+    ASSERT_TRUE(place.has_value()) << level;
+    for (const symbols::LineRepeats& repeats : place->repeats)
+      EXPECT_TRUE(copies_of(*info, repeats).sites.empty()) << level;
+  }
+}
+
 TEST(LineCopies, a_statement_that_was_not_copied_is_one_place) {
   for (const Build& build : {kGcc, Build{}}) {
     const Found found = find("c.c:17", build);

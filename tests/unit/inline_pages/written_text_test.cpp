@@ -211,6 +211,60 @@ TEST(WrittenText, AJumpIntoNohaltsCodeIsFoundAndPutBack) {
   EXPECT_EQ(result_now(session), 1U);
 }
 
+// Another mapping by its rights, with the jump still in it.
+int change_rights_when_asked(Shared& shared) {
+  shared.value = static_cast<std::uint64_t>(in_place_site());
+  shared.ready = 1;
+  while (shared.go == 0) ::usleep(500);
+  constexpr int kAll = PROT_READ | PROT_WRITE | PROT_EXEC;
+  ::mprotect(reinterpret_cast<void*>(kSite.value), kPageSize, kAll);
+  shared.other = 1;
+  while (shared.go == 1) ::usleep(500);
+  return in_place_site();
+}
+
+TEST(WrittenText, AMappingThatChangesItsRightsIsNotGone) {
+  Session session(change_rights_when_asked);
+  const RuntimeAddress code = room_near(session);
+  constexpr std::uint8_t kNine[] = {0xb8, 9, 0, 0, 0, 0xc3};
+  RegionMapper mapper(session.thread());
+  const auto region = mapper.map_code(runtime::kCodeName, {code, code + kPageSize},
+                                      std::as_bytes(std::span(kNine)));
+  ASSERT_TRUE(region) << region.error().message;
+  const WrittenText text = write(session, jump_to(code));
+  go_to(session, 1);
+  const PutBack back = put_back_all(session, text);
+  EXPECT_EQ(back.restored, 0U);
+  EXPECT_TRUE(back.unloaded.empty());
+  EXPECT_EQ(back.left.size(), 1U);
+  std::vector<std::string> left;
+  EXPECT_TRUE(found(session, claims_of(kSite, kSite), left).empty());
+  EXPECT_EQ(left.size(), 1U);
+  session.finish();
+  session.child.shared().go = 2;
+  EXPECT_EQ(session.child.join(), 9);
+}
+
+TEST(WrittenText, WhatElseIsChangedNearAJumpIsNotOurs) {
+  Session session(call_on);
+  const RuntimeAddress code = room_near(session);
+  constexpr std::uint8_t kNine[] = {0xb8, 9, 0, 0, 0, 0xc3};
+  RegionMapper mapper(session.thread());
+  const auto region = mapper.map_code(runtime::kCodeName, {code, code + kPageSize},
+                                      std::as_bytes(std::span(kNine)));
+  ASSERT_TRUE(region) << region.error().message;
+  write(session, jump_to(code));
+  constexpr std::uint8_t kBreakpoint[] = {0xcc};
+  ASSERT_TRUE(session.lock->memory().write(kSite + 9, std::as_bytes(std::span(kBreakpoint))));
+  std::vector<std::string> left;
+  const auto texts = found(session, claims_of(kSite, kSite), left);
+  ASSERT_EQ(texts.size(), 1U);
+  EXPECT_EQ(texts[0].after.size(), 5U);
+  EXPECT_EQ(put_back_all(session, texts[0]).restored, 1U);
+  EXPECT_EQ(session.lock->memory().read_value<std::uint8_t>(kSite + 9).value(), 0xcc);
+  EXPECT_EQ(result_now(session), 1U);
+}
+
 TEST(WrittenText, WhatLeadsElsewhereIsNotOurs) {
   Session session(call_on);
   write(session, kTwo);

@@ -63,6 +63,13 @@ TEST(FunctionExits, AVectorRegisterMayBeTheResult) {
   expect_spots(code, 0, {{0, true, false, 8}, {4, false, false, 8}});
 }
 
+// What is returned in memory is not there before its last store.
+TEST(FunctionExits, AStoreMayBeOfTheResult) {
+  // mov %rdi,%rax; movl $77,0x28(%rdi); ret
+  const TestCode code({0x48, 0x89, 0xf8, 0xc7, 0x47, 0x28, 0x4d, 0, 0, 0, 0xc3});
+  expect_spots(code, 0, {{3, true, false, 8}, {10, false, false, 8}});
+}
+
 TEST(FunctionExits, EachReturnIsOne) {
   // test %edi,%edi; je +3; mov %edi,%eax; ret; xor %eax,%eax; ret
   const TestCode code({0x85, 0xff, 0x74, 0x03, 0x89, 0xf8, 0xc3, 0x31, 0xc0, 0xc3});

@@ -74,20 +74,22 @@ Status put_back_some(RemoteThread& thread, std::span<const WrittenText> texts,
 }
 
 // Where a jump that begins there leads, whatever prefixes it has.
-std::optional<RuntimeAddress> jump_target(const PageBytes& page, RuntimeAddress begin,
-                                          std::uint64_t at) {
-  for (std::uint64_t head = at; head <= at + kMostPrefixes; ++head) {
-    if (head + kJump > page.size()) return std::nullopt;
-    if (page[head] != kJumpOpcode) continue;
+struct Jump {
+  RuntimeAddress to;
+  std::uint64_t size = 0;
+};
+std::optional<Jump> jump_at(std::span<const std::byte> bytes, RuntimeAddress at) {
+  for (std::uint64_t head = 0; head <= kMostPrefixes && head + kJump <= bytes.size(); ++head) {
+    if (bytes[head] != kJumpOpcode) continue;
     std::int32_t distance = 0;
-    std::memcpy(&distance, page.data() + head + 1, sizeof distance);
-    return RuntimeAddress{(begin + head + kJump).value + static_cast<std::uint64_t>(distance)};
+    std::memcpy(&distance, bytes.data() + head + 1, sizeof distance);
+    return Jump{{(at + head + kJump).value + static_cast<std::uint64_t>(distance)}, head + kJump};
   }
   return std::nullopt;
 }
 
-bool leads_to_ours(const Maps& maps, const std::optional<RuntimeAddress>& to) {
-  const Mapping* mapping = to ? maps.find(*to) : nullptr;
+bool leads_to_ours(const Maps& maps, const std::optional<Jump>& jump) {
+  const Mapping* mapping = jump ? maps.find(jump->to) : nullptr;
   return mapping != nullptr && mapping->executable &&
          mapping->path == std::string("/memfd:") + runtime::kCodeName;
 }
@@ -98,12 +100,20 @@ class PageSearch {
   PageSearch(const Maps& maps, const FilePage& file, const PageBytes& live)
       : maps_(maps), file_(file), live_(live) {}
 
-  // What is written at this site, and nothing of the next one.
+  // What is written at this site, and nothing of the next one: its jumps into our code. What
+  // else differs from the file there is somebody else's.
   [[nodiscard]] std::optional<WrittenText> at(RuntimeAddress site, std::uint64_t end) const {
     const std::uint64_t begin = site - file_.page;
+    const std::uint64_t beyond = std::min(end, begin + target::kLongestTextPatch);
     std::uint64_t last = begin;
-    for (std::uint64_t i = begin; i < std::min(end, begin + target::kLongestTextPatch); ++i)
-      if (live_[i] != file_.bytes[i]) last = i + 1;
+    for (std::uint64_t i = begin; i < beyond; ++i) {
+      if (live_[i] == file_.bytes[i]) continue;
+      const std::uint64_t known = last;
+      for (std::uint64_t from = known; from <= i && last <= i; ++from)
+        if (is_ours(from)) last = from + jump(from)->size;
+      if (last <= i) break;
+    }
+    last = std::min(last, beyond);
     if (last == begin) return std::nullopt;
     const auto part = [&](const PageBytes& bytes) {
       return std::vector<std::byte>(bytes.begin() + static_cast<std::ptrdiff_t>(begin),
@@ -111,11 +121,22 @@ class PageSearch {
     };
     return WrittenText{site, file_.backing, part(file_.bytes), part(live_)};
   }
-  [[nodiscard]] bool is_ours(RuntimeAddress site) const {
-    return leads_to_ours(maps_, jump_target(live_, file_.page, site - file_.page));
+  // Whether something differs from the file there.
+  [[nodiscard]] bool is_changed(RuntimeAddress site, std::uint64_t end) const {
+    const std::uint64_t begin = site - file_.page;
+    const std::uint64_t size = std::min(end - begin, target::kLongestTextPatch);
+    return !std::ranges::equal(std::span(live_).subspan(begin, size),
+                               std::span(file_.bytes).subspan(begin, size));
   }
 
  private:
+  [[nodiscard]] std::optional<Jump> jump(std::uint64_t offset) const {
+    return jump_at(std::span(live_).subspan(offset), file_.page + offset);
+  }
+  [[nodiscard]] bool is_ours(std::uint64_t offset) const {
+    return leads_to_ours(maps_, jump(offset));
+  }
+
   const Maps& maps_;
   const FilePage& file_;
   const PageBytes& live_;
@@ -172,11 +193,16 @@ target::TextPatch patch_of(const WrittenText& text) {
   return patch;
 }
 
+// The target may change its own mapping (mprotect, a copy of its text in larger pages), and
+// then our jump is in another one: it counts as gone only where no byte of ours is there.
 TextState state_of(const WrittenText& text, const Maps& maps, const target::Memory& memory) {
-  if (!is_mapped(text, maps)) return TextState::kGone;
+  if (maps.find(text.at) == nullptr) return TextState::kGone;
   std::vector<std::byte> live(text.after.size());
-  if (!memory.read(text.at, live) || live == text.before) return TextState::kGone;
-  return live == text.after ? TextState::kInstalled : TextState::kChanged;
+  if (!memory.read(text.at, live)) return TextState::kChanged;
+  if (live == text.before) return TextState::kGone;
+  if (is_mapped(text, maps))
+    return live == text.after ? TextState::kInstalled : TextState::kChanged;
+  return leads_to_ours(maps, jump_at(live, text.at)) ? TextState::kChanged : TextState::kGone;
 }
 
 Result<PutBack> put_back(RemoteThread& thread, std::span<const WrittenText> texts,
@@ -201,21 +227,27 @@ Result<std::vector<WrittenText>> find_written(const target::Process& process,
     if (claims.pages[i].slot != kWrittenInPlace.value || page.value % kPageSize != 0) continue;
     const Mapping* mapping = maps.find(page);
     PageBytes live{};
-    // Unloaded: what was written went with it.
-    if (mapping == nullptr || !is_plain_code(*mapping) || !memory.read(page, live)) continue;
+    if (mapping == nullptr) continue;  // unloaded: what was written went with it
+    NOHALT_CHECK(memory.read(page, live));
+    const auto sites = sites_on(claims, page);
+    if (!is_plain_code(*mapping)) {
+      for (const RuntimeAddress site : sites)
+        if (leads_to_ours(maps, jump_at(std::span(live).subspan(site - page), site)))
+          left.push_back(changed_by_other(site));
+      continue;
+    }
     const auto file = read_file_page(process, maps, page, backing_of(*mapping, page));
     if (!file) {
       left.push_back(file.error().message);
       continue;
     }
     const PageSearch search(maps, *file, live);
-    const auto sites = sites_on(claims, page);
     for (std::size_t s = 0; s < sites.size(); ++s) {
-      const auto text = search.at(sites[s], s + 1 < sites.size() ? sites[s + 1] - page : kPageSize);
-      if (!text) continue;
-      if (search.is_ours(sites[s]))
+      const std::uint64_t end = s + 1 < sites.size() ? sites[s + 1] - page : kPageSize;
+      const auto text = search.at(sites[s], end);
+      if (text)
         found.push_back(*text);
-      else
+      else if (search.is_changed(sites[s], end))
         left.push_back(changed_by_other(sites[s]));
     }
   }

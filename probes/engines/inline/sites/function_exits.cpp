@@ -1,8 +1,8 @@
 // Back from a return as long as instructions only fall through, nothing branches between
 // them, and none writes a register that a value is returned in (rax, rdx, any vector
-// register). The last one that does write such a register serves too, if the probe runs
-// when it has run: often it is the only one that is long enough for a jump, since what
-// follows it in an epilogue are instructions of one byte.
+// register) or memory, where the rest of a value may be. The last one that does so serves too, if
+// the probe runs when it has run: often it is the only one that is long enough for a jump, since
+// what follows it in an epilogue are instructions of one byte.
 
 #include "probes/engines/inline/sites/function_exits.h"
 
@@ -64,7 +64,8 @@ std::optional<FrameAt> before(const Instruction& i, FrameAt frame) {
 }
 
 bool writes_result(const Instruction& i) {
-  return (i.writes_general & kReturnBits) != 0 || i.writes_vector;
+  return (i.writes_general & kReturnBits) != 0 || i.writes_vector || i.writes_memory ||
+         i.has(Trait::kSystemCall) || i.has(Trait::kTrap);
 }
 
 const PlacedInstruction* instruction_before(const FunctionCode& code, LinkAddress address) {
