@@ -11,13 +11,14 @@ def text_of(record):
     """As GDB gives it: one character a byte."""
     text = record["value"]
     if record.get("encoding") == "escaped":
-        text = re.sub(r"\\(x[0-9a-f]{2}|u\{[0-9a-f]+\}|.)", _unescaped, text)
-        return re.sub("[^\0-\xff]", lambda c: c[0].encode().decode("latin-1"), text)
+        return re.sub(r"\\(x[0-9a-f]{2}|u\{[0-9a-f]+\}|.)|[^\0-\x7f]", _unescaped, text)
     return text.encode().decode("latin-1")
 
 
 def _unescaped(match):
     code = match[1]
+    if code is None:
+        return match[0].encode().decode("latin-1")
     if code[0] == "x" and len(code) == 3:
         return chr(int(code[1:], 16))
     if code[0] == "u" and len(code) > 1:
