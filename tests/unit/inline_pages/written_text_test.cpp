@@ -190,14 +190,18 @@ RuntimeAddress room_near(const Session& session) {
   return at;
 }
 
+// Code named as nohalt's, as long as what is returned lives.
+auto map_nine(Session& session, RuntimeAddress at) {
+  // mov $9, %eax; ret
+  constexpr std::uint8_t kNine[] = {0xb8, 9, 0, 0, 0, 0xc3};
+  return RegionMapper(session.thread())
+      .map_code(runtime::kCodeName, {at, at + kPageSize}, std::as_bytes(std::span(kNine)));
+}
+
 TEST(WrittenText, AJumpIntoNohaltsCodeIsFoundAndPutBack) {
   Session session(call_on);
   const RuntimeAddress code = room_near(session);
-  // mov $9, %eax; ret
-  constexpr std::uint8_t kNine[] = {0xb8, 9, 0, 0, 0, 0xc3};
-  RegionMapper mapper(session.thread());
-  const auto region = mapper.map_code(runtime::kCodeName, {code, code + kPageSize},
-                                      std::as_bytes(std::span(kNine)));
+  const auto region = map_nine(session, code);
   ASSERT_TRUE(region) << region.error().message;
   const auto claims = claims_of(kSite, kSite);
   std::vector<std::string> left;
@@ -226,10 +230,7 @@ int change_rights_when_asked(Shared& shared) {
 TEST(WrittenText, AMappingThatChangesItsRightsIsNotGone) {
   Session session(change_rights_when_asked);
   const RuntimeAddress code = room_near(session);
-  constexpr std::uint8_t kNine[] = {0xb8, 9, 0, 0, 0, 0xc3};
-  RegionMapper mapper(session.thread());
-  const auto region = mapper.map_code(runtime::kCodeName, {code, code + kPageSize},
-                                      std::as_bytes(std::span(kNine)));
+  const auto region = map_nine(session, code);
   ASSERT_TRUE(region) << region.error().message;
   const WrittenText text = write(session, jump_to(code));
   go_to(session, 1);
@@ -248,10 +249,7 @@ TEST(WrittenText, AMappingThatChangesItsRightsIsNotGone) {
 TEST(WrittenText, WhatElseIsChangedNearAJumpIsNotOurs) {
   Session session(call_on);
   const RuntimeAddress code = room_near(session);
-  constexpr std::uint8_t kNine[] = {0xb8, 9, 0, 0, 0, 0xc3};
-  RegionMapper mapper(session.thread());
-  const auto region = mapper.map_code(runtime::kCodeName, {code, code + kPageSize},
-                                      std::as_bytes(std::span(kNine)));
+  const auto region = map_nine(session, code);
   ASSERT_TRUE(region) << region.error().message;
   write(session, jump_to(code));
   constexpr std::uint8_t kBreakpoint[] = {0xcc};
